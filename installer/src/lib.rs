@@ -1,0 +1,3 @@
+//! Installs, updates, verifies, rolls back and removes systemd services whose children must live.
+
+pub mod model;

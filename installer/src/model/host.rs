@@ -1,0 +1,42 @@
+//! What the toolkit must know of the host's people and processes.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The user for whom the product is installed, as the user database names them (getpwnam(3)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Login name.
+    pub user: String,
+    /// User id; never 0.
+    pub uid: u32,
+    /// Primary group id.
+    pub gid: u32,
+    /// Home directory, absolute.
+    pub home: PathBuf,
+}
+
+/// A process that cannot be mistaken for another with the same number: the pair stays unique until
+/// the next boot, since a reused pid gets a later start time (`proc_pid_stat(5)`, field 22).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// Process id in the host's pid namespace.
+    pub pid: u32,
+    /// Start time in clock ticks since boot.
+    pub start_time: u64,
+}
+
+/// A process that must outlive every stop the toolkit causes. For banger: a running guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survivor {
+    /// What a person calls it, say a VM's name.
+    pub name: String,
+    /// A word safe in a unit name (letters, digits, hyphens), unique on the host.
+    pub id: String,
+    /// The process.
+    pub identity: ProcessIdentity,
+    /// Its control group on the unified hierarchy, as `/proc/PID/cgroup` gives it after `0::`, say
+    /// `/system.slice/bangerd-root.service`.
+    pub control_group: String,
+}

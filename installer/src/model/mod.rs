@@ -1,0 +1,20 @@
+//! The nouns of the toolkit: data without IO.
+//!
+//! Guarantees: every type here that comes from outside is checked when it is made, so a value that
+//! exists is a value that may be used; nothing in this module touches a file, a clock or a socket.
+
+mod digest;
+mod host;
+mod manifest;
+mod product;
+mod receipt;
+mod unit_name;
+mod version;
+
+pub use digest::{Digest, DigestError};
+pub use host::{Owner, ProcessIdentity, Survivor};
+pub use manifest::{Artefact, ArtefactKind, MANIFEST_SCHEMA, Manifest, ManifestError};
+pub use product::{Layout, Product, Program, UnitSpec};
+pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError};
+pub use unit_name::{UnitKind, UnitName, UnitNameError};
+pub use version::{Version, VersionError};

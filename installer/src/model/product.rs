@@ -1,0 +1,124 @@
+//! What the toolkit is told about the product that it installs.
+
+use std::path::{Path, PathBuf};
+
+use super::UnitName;
+
+/// A product: the names, programs, units and places that the toolkit handles for it.
+#[derive(Debug, Clone)]
+pub struct Product {
+    /// Short name; the prefix of archives (`NAME-VERSION-TARGET.tar.gz`) and of the `product` field
+    /// of manifests.
+    pub name: String,
+    /// Target triple of this machine, as manifests name it.
+    pub target: String,
+    /// The programs of a release, in `bin/` of the archive.
+    pub programs: Vec<Program>,
+    /// The units of a release, in `units/` of the archive, in the order in which they start.
+    pub units: Vec<UnitSpec>,
+    /// Where everything lies.
+    pub layout: Layout,
+}
+
+/// A program of the product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// File name, and the first word of its version line.
+    pub name: String,
+}
+
+/// A unit of the product. The archive holds its template, `units/NAME.in`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitSpec {
+    /// The unit's name.
+    pub name: UnitName,
+    /// Enabled at install (it has an `[Install]` section).
+    pub enable: bool,
+    /// A service with children that must outlive it: its effective `KillMode` must be `process`
+    /// before anything stops it, and its health is probed after a start.
+    pub keeps_children: bool,
+}
+
+/// Where a product lies on the host. Every path is absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Versions and the link `current`: `/usr/local/lib/banger`.
+    pub versions: PathBuf,
+    /// Where programs are called: `/usr/local/bin`.
+    pub programs: PathBuf,
+    /// Where units are written: `/etc/systemd/system`.
+    pub units: PathBuf,
+    /// Receipt, configuration and keys: `/etc/banger`.
+    pub config: PathBuf,
+    /// The toolkit's own state, root 0700: `/var/lib/banger-install`.
+    pub install_state: PathBuf,
+    /// Folders that belong to the product and go with `--purge`: state, caches, sockets.
+    pub product_state: Vec<PathBuf>,
+}
+
+impl Layout {
+    /// The link that names the version in use.
+    pub fn current(&self) -> PathBuf {
+        self.versions.join("current")
+    }
+
+    /// The folder of one version.
+    pub fn version(&self, version: &super::Version) -> PathBuf {
+        self.versions.join(version.to_string())
+    }
+
+    /// The receipt.
+    pub fn receipt(&self) -> PathBuf {
+        self.config.join("install.json")
+    }
+
+    /// The trusted keys' folder.
+    pub fn keys(&self) -> PathBuf {
+        self.config.join("keys.d")
+    }
+
+    /// The administrator's configuration file.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// The write-ahead journal.
+    pub fn journal(&self) -> PathBuf {
+        self.install_state.join("journal.json")
+    }
+
+    /// Where a release is spooled and unpacked before it is published. On the file system of
+    /// `versions`, so that publishing is one rename.
+    pub fn staging(&self) -> PathBuf {
+        self.versions.join(".staging")
+    }
+
+    /// The lock of the one run that may change the host.
+    pub fn lock(&self) -> PathBuf {
+        self.install_state.join("lock")
+    }
+
+    /// The path of a unit file.
+    pub fn unit(&self, name: &UnitName) -> PathBuf {
+        self.units.join(name.as_str())
+    }
+
+    /// The path under which a program is called.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// The same layout beneath another root folder, for tests and image builds.
+    #[must_use]
+    pub fn beneath(&self, root: &Path) -> Self {
+        let moved = |path: &PathBuf| root.join(path.strip_prefix("/").unwrap_or(path));
+        Self {
+            versions: moved(&self.versions),
+            programs: moved(&self.programs),
+            units: moved(&self.units),
+            config: moved(&self.config),
+            install_state: moved(&self.install_state),
+            product_state: self.product_state.iter().map(moved).collect(),
+        }
+    }
+}

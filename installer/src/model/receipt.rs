@@ -1,0 +1,109 @@
+//! The receipt: what is installed, for whom, and how it came.
+//!
+//! Written before anything else at an install and removed last at an uninstall, so that whatever
+//! stands in between can be found and taken away. Fields that this version does not know are kept.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Owner, Version};
+
+/// The schema that this code writes.
+pub const RECEIPT_SCHEMA: u32 = 1;
+
+/// The contents of `/etc/banger/install.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// [`RECEIPT_SCHEMA`].
+    pub schema: u32,
+    /// For whom.
+    pub owner: Owner,
+    /// The version in use.
+    pub version: Version,
+    /// The version before it, kept for a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Version>,
+    /// The channel that updates come from.
+    pub channel: String,
+    /// How it was installed.
+    pub method: InstallMethod,
+    /// The highest sequence number of a manifest that was taken.
+    pub highest_sequence: u64,
+    /// The latest `released` of a manifest that was taken: the floor of the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_released: Option<Timestamp>,
+    /// When it was installed.
+    pub installed: Timestamp,
+    /// The last update that held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_update: Option<LastUpdate>,
+    /// Fields of later versions, kept as they are.
+    #[serde(flatten)]
+    pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// How the product came to the host, and so who updates it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstallMethod {
+    /// By `banger system install`: `banger update` updates it.
+    #[serde(rename = "self")]
+    SelfInstalled,
+    /// By dpkg.
+    Deb,
+    /// By rpm.
+    Rpm,
+    /// By another package manager.
+    Other,
+}
+
+/// An update that held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUpdate {
+    /// The version before.
+    pub from: Version,
+    /// When the health check had passed.
+    pub finished: Timestamp,
+}
+
+/// A receipt that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptError {
+    /// Not JSON of the receipt's shape.
+    #[error("the install receipt is damaged")]
+    Shape(#[source] serde_json::Error),
+    /// Written by a later version.
+    #[error("the install receipt has schema {found}; this program reads up to {RECEIPT_SCHEMA}")]
+    Schema {
+        /// The schema that it names.
+        found: u32,
+    },
+}
+
+impl Receipt {
+    /// Parses a receipt.
+    ///
+    /// # Errors
+    /// [`ReceiptError`], when the bytes are damaged or from the future.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ReceiptError> {
+        #[derive(Deserialize)]
+        struct Schema {
+            schema: u32,
+        }
+        let Schema { schema } = serde_json::from_slice(bytes).map_err(ReceiptError::Shape)?;
+        if schema == 0 || schema > RECEIPT_SCHEMA {
+            return Err(ReceiptError::Schema { found: schema });
+        }
+        serde_json::from_slice(bytes).map_err(ReceiptError::Shape)
+    }
+
+    /// Pretty JSON with a final newline.
+    ///
+    /// # Errors
+    /// [`ReceiptError::Shape`], which no receipt made by this code can cause.
+    pub fn to_json(&self) -> Result<Vec<u8>, ReceiptError> {
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(ReceiptError::Shape)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
