@@ -1,1 +1,3 @@
-//! placeholder
+//! banger's daemons and its command line.
+
+pub mod product;
