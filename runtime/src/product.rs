@@ -62,7 +62,11 @@ pub fn product() -> Result<Product, UnitNameError> {
             let keeps_children = matches!(*name, OWNER_SERVICE | HELPER_SERVICE);
             name.parse().map(|name: UnitName| {
                 let enable = name.kind() != UnitKind::Slice;
-                UnitSpec { name, enable, keeps_children }
+                UnitSpec {
+                    name,
+                    enable,
+                    keeps_children,
+                }
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
