@@ -4,6 +4,7 @@
 //! its own kind; nothing is asked without a terminal.
 
 mod arguments;
+mod caller;
 mod failure;
 mod screen;
 mod system;
@@ -13,7 +14,8 @@ pub mod vm;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use banger_installer::error_kind::ErrorKind;
+use clap::CommandFactory as _;
 
 use arguments::{Arguments, Command};
 pub use failure::Failure;
@@ -60,4 +62,16 @@ fn dispatch(
         }
         Command::Man { directory } => write_man_pages(build, &directory),
     }
+}
+
+fn write_man_pages(build: &Build, directory: &std::path::Path) -> Result<ExitCode, Failure> {
+    let command = Arguments::command().version(build.version);
+    clap_mangen::generate_to(command, directory).map_err(|error| {
+        Failure::plain(
+            format!("cannot write man pages into {}: {error}", directory.display()),
+            Some(format!("mkdir -p {}", directory.display())),
+            ErrorKind::BadInput,
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
