@@ -2,3 +2,4 @@
 
 pub mod error_kind;
 pub mod model;
+pub mod verify;
