@@ -1,5 +1,7 @@
 //! Installs, updates, verifies, rolls back and removes systemd services whose children must live.
 
 pub mod error_kind;
+pub mod fetch;
 pub mod model;
 pub mod unit;
+pub mod verify;
