@@ -2,6 +2,16 @@
 
 pub mod error_kind;
 pub mod fetch;
+pub mod effect;
+//mod engine;
+mod error_kind;
+//pub mod journal;
 pub mod model;
+//pub mod observe;
+//pub mod plan;
+//pub mod step;
+//pub mod toolkit;
 pub mod unit;
 pub mod verify;
+
+pub use error_kind::ErrorKind;
