@@ -6,6 +6,7 @@
 mod arguments;
 mod caller;
 mod failure;
+mod release;
 mod screen;
 mod system;
 mod update;
@@ -40,10 +41,12 @@ fn dispatch(
     screen: &Screen,
     words: impl Iterator<Item = OsString>,
 ) -> Result<ExitCode, Failure> {
-    let matches = Arguments::command().version(build.version).try_get_matches_from(words);
-    let arguments = match matches.and_then(|found| {
-        <Arguments as clap::FromArgMatches>::from_arg_matches(&found)
-    }) {
+    let matches = Arguments::command()
+        .version(build.version)
+        .try_get_matches_from(words);
+    let arguments = match matches
+        .and_then(|found| <Arguments as clap::FromArgMatches>::from_arg_matches(&found))
+    {
         Ok(arguments) => arguments,
         Err(error) => {
             // help and version come this way too; clap knows which stream and which code
@@ -68,7 +71,10 @@ fn write_man_pages(build: &Build, directory: &std::path::Path) -> Result<ExitCod
     let command = Arguments::command().version(build.version);
     clap_mangen::generate_to(command, directory).map_err(|error| {
         Failure::plain(
-            format!("cannot write man pages into {}: {error}", directory.display()),
+            format!(
+                "cannot write man pages into {}: {error}",
+                directory.display()
+            ),
             Some(format!("mkdir -p {}", directory.display())),
             ErrorKind::BadInput,
         )
