@@ -1,14 +1,14 @@
 //! Installs, updates, verifies, rolls back and removes systemd services whose children must live.
 
 pub mod effect;
-//mod engine;
+mod engine;
 mod error_kind;
-//pub mod journal;
+pub mod journal;
 pub mod model;
-//pub mod observe;
-//pub mod plan;
-//pub mod step;
-//pub mod toolkit;
+pub mod observe;
+pub mod plan;
+pub mod step;
+pub mod toolkit;
 pub mod unit;
 
 pub use error_kind::ErrorKind;

@@ -201,7 +201,12 @@ impl Bus {
         }
         Ok(jobs
             .iter()
-            .map(|job| results.get(job.as_str()).copied().unwrap_or(JobResult::Unknown))
+            .map(|job| {
+                results
+                    .get(job.as_str())
+                    .copied()
+                    .unwrap_or(JobResult::Unknown)
+            })
             .collect())
     }
 
