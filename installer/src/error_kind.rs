@@ -1,0 +1,82 @@
+//! The kinds of failure that a caller, a script or a service manager tells apart.
+//!
+//! Guarantees: one kind, one exit code, and every error of the toolkit that reaches a user has a
+//! kind. The codes are part of the command line's promise: a number is never given a second
+//! meaning.
+
+/// What sort of failure an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The command line or a configuration file is wrong.
+    Usage,
+    /// The caller may not do this, or is not the owner.
+    NotPermitted,
+    /// Nothing is installed, or the daemon cannot be reached.
+    NotInstalled,
+    /// The host lacks something: systemd, D-Bus, /dev/kvm, a program, disk space.
+    HostLacks,
+    /// A release is not to be believed or does not fit: signature, digest, target, sequence.
+    Refused,
+    /// The release source cannot be reached, or none is configured.
+    Unreachable,
+    /// Another run holds the lock.
+    Locked,
+    /// The change did not hold and was taken back; the host is as before.
+    RolledBack,
+    /// What the user handed in (a name, a kernel file) cannot be used.
+    BadInput,
+    /// Running guests stand in the way.
+    GuestsInTheWay,
+    /// A signal ended the run; what it had done was taken back.
+    Interrupted,
+    /// Anything else.
+    Other,
+}
+
+impl ErrorKind {
+    /// The exit code of `banger`. 0 is success and 10 "an update is available"; both are no errors.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Other => 1,
+            Self::Usage => 2,
+            Self::NotPermitted => 3,
+            Self::NotInstalled => 4,
+            Self::HostLacks => 5,
+            Self::Refused => 6,
+            Self::Unreachable => 7,
+            Self::Locked => 8,
+            Self::RolledBack => 9,
+            Self::BadInput => 11,
+            Self::GuestsInTheWay => 12,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorKind::*;
+
+    #[test]
+    fn each_kind_has_a_code_of_its_own_and_none_says_success() {
+        let kinds = [
+            Usage,
+            NotPermitted,
+            NotInstalled,
+            HostLacks,
+            Refused,
+            Unreachable,
+            Locked,
+            RolledBack,
+            BadInput,
+            GuestsInTheWay,
+            Interrupted,
+            Other,
+        ];
+        let mut codes: Vec<u8> = kinds.iter().map(|kind| kind.exit_code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), kinds.len());
+        assert!(!codes.contains(&0) && !codes.contains(&10));
+    }
+}
