@@ -1,0 +1,3 @@
+//! A file a command; the only room of this crate that prints.
+
+pub mod vm;
