@@ -1,12 +1,8 @@
 //! Installs, updates, verifies, rolls back and removes systemd services whose children must live.
 
-<<<<<<< HEAD
-pub mod error_kind;
-=======
 pub mod effect;
 pub mod error_kind;
 pub mod fetch;
->>>>>>> main
 pub mod model;
 pub mod unit;
 pub mod verify;

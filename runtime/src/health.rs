@@ -63,10 +63,13 @@ pub fn probe(unit: &UnitName, timeout: Duration) -> Result<Version, HealthError>
     if !health.ready {
         return Err(HealthError::NotReady(unit.clone()));
     }
-    health.version.parse().map_err(|source| HealthError::Version {
-        unit: unit.clone(),
-        source,
-    })
+    health
+        .version
+        .parse()
+        .map_err(|source| HealthError::Version {
+            unit: unit.clone(),
+            source,
+        })
 }
 
 async fn ask<R>(socket: &str, request: R, bound: Duration) -> Result<Health, CallError>

@@ -3,6 +3,7 @@
 //! Guarantees: the two daemons share nothing but `protocol`; `reconcile` decides without touching
 //! the host; only `cli` prints.
 
+pub mod build;
 pub mod cli;
 pub mod daemon;
 pub mod health;

@@ -82,7 +82,9 @@ impl InstalledGuests {
             let vm = handle.vm;
             if let (Some(pid), Some(start_time)) = (vm.pid, vm.start_time) {
                 let identity = ProcessIdentity { pid, start_time };
-                let id = vm.id.map_or_else(|| format!("process-{pid}"), |id| id.to_string());
+                let id = vm
+                    .id
+                    .map_or_else(|| format!("process-{pid}"), |id| id.to_string());
                 named.push((vm.name, id, identity));
             }
         }

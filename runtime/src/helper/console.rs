@@ -32,19 +32,27 @@ pub(super) fn create(places: &Places, id: &VmId) -> io::Result<File> {
 pub(super) fn last_line(places: &Places, id: &VmId) -> Option<String> {
     let mut file = File::open(places.console(id)).ok()?;
     let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
+        .ok()?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
     // a guest writes here: no control characters onto someone's terminal
-    let clean = line.trim().chars().map(|letter| if letter.is_control() { '?' } else { letter });
+    let clean = line
+        .trim()
+        .chars()
+        .map(|letter| if letter.is_control() { '?' } else { letter });
     Some(clean.take(200).collect())
 }
 
 /// Moves a log that has grown beyond the bound aside, and cuts it.
 pub(super) fn rotate(places: &Places, id: &VmId) -> io::Result<()> {
-    rotate_above(&places.console(id), &places.rotated_console(id), limits::CONSOLE_LOG)
+    rotate_above(
+        &places.console(id),
+        &places.rotated_console(id),
+        limits::CONSOLE_LOG,
+    )
 }
 
 fn rotate_above(log: &Path, aside: &Path, most: u64) -> io::Result<()> {
@@ -75,7 +83,11 @@ mod tests {
     fn a_log_above_the_bound_is_cut_and_its_end_kept_aside() {
         let folder = tempfile::tempdir().unwrap();
         let (log, aside) = (folder.path().join("log"), folder.path().join("log.1"));
-        let mut writer = OpenOptions::new().append(true).create(true).open(&log).unwrap();
+        let mut writer = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&log)
+            .unwrap();
         writer.write_all(b"0123456789").unwrap();
         rotate_above(&log, &aside, 10).unwrap();
         assert!(!aside.exists());

@@ -149,9 +149,7 @@ impl Helper {
                 Ok((Reply::Log {}, vec![log.into()]))
             }
             HelperRequest::Stop(which) => plain(Reply::Vm(stop::stop(self, which).await?)),
-            HelperRequest::Delete(which) => {
-                plain(Reply::Vm(stop::delete(self, which.name).await?))
-            }
+            HelperRequest::Delete(which) => plain(Reply::Vm(stop::delete(self, which.name).await?)),
         }
     }
 }
@@ -172,7 +170,11 @@ mod tests {
     #[test]
     fn the_door_opens_for_the_owner_and_root_alone() {
         for (uid, opens) in [(1000, true), (0, true), (1001, false), (65534, false)] {
-            assert_eq!(judge_caller(Caller { uid }, 1000).is_ok(), opens, "uid {uid}");
+            assert_eq!(
+                judge_caller(Caller { uid }, 1000).is_ok(),
+                opens,
+                "uid {uid}"
+            );
         }
     }
 }

@@ -21,7 +21,12 @@ pub(super) fn recover(helper: &Arc<Helper>) -> Result<(), HelperError> {
             Loaded::Broken { id, error } => {
                 let reason = format!("{error}: {}", source_of(&error));
                 tracing::error!("VM {id} is left alone: {reason}");
-                others.push(untouchable(id.to_string(), Some(id), VmState::Broken, reason));
+                others.push(untouchable(
+                    id.to_string(),
+                    Some(id),
+                    VmState::Broken,
+                    reason,
+                ));
             }
         }
     }
@@ -34,7 +39,12 @@ pub(super) fn recover(helper: &Arc<Helper>) -> Result<(), HelperError> {
         .collect();
     for machine in &machines {
         let record = &machine.record;
-        tracing::info!("VM {} ({}) is {}", record.name, record.id, record.state.word());
+        tracing::info!(
+            "VM {} ({}) is {}",
+            record.name,
+            record.id,
+            record.state.word()
+        );
         if let Err(error) = registry.store().save(record) {
             tracing::error!("{error}: {}", source_of(&error));
         }
@@ -100,11 +110,17 @@ fn settle(mut record: VmRecord, boot_id: &str, processes: &[Seen], places: &Plac
         }
         Held::Unsure(doubt) => {
             tracing::warn!("VM {} is left alone: {doubt}", record.name);
-            (VmState::Unmanaged, Some(format!("not provably ours: {doubt}")), None)
+            (
+                VmState::Unmanaged,
+                Some(format!("not provably ours: {doubt}")),
+                None,
+            )
         }
-        Held::Gone(Why::Rebooted) => {
-            (VmState::Stopped, Some("the machine was started again".into()), None)
-        }
+        Held::Gone(Why::Rebooted) => (
+            VmState::Stopped,
+            Some("the machine was started again".into()),
+            None,
+        ),
         Held::Gone(Why::NeverStarted) => {
             (VmState::Failed, Some("its start was cut off".into()), None)
         }
@@ -143,7 +159,9 @@ fn scope_of(seen: &Seen) -> Option<String> {
 }
 
 fn stranger(seen: &Seen) -> VmSummary {
-    let named = seen.option("--id").map(|id| id.to_string_lossy().into_owned());
+    let named = seen
+        .option("--id")
+        .map(|id| id.to_string_lossy().into_owned());
     let name = named.unwrap_or_else(|| format!("process-{}", seen.pid));
     let reason = "not provably ours: no record knows it".to_owned();
     VmSummary {

@@ -83,7 +83,11 @@ impl Registry {
     /// Takes a name, an id and a uid for a new VM, and writes down that it is about to start.
     pub(super) fn reserve(&self, new: &NewVm, id: VmId) -> Result<VmRecord, Fault> {
         let mut inner = self.lock();
-        if inner.machines.values().any(|one| one.record.name == new.name) {
+        if inner
+            .machines
+            .values()
+            .any(|one| one.record.name == new.name)
+        {
             return Err(Fault::NameTaken {
                 name: new.name.to_string(),
             });
@@ -115,11 +119,7 @@ impl Registry {
     }
 
     /// Changes a VM, in memory and on disk, and returns its summary. A VM that is gone is none.
-    pub(super) fn update(
-        &self,
-        id: &VmId,
-        change: impl FnOnce(&mut Machine),
-    ) -> Option<VmSummary> {
+    pub(super) fn update(&self, id: &VmId, change: impl FnOnce(&mut Machine)) -> Option<VmSummary> {
         let mut inner = self.lock();
         let machine = inner.machines.get_mut(id)?;
         change(machine);
@@ -188,7 +188,10 @@ impl Registry {
 }
 
 fn list(inner: &Inner) -> Vec<VmSummary> {
-    let known = inner.machines.values().map(|machine| machine.record.summary());
+    let known = inner
+        .machines
+        .values()
+        .map(|machine| machine.record.summary());
     let mut vms: Vec<VmSummary> = known.chain(inner.others.iter().cloned()).collect();
     vms.sort_by(|one, other| one.name.cmp(&other.name));
     vms
@@ -204,7 +207,9 @@ fn free_uid(inner: &Inner) -> Result<u32, Fault> {
 }
 
 pub(super) fn source_of(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+    error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]

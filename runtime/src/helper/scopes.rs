@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use zbus::zvariant::{OwnedObjectPath, Value};
+use zbus::{OwnedObjectPath, Variant};
 
 use crate::protocol::VmId;
 
@@ -43,16 +43,15 @@ pub trait Scopes: Send + Sync {
 #[zbus::proxy(
     interface = "org.freedesktop.systemd1.Manager",
     default_service = "org.freedesktop.systemd1",
-    default_path = "/org/freedesktop/systemd1",
-    gen_blocking = false
+    default_path = "/org/freedesktop/systemd1"
 )]
 trait Manager {
     fn start_transient_unit(
         &self,
         name: &str,
         mode: &str,
-        properties: &[(&str, Value<'_>)],
-        auxiliary: &[(&str, Vec<(&str, Value<'_>)>)],
+        properties: &[(&str, Variant<'_>)],
+        auxiliary: &[(&str, Vec<(&str, Variant<'_>)>)],
     ) -> zbus::Result<OwnedObjectPath>;
 }
 
@@ -81,11 +80,11 @@ async fn start_scope(scope: &str, name: &str, pid: u32) -> zbus::Result<()> {
     let connection = zbus::Connection::system().await?;
     let manager = ManagerProxy::new(&connection).await?;
     let properties = [
-        ("Description", Value::from(format!("banger VM {name}"))),
-        ("PIDs", Value::from(vec![pid])),
-        ("Slice", Value::from("banger.slice")),
+        ("Description", Variant::from(format!("banger VM {name}"))),
+        ("PIDs", Variant::from(vec![pid])),
+        ("Slice", Variant::from("banger.slice")),
         // one that failed leaves nothing behind that would refuse the name
-        ("CollectMode", Value::from("inactive-or-failed")),
+        ("CollectMode", Variant::from("inactive-or-failed")),
     ];
     manager
         .start_transient_unit(scope, "fail", &properties, &[])

@@ -67,15 +67,14 @@ pub(super) async fn start(
     }
 }
 
-fn judge_files(
-    new: &NewVm,
-    descriptors: Vec<OwnedFd>,
-    owner_uid: u32,
-) -> Result<Files, Fault> {
+fn judge_files(new: &NewVm, descriptors: Vec<OwnedFd>, owner_uid: u32) -> Result<Files, Fault> {
     let expected = if new.rootfs { 2 } else { 1 };
     if descriptors.len() != expected {
         return Err(Fault::BadRequest {
-            reason: format!("{} descriptors came, {expected} expected", descriptors.len()),
+            reason: format!(
+                "{} descriptors came, {expected} expected",
+                descriptors.len()
+            ),
         });
     }
     let bad = |error: jail::BadFile| Fault::BadFile {
@@ -109,7 +108,9 @@ async fn bring_up(
     let pid = pinned.seen.pid;
     match helper.scopes.place(&id, name.as_str(), pid).await {
         Ok(scope) => {
-            helper.registry.update(&id, |machine| machine.record.scope = Some(scope));
+            helper
+                .registry
+                .update(&id, |machine| machine.record.scope = Some(scope));
         }
         Err(error) => tracing::warn!(
             "VM {name} stays in the helper's control group: {error}: {}",
@@ -120,7 +121,10 @@ async fn bring_up(
     let waited = id.clone();
     blocking(move || wait_until_running(&worker, &waited, &pinned)).await?;
     tracing::info!("VM {name} ({id}) runs as process {pid}");
-    helper.registry.find(&name).map(|machine| machine.record.summary())
+    helper
+        .registry
+        .find(&name)
+        .map(|machine| machine.record.summary())
 }
 
 fn spawn(
@@ -131,8 +135,15 @@ fn spawn(
 ) -> Result<Spawned, Fault> {
     let (places, id) = (&helper.places, &record.id);
     let configuration = jail::configuration(record, files.rootfs.is_some());
-    jail::build(places, id, record.uid, &configuration, files.kernel, files.rootfs)
-        .map_err(|error| Fault::failed("cannot lay out its jail", error))?;
+    jail::build(
+        places,
+        id,
+        record.uid,
+        &configuration,
+        files.kernel,
+        files.rootfs,
+    )
+    .map_err(|error| Fault::failed("cannot lay out its jail", error))?;
     let log = console::create(places, id).and_then(|log| Ok((log.try_clone()?, log)));
     let (output, errors) = log.map_err(|error| Fault::failed("cannot make its log", error))?;
     let child = Command::new(&programs.jailer)

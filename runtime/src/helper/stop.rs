@@ -24,7 +24,9 @@ pub(super) async fn stop(helper: Arc<Helper>, which: StopVm) -> Result<VmSummary
         return Ok(machine.record.summary());
     }
     let alive = [VmState::Running, VmState::Stopping];
-    let machine = helper.registry.transition(&name, &alive, VmState::Stopping)?;
+    let machine = helper
+        .registry
+        .transition(&name, &alive, VmState::Stopping)?;
     let Some(pinned) = machine.pinned else {
         return Err(Fault::WrongState {
             name: name.to_string(),

@@ -1,5 +1,6 @@
 //! Noticing that a VM ended, and the chores that come round.
 
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +29,14 @@ pub(super) fn begin(helper: &Arc<Helper>, id: &VmId, pinned: Arc<Pinned>, child:
 }
 
 /// A pidfd turns readable when its process exits (`pidfd_open(2)`).
-async fn exited(pinned: &Arc<Pinned>) -> std::io::Result<()> {
-    let watched = AsyncFd::with_interest(Arc::clone(pinned), Interest::READABLE)?;
+async fn exited(pinned: &Pinned) -> std::io::Result<()> {
+    let pidfd: OwnedFd = pinned.as_fd().try_clone_to_owned()?;
+    #[expect(
+        deprecated,
+        reason = "the successor is unsafe fn, for types whose descriptor may change under tokio; \
+                  an OwnedFd's cannot"
+    )]
+    let watched = AsyncFd::with_interest(pidfd, Interest::READABLE)?;
     watched.readable().await?.retain_ready();
     Ok(())
 }
@@ -64,10 +71,15 @@ pub(super) fn judge_exit(
         (_, None, Some(line)) if line.contains("exit_code=0") => shut_down(),
         (_, Some(status), line) => {
             let line = line.map(|line| format!(": {line}")).unwrap_or_default();
-            (VmState::Failed, Some(format!("Firecracker ended with {status}{line}")))
+            (
+                VmState::Failed,
+                Some(format!("Firecracker ended with {status}{line}")),
+            )
         }
         (_, None, line) => {
-            let line = line.map(|line| format!("; last line: {line}")).unwrap_or_default();
+            let line = line
+                .map(|line| format!("; last line: {line}"))
+                .unwrap_or_default();
             (VmState::Failed, Some(format!("its process ended{line}")))
         }
     }
@@ -109,8 +121,18 @@ mod tests {
             (VmState::Running, ended, None, VmState::Stopped),
             (VmState::Running, killed, None, VmState::Failed),
             (VmState::Running, None, None, VmState::Failed),
-            (VmState::Running, None, line("Firecracker exit_code=0"), VmState::Stopped),
-            (VmState::Running, None, line("Kernel panic"), VmState::Failed),
+            (
+                VmState::Running,
+                None,
+                line("Firecracker exit_code=0"),
+                VmState::Stopped,
+            ),
+            (
+                VmState::Running,
+                None,
+                line("Kernel panic"),
+                VmState::Failed,
+            ),
             (VmState::Failed, ended, None, VmState::Failed),
         ] {
             let case = format!("{before:?} {status:?} {last:?}");

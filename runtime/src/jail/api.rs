@@ -129,7 +129,12 @@ fn body_of(answer: &[u8]) -> Option<&[u8]> {
 
 fn first_line(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer);
-    text.lines().next().unwrap_or_default().chars().take(120).collect()
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(120)
+        .collect()
 }
 
 #[cfg(test)]
@@ -141,7 +146,10 @@ mod tests {
         let answer = b"HTTP/1.1 200 \r\nContent-Length: 4\r\n\r\n{}\r\n";
         assert!(is_whole(answer) && !is_whole(&answer[..answer.len() - 1]));
         assert_eq!(body_of(answer), Some(&b"{}\r\n"[..]));
-        assert_eq!(body_of(b"HTTP/1.1 400 \r\nContent-Length: 2\r\n\r\n{}"), None);
+        assert_eq!(
+            body_of(b"HTTP/1.1 400 \r\nContent-Length: 2\r\n\r\n{}"),
+            None
+        );
         assert_eq!(body_of(b"garbage"), None);
     }
 
@@ -151,7 +159,10 @@ mod tests {
         let path = folder.path().join("socket");
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
         let asked = ask_instance(&path, std::process::id() + 1);
-        assert!(matches!(asked, Err(ApiError::OtherProcess { .. })), "{asked:?}");
+        assert!(
+            matches!(asked, Err(ApiError::OtherProcess { .. })),
+            "{asked:?}"
+        );
         let (mut stream, _) = listener.accept().unwrap();
         assert_eq!(stream.read(&mut [0; 8]).unwrap(), 0, "something was sent");
     }

@@ -89,7 +89,11 @@ mod tests {
     fn a_jail_holds_what_was_handed_in_and_goes_without_a_trace() {
         let folder = tempfile::tempdir().unwrap();
         let places = Places::new(folder.path().join("state"), folder.path().join("run"));
-        for path in [places.state().into(), folder.path().join("run"), places.jails()] {
+        for path in [
+            places.state().into(),
+            folder.path().join("run"),
+            places.jails(),
+        ] {
             std::fs::create_dir(path).unwrap();
         }
         std::fs::create_dir(places.program_jails()).unwrap();
@@ -97,11 +101,25 @@ mod tests {
         let mut kernel = tempfile::tempfile().unwrap();
         kernel.write_all(b"a kernel").unwrap();
         let uid = rustix::process::getuid().as_raw();
-        build(&places, &id, uid, &serde_json::json!({"a": 1}), kernel, None).unwrap();
+        build(
+            &places,
+            &id,
+            uid,
+            &serde_json::json!({"a": 1}),
+            kernel,
+            None,
+        )
+        .unwrap();
         let root = places.jail_root(&id);
         assert_eq!(std::fs::read(root.join("kernel")).unwrap(), b"a kernel");
-        assert_eq!(std::fs::read(root.join("config.json")).unwrap(), b"{\"a\":1}");
-        assert_eq!(std::fs::read_link(places.api_link(&id)).unwrap(), places.jail_socket(&id));
+        assert_eq!(
+            std::fs::read(root.join("config.json")).unwrap(),
+            b"{\"a\":1}"
+        );
+        assert_eq!(
+            std::fs::read_link(places.api_link(&id)).unwrap(),
+            places.jail_socket(&id)
+        );
 
         let outside = folder.path().join("outside");
         std::fs::write(&outside, "kept").unwrap();

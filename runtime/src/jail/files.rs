@@ -166,7 +166,10 @@ mod tests {
             changed(56, 0),
         ] {
             let refused = check_kernel(&file(&bytes), uid());
-            assert!(matches!(refused, Err(BadFile::NotAKernel { .. })), "{bytes:?}");
+            assert!(
+                matches!(refused, Err(BadFile::NotAKernel { .. })),
+                "{bytes:?}"
+            );
         }
     }
 
@@ -179,9 +182,15 @@ mod tests {
         let huge = check_kernel(&huge, uid());
         assert!(matches!(huge, Err(BadFile::Size { .. })), "{huge:?}");
         let device = check_kernel(&File::open("/dev/zero").unwrap(), uid());
-        assert!(matches!(device, Err(BadFile::NotRegular { .. })), "{device:?}");
+        assert!(
+            matches!(device, Err(BadFile::NotRegular { .. })),
+            "{device:?}"
+        );
         let folder = check_rootfs(&File::open("/").unwrap(), uid());
-        assert!(matches!(folder, Err(BadFile::NotRegular { .. })), "{folder:?}");
+        assert!(
+            matches!(folder, Err(BadFile::NotRegular { .. })),
+            "{folder:?}"
+        );
     }
 
     #[test]
@@ -193,6 +202,9 @@ mod tests {
             rustix::fs::fchown(&file, Some(rustix::fs::Uid::from_raw(1234)), None).unwrap();
         }
         let refused = check_kernel(&file, owner + 1);
-        assert!(matches!(refused, Err(BadFile::ForeignOwner { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(BadFile::ForeignOwner { .. })),
+            "{refused:?}"
+        );
     }
 }

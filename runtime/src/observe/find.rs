@@ -143,7 +143,11 @@ mod tests {
             if let Some(text) = pidfile {
                 std::fs::write(root.join("firecracker.pid"), text).unwrap();
             }
-            symlink(root.join("firecracker.socket"), folder.path().join("vm.sock")).unwrap();
+            symlink(
+                root.join("firecracker.socket"),
+                folder.path().join("vm.sock"),
+            )
+            .unwrap();
             let mut other = firecracker(5000, 9, 0, "x");
             other.comm = "nginx".into();
             let processes = FakeProcesses(vec![firecracker(4121, 7, 600_000, "aa"), other]);
@@ -176,18 +180,17 @@ mod tests {
     fn contract_5_1_a_client_of_the_socket_is_not_its_vm() {
         let mut jail = Jail::with(Some("4121"));
         let mut client = firecracker(6000, 8, 1000, "bb");
-        client.command_line = vec![
-            "curl".into(),
-            "--unix-socket".into(),
-            jail.socket().into(),
-        ];
+        client.command_line = vec!["curl".into(), "--unix-socket".into(), jail.socket().into()];
         jail.processes.0.push(client);
         assert_eq!(jail.find().unwrap(), Found::ByPidfile(4121));
     }
 
     #[test]
     fn contract_5_2_a_good_pidfile_names_the_process() {
-        assert_eq!(Jail::with(Some("4121")).find().unwrap(), Found::ByPidfile(4121));
+        assert_eq!(
+            Jail::with(Some("4121")).find().unwrap(),
+            Found::ByPidfile(4121)
+        );
     }
 
     #[test]
@@ -236,11 +239,25 @@ mod tests {
     fn contract_5_garbage_is_no_number() {
         let endless = "1".repeat(10_000);
         for text in [
-            "", " ", "abc", "41 21", "-4121", "+", "0", "4121\0", "4121x", "99999999999999999999",
-            "4294967295", "2147483648", &endless,
+            "",
+            " ",
+            "abc",
+            "41 21",
+            "-4121",
+            "+",
+            "0",
+            "4121\0",
+            "4121x",
+            "99999999999999999999",
+            "4294967295",
+            "2147483648",
+            &endless,
         ] {
             let found = Jail::with(Some(text)).find();
-            assert!(matches!(found, Err(Miss::Garbage { .. })), "{text:?}: {found:?}");
+            assert!(
+                matches!(found, Err(Miss::Garbage { .. })),
+                "{text:?}: {found:?}"
+            );
         }
     }
 

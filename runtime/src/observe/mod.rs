@@ -35,7 +35,13 @@ pub(crate) mod fake {
 
     /// A jailed Firecracker that runs as `uid`.
     pub(crate) fn firecracker(pid: u32, start_time: u64, uid: u32, id: &str) -> Seen {
-        let arguments = ["/firecracker", "--id", id, "--api-sock", "/firecracker.socket"];
+        let arguments = [
+            "/firecracker",
+            "--id",
+            id,
+            "--api-sock",
+            "/firecracker.socket",
+        ];
         Seen {
             pid,
             start_time,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
@@ -82,17 +82,15 @@ impl AsFd for Pinned {
     }
 }
 
-impl AsRawFd for Pinned {
-    fn as_raw_fd(&self) -> RawFd {
-        self.pidfd.as_raw_fd()
-    }
-}
-
 impl Processes for HostProcesses {
     fn pids(&self) -> io::Result<Vec<u32>> {
         let mut pids = Vec::new();
         for entry in fs_err::read_dir("/proc")? {
-            if let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) {
+            if let Some(pid) = entry?
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            {
                 pids.push(pid);
             }
         }
@@ -110,7 +108,9 @@ impl Processes for HostProcesses {
 /// # Errors
 /// When `/proc` is not there.
 pub fn boot_id() -> io::Result<String> {
-    Ok(fs_err::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().into())
+    Ok(fs_err::read_to_string("/proc/sys/kernel/random/boot_id")?
+        .trim()
+        .into())
 }
 
 /// The pidfd still has the number: `Pid:` in its fdinfo is -1 once the process is reaped
@@ -154,7 +154,9 @@ fn split_arguments(bytes: &[u8]) -> Vec<OsString> {
         return Vec::new();
     }
     let words = bytes.split(|byte| *byte == 0);
-    words.map(|word| OsString::from_vec(word.to_vec())).collect()
+    words
+        .map(|word| OsString::from_vec(word.to_vec()))
+        .collect()
 }
 
 fn pidfd_inode(pidfd: BorrowedFd<'_>) -> io::Result<Option<u64>> {

@@ -103,7 +103,10 @@ where
         .map(OwnedFd::try_clone)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| broken(error.into()))?;
-    connection.send_call(request, copies).await.map_err(broken)?;
+    connection
+        .send_call(request, copies)
+        .await
+        .map_err(broken)?;
     let (reply, received) = connection
         .receive_reply::<Reply, Fault>()
         .await

@@ -4,35 +4,31 @@ use zlink::ReplyError;
 
 /// Why a request was not done. On the wire `org.banger.Fault.NAME`, the same on both interfaces,
 /// since the owner daemon hands the helper's on.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, ReplyError)]
+// zlink's derive copies the attributes of variants, thiserror's among them, hence the plain impls
+#[derive(Debug, Clone, PartialEq, Eq, ReplyError)]
 #[zlink(interface = "org.banger.Fault")]
 pub enum Fault {
     /// The caller may not ask for this.
-    #[error("{reason}")]
     NotPermitted {
         /// Who is asked for and who asked.
         reason: String,
     },
     /// The request is not one: unknown method, a value outside its range, a missing descriptor.
-    #[error("the request was refused: {reason}")]
     BadRequest {
         /// What is wrong with it.
         reason: String,
     },
     /// A VM of that name exists.
-    #[error("a VM named {name} exists already")]
     NameTaken {
         /// The name.
         name: String,
     },
     /// No VM of that name exists.
-    #[error("there is no VM named {name}")]
     NoSuchVm {
         /// The name.
         name: String,
     },
     /// The VM is in a state in which this cannot be done.
-    #[error("VM {name} is {state}")]
     WrongState {
         /// The name.
         name: String,
@@ -40,13 +36,11 @@ pub enum Fault {
         state: String,
     },
     /// The kernel or root disk file cannot be used.
-    #[error("{reason}")]
     BadFile {
         /// What is wrong with it.
         reason: String,
     },
     /// The host lacks something that a VM needs.
-    #[error("{what}")]
     HostLacks {
         /// What, in words.
         what: String,
@@ -54,7 +48,6 @@ pub enum Fault {
         hint: String,
     },
     /// The VM was started and did not come up.
-    #[error("VM {name} did not start: {reason}")]
     StartFailed {
         /// The name.
         name: String,
@@ -62,13 +55,11 @@ pub enum Fault {
         reason: String,
     },
     /// The daemon behind this one does not answer.
-    #[error("the root helper does not answer: {reason}")]
     HelperAway {
         /// Why.
         reason: String,
     },
     /// The operating system refused something.
-    #[error("{reason}")]
     Failed {
         /// What and why.
         reason: String,
@@ -83,6 +74,29 @@ impl Fault {
         }
     }
 }
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotPermitted { reason } | Self::BadFile { reason } | Self::Failed { reason } => {
+                formatter.write_str(reason)
+            }
+            Self::BadRequest { reason } => write!(formatter, "the request was refused: {reason}"),
+            Self::NameTaken { name } => write!(formatter, "a VM named {name} exists already"),
+            Self::NoSuchVm { name } => write!(formatter, "there is no VM named {name}"),
+            Self::WrongState { name, state } => write!(formatter, "VM {name} is {state}"),
+            Self::HostLacks { what, .. } => formatter.write_str(what),
+            Self::StartFailed { name, reason } => {
+                write!(formatter, "VM {name} did not start: {reason}")
+            }
+            Self::HelperAway { reason } => {
+                write!(formatter, "the root helper does not answer: {reason}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
 
 #[cfg(test)]
 mod tests {

@@ -39,13 +39,13 @@ pub struct Bounded(unix::Stream);
 /// The reading half of [`Bounded`].
 #[derive(Debug)]
 pub struct BoundedRead {
-    inner: unix::ReadHalf,
+    inner: <unix::Stream as Socket>::ReadHalf,
     budget: Arc<AtomicUsize>,
 }
 
 impl Socket for Bounded {
     type ReadHalf = BoundedRead;
-    type WriteHalf = unix::WriteHalf;
+    type WriteHalf = <unix::Stream as Socket>::WriteHalf;
 
     const CAN_TRANSFER_FDS: bool = true;
 
@@ -71,7 +71,8 @@ impl ReadHalf for BoundedRead {
             return Err(zlink::Error::BufferOverflow);
         };
         let result = self.inner.read(space).await?;
-        self.budget.store(left.saturating_sub(result.bytes_read()), Ordering::Relaxed);
+        self.budget
+            .store(left.saturating_sub(result.bytes_read()), Ordering::Relaxed);
         Ok(result)
     }
 }

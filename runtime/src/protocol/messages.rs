@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn a_request_is_read_as_it_is_written() {
-        let json = r#"{"method":"org.banger.Helper.Stop","parameters":{"name":"web","grace_seconds":3}}"#;
+        let json =
+            r#"{"method":"org.banger.Helper.Stop","parameters":{"name":"web","grace_seconds":3}}"#;
         let request = read(json).unwrap();
         assert_eq!(serde_json::to_string(&request).unwrap(), json);
     }

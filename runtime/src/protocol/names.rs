@@ -226,7 +226,10 @@ mod tests {
     #[test]
     fn good_names_are_taken() {
         for text in ["a", "web", "web-1", "0db", &"a".repeat(64)] {
-            assert_eq!(text.parse::<VmName>().map(String::from).as_deref(), Ok(text));
+            assert_eq!(
+                text.parse::<VmName>().map(String::from).as_deref(),
+                Ok(text)
+            );
         }
     }
 
@@ -239,7 +242,10 @@ mod tests {
         ] {
             assert!(text.parse::<VmName>().is_err(), "{text:?} was taken");
             let json = serde_json::to_string(text).unwrap();
-            assert!(serde_json::from_str::<VmName>(&json).is_err(), "{text:?} came in by wire");
+            assert!(
+                serde_json::from_str::<VmName>(&json).is_err(),
+                "{text:?} came in by wire"
+            );
         }
     }
 

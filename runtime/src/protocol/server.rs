@@ -74,9 +74,14 @@ pub async fn serve<S: Service>(
         }
     }
     drop(listener);
-    let drained = timeout(limits::DRAIN, async { while tasks.join_next().await.is_some() {} });
+    let drained = timeout(limits::DRAIN, async {
+        while tasks.join_next().await.is_some() {}
+    });
     if drained.await.is_err() {
-        tracing::warn!("requests were still in flight after {} s", limits::DRAIN.as_secs());
+        tracing::warn!(
+            "requests were still in flight after {} s",
+            limits::DRAIN.as_secs()
+        );
     }
     Ok(())
 }
@@ -94,7 +99,9 @@ async fn accept(
 /// accept(2): the connection went away, or descriptors ran short for the moment.
 fn callers_fault(error: &std::io::Error) -> bool {
     matches!(
-        error.raw_os_error().map(rustix::io::Errno::from_raw_os_error),
+        error
+            .raw_os_error()
+            .map(rustix::io::Errno::from_raw_os_error),
         Some(
             rustix::io::Errno::CONNABORTED
                 | rustix::io::Errno::INTR
@@ -127,7 +134,9 @@ async fn attend<S: Service>(
             Err(_) | Ok(Err(zlink::Error::UnexpectedEof)) => return Ok(()),
             Ok(Ok((call, descriptors))) => {
                 keep_to_ourselves(&descriptors)?;
-                service.answer(caller, call.method().clone(), descriptors).await
+                service
+                    .answer(caller, call.method().clone(), descriptors)
+                    .await
             }
             Ok(Err(zlink::Error::Json(error))) => Err(Fault::BadRequest {
                 reason: error.to_string(),
@@ -160,10 +169,14 @@ async fn send(connection: &mut Connection, answer: Answer) -> zlink::Result<()> 
     let sent = async {
         match answer {
             Ok((reply, descriptors)) => {
-                connection.send_reply(&zlink::Reply::new(Some(reply)), descriptors).await
+                connection
+                    .send_reply(&zlink::Reply::new(Some(reply)), descriptors)
+                    .await
             }
             Err(fault) => connection.send_error(&fault, Vec::new()).await,
         }
     };
-    timeout(limits::READ, sent).await.unwrap_or(Err(zlink::Error::SocketWrite))
+    timeout(limits::READ, sent)
+        .await
+        .unwrap_or(Err(zlink::Error::SocketWrite))
 }

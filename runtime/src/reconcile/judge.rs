@@ -40,8 +40,8 @@ pub fn judge(record: &VmRecord, boot_id: &str, processes: &[Seen]) -> Verdict {
     let Some(process) = &record.process else {
         return judge_intent(record, living());
     };
-    let at_number = living()
-        .find(|seen| seen.pid == process.pid && seen.start_time == process.start_time);
+    let at_number =
+        living().find(|seen| seen.pid == process.pid && seen.start_time == process.start_time);
     if let Some(seen) = at_number {
         let other_inode = matches!(
             (seen.pidfd_inode, process.pidfd_inode),
@@ -52,12 +52,10 @@ pub fn judge(record: &VmRecord, boot_id: &str, processes: &[Seen]) -> Verdict {
                 "process {} has the recorded start time and another identity",
                 seen.pid
             )),
-            () if seen.uid != record.uid || seen.comm != "firecracker" => {
-                Verdict::Unsure(format!(
-                    "process {} runs {} as uid {}, expected firecracker as uid {}",
-                    seen.pid, seen.comm, seen.uid, record.uid
-                ))
-            }
+            () if seen.uid != record.uid || seen.comm != "firecracker" => Verdict::Unsure(format!(
+                "process {} runs {} as uid {}, expected firecracker as uid {}",
+                seen.pid, seen.comm, seen.uid, record.uid
+            )),
             () => Verdict::Mine(Box::new(seen.clone())),
         };
     }
@@ -71,10 +69,7 @@ pub fn judge(record: &VmRecord, boot_id: &str, processes: &[Seen]) -> Verdict {
 }
 
 /// The helper ended after it wrote that it would spawn, before it wrote what it had spawned.
-fn judge_intent<'seen>(
-    record: &VmRecord,
-    living: impl Iterator<Item = &'seen Seen>,
-) -> Verdict {
+fn judge_intent<'seen>(record: &VmRecord, living: impl Iterator<Item = &'seen Seen>) -> Verdict {
     let kin: Vec<&Seen> = living.filter(|seen| is_kin(record, seen)).collect();
     match kin.as_slice() {
         [] => Verdict::Gone(Why::NeverStarted),
@@ -105,7 +100,8 @@ fn is_kin(record: &VmRecord, seen: &Seen) -> bool {
 
 /// Its command line carries the VM's id. The jailer hands `--id` on to Firecracker.
 fn is_named(record: &VmRecord, seen: &Seen) -> bool {
-    seen.option("--id").is_some_and(|id| id == record.id.as_str())
+    seen.option("--id")
+        .is_some_and(|id| id == record.id.as_str())
 }
 
 /// Processes with a VM's uid that no record accounts for.

@@ -64,7 +64,12 @@ fn the_table_of_verdicts() {
     for (case, record, processes, expected) in [
         ("as recorded", record(), vec![guest()], "mine"),
         ("nothing there", record(), vec![], "gone"),
-        ("exited, not reaped", record(), changed(|seen| seen.exited = true), "gone"),
+        (
+            "exited, not reaped",
+            record(),
+            changed(|seen| seen.exited = true),
+            "gone",
+        ),
         (
             "the number now belongs to a stranger",
             record(),
@@ -77,17 +82,42 @@ fn the_table_of_verdicts() {
             vec![firecracker(4121, 900, UID + 1, "ffffffffffffffff")],
             "gone",
         ),
-        ("another inode", record(), changed(|seen| seen.pidfd_inode = Some(1)), "unsure"),
-        ("no inodes on this kernel", record(), changed(|seen| seen.pidfd_inode = None), "mine"),
-        ("another program", record(), changed(|seen| seen.comm = "nginx".into()), "unsure"),
+        (
+            "another inode",
+            record(),
+            changed(|seen| seen.pidfd_inode = Some(1)),
+            "unsure",
+        ),
+        (
+            "no inodes on this kernel",
+            record(),
+            changed(|seen| seen.pidfd_inode = None),
+            "mine",
+        ),
+        (
+            "another program",
+            record(),
+            changed(|seen| seen.comm = "nginx".into()),
+            "unsure",
+        ),
         (
             "the jailer, before its exec",
             record(),
             changed(|seen| (seen.comm, seen.uid) = ("jailer".into(), 0)),
             "unsure",
         ),
-        ("another uid", record(), changed(|seen| seen.uid = UID + 1), "unsure"),
-        ("a child of the VM lives on", record(), changed(|seen| seen.pid = 5000), "unsure"),
+        (
+            "another uid",
+            record(),
+            changed(|seen| seen.uid = UID + 1),
+            "unsure",
+        ),
+        (
+            "a child of the VM lives on",
+            record(),
+            changed(|seen| seen.pid = 5000),
+            "unsure",
+        ),
         (
             "something lives in its scope",
             record(),

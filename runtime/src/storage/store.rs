@@ -106,7 +106,11 @@ impl Store {
         let mut found = Vec::new();
         for entry in entries {
             let entry = entry.map_err(StorageError::io("list the VMs"))?;
-            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            let Some(id) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
                 tracing::warn!("{} is no VM's folder", entry.path().display());
                 continue;
             };
@@ -147,9 +151,9 @@ impl Store {
     /// [`StorageError::Io`].
     pub fn remove(&self, id: &VmId) -> Result<(), StorageError> {
         match fs_err::remove_dir_all(self.places.vm(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StorageError::io(format!("remove the state of VM {id}"))(error))
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StorageError::io(
+                format!("remove the state of VM {id}"),
+            )(error)),
             _ => Ok(()),
         }
     }
@@ -282,7 +286,11 @@ mod tests {
             .unwrap();
         let bytes = std::fs::read(folder.path().join("handles.json")).unwrap();
         let handles: Handles = serde_json::from_slice(&bytes).unwrap();
-        let sockets: Vec<bool> = handles.vms.iter().map(|vm| vm.api_socket.is_some()).collect();
+        let sockets: Vec<bool> = handles
+            .vms
+            .iter()
+            .map(|vm| vm.api_socket.is_some())
+            .collect();
         assert_eq!(sockets, [true, false]);
         assert_eq!(handles.vms.first().unwrap().vm.pid, Some(4121));
     }

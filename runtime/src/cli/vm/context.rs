@@ -113,7 +113,10 @@ mod tests {
         std::fs::remove_file(&context.socket).unwrap();
         let missing = run(list(), &context).unwrap_err();
         for error in [refused, missing] {
-            assert!(error.hint().unwrap().contains("sudo banger system restart"), "{error}");
+            assert!(
+                error.hint().unwrap().contains("sudo banger system restart"),
+                "{error}"
+            );
         }
     }
 
@@ -128,7 +131,10 @@ mod tests {
             }
         });
         let error = run(list(), &context).unwrap_err();
-        assert!(error.hint().unwrap().contains("sudo banger system restart"), "{error}");
+        assert!(
+            error.hint().unwrap().contains("sudo banger system restart"),
+            "{error}"
+        );
         door.join().unwrap();
     }
 

@@ -96,8 +96,12 @@ pub fn run(command: VmCommand, context: &Context) -> Result<(), VmError> {
                 memory_mib: memory,
                 rootfs: rootfs.is_some(),
             };
-            let vm: VmSummary = client.ask(OwnerRequest::Run(new), &files, limits::CHANGE)?.0;
-            let pid = vm.pid.map_or_else(String::new, |pid| format!("   pid {pid}"));
+            let vm: VmSummary = client
+                .ask(OwnerRequest::Run(new), &files, limits::CHANGE)?
+                .0;
+            let pid = vm
+                .pid
+                .map_or_else(String::new, |pid| format!("   pid {pid}"));
             say(&format!("{} is {}{pid}", vm.name, vm.state.word()))
         }
         VmCommand::List { json } => {

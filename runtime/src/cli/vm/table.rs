@@ -126,12 +126,25 @@ mod tests {
     fn json_keeps_its_field_names() {
         let json = render(&[vm("web", VmState::Running)], true).unwrap();
         let list: serde_json::Value = serde_json::from_str(&json).unwrap();
-        let fields: Vec<&str> = list[0].as_object().unwrap().keys().map(String::as_str).collect();
+        let fields: Vec<&str> = list[0]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
         assert_eq!(
             fields,
             [
-                "control_group", "cpus", "id", "memory_mib", "name", "pid", "reason",
-                "start_time", "started", "state"
+                "control_group",
+                "cpus",
+                "id",
+                "memory_mib",
+                "name",
+                "pid",
+                "reason",
+                "start_time",
+                "started",
+                "state"
             ]
         );
     }
@@ -139,9 +152,13 @@ mod tests {
     #[test]
     fn spans_are_short() {
         let start: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
-        for (seconds, expected) in
-            [(5, "5 s"), (90, "1 min"), (8_040, "2 h 14 min"), (86_400, "1 day"), (-9, "0 s")]
-        {
+        for (seconds, expected) in [
+            (5, "5 s"),
+            (90, "1 min"),
+            (8_040, "2 h 14 min"),
+            (86_400, "1 day"),
+            (-9, "0 s"),
+        ] {
             let now = Timestamp::from_second(start.as_second() + seconds).unwrap();
             assert_eq!(since(start, now), expected);
         }
