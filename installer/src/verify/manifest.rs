@@ -116,13 +116,11 @@ pub enum VerifyError {
         available: Vec<String>,
     },
     /// The installed version is too old for a direct step.
-    #[error("release {to} updates from {lowest} or later; {installed} is installed")]
+    #[error("the release updates from {lowest} or later; {installed} is installed")]
     UpgradeGap {
         /// The installed version.
         installed: Version,
-        /// The release.
-        to: Version,
-        /// The lowest version it updates from.
+        /// The lowest version that the release updates from.
         lowest: Version,
     },
 }
@@ -285,15 +283,10 @@ fn check_sequence(manifest: &Manifest, expectation: &Expectation) -> Result<(), 
 ///
 /// # Errors
 /// [`VerifyError::UpgradeGap`], when it is older than the artefact's `upgrades_from`.
-pub fn check_upgrade(
-    installed: &Version,
-    to: &Version,
-    artefact: &Artefact,
-) -> Result<(), VerifyError> {
+pub fn check_upgrade(installed: &Version, artefact: &Artefact) -> Result<(), VerifyError> {
     if *installed < artefact.upgrades_from {
         return Err(VerifyError::UpgradeGap {
             installed: installed.clone(),
-            to: to.clone(),
             lowest: artefact.upgrades_from.clone(),
         });
     }
