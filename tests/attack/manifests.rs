@@ -319,7 +319,7 @@ fn signed_bytes_that_are_no_manifest() {
 fn an_upgrade_over_a_gap() {
     let mut manifest = good_manifest(&good_archive());
     manifest.artefacts[0].upgrades_from = Version::new(0, 1, 0);
-    let check = |installed| check_upgrade(&installed, &manifest.artefacts[0]);
+    let check = |installed| check_upgrade(&installed, &manifest.version, &manifest.artefacts[0]);
     assert!(check(Version::new(0, 1, 0)).is_ok());
     let error = check(Version::new(0, 0, 9)).unwrap_err();
     assert_eq!(error.hint().as_deref(), Some("update to 0.1.0 first"));

@@ -116,11 +116,13 @@ pub enum VerifyError {
         available: Vec<String>,
     },
     /// The installed version is too old for a direct step.
-    #[error("the release updates from {lowest} or later; {installed} is installed")]
+    #[error("release {to} updates from {lowest} or later; {installed} is installed")]
     UpgradeGap {
         /// The installed version.
         installed: Version,
-        /// The lowest version that the release updates from.
+        /// The release.
+        to: Box<Version>,
+        /// The lowest version that it updates from.
         lowest: Version,
     },
 }
@@ -283,10 +285,15 @@ fn check_sequence(manifest: &Manifest, expectation: &Expectation) -> Result<(), 
 ///
 /// # Errors
 /// [`VerifyError::UpgradeGap`], when it is older than the artefact's `upgrades_from`.
-pub fn check_upgrade(installed: &Version, artefact: &Artefact) -> Result<(), VerifyError> {
+pub fn check_upgrade(
+    installed: &Version,
+    to: &Version,
+    artefact: &Artefact,
+) -> Result<(), VerifyError> {
     if *installed < artefact.upgrades_from {
         return Err(VerifyError::UpgradeGap {
             installed: installed.clone(),
+            to: Box::new(to.clone()),
             lowest: artefact.upgrades_from.clone(),
         });
     }

@@ -1,0 +1,177 @@
+//! banger as the toolkit sees it: its programs, units and places.
+//!
+//! Guarantees: the fixed names and paths of the product stand here and nowhere else in the runtime.
+
+use std::path::{Path, PathBuf};
+
+use banger_installer::model::{
+    Layout, Owner, Product, Program, UnitKind, UnitName, UnitNameError, UnitSpec,
+};
+use banger_installer::unit::Values;
+
+/// The product's short name.
+pub const NAME: &str = "banger";
+
+/// The owner daemon's unit.
+pub const OWNER_SERVICE: &str = "bangerd.service";
+
+/// The root helper's unit.
+pub const HELPER_SERVICE: &str = "bangerd-root.service";
+
+/// The variable that, set to a folder in the installing environment, makes the owner daemon write
+/// coverage profiles there.
+pub const OWNER_COVERAGE_VARIABLE: &str = "BANGER_OWNER_COVERAGE_DIR";
+
+/// The same for the root helper.
+pub const HELPER_COVERAGE_VARIABLE: &str = "BANGER_HELPER_COVERAGE_DIR";
+
+/// The unit templates that this version ships, in the order in which the units start.
+pub const UNIT_TEMPLATES: [(&str, &str); 5] = [
+    ("banger.slice", include_str!("../../units/banger.slice.in")),
+    (
+        "bangerd-root.socket",
+        include_str!("../../units/bangerd-root.socket.in"),
+    ),
+    (
+        "bangerd.socket",
+        include_str!("../../units/bangerd.socket.in"),
+    ),
+    (
+        HELPER_SERVICE,
+        include_str!("../../units/bangerd-root.service.in"),
+    ),
+    (
+        OWNER_SERVICE,
+        include_str!("../../units/bangerd.service.in"),
+    ),
+];
+
+/// The target triple that this program was built for, as manifests name it.
+pub fn target() -> String {
+    format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
+}
+
+/// The description of banger that the toolkit works from.
+///
+/// # Errors
+/// [`UnitNameError`], which only a wrong name in [`UNIT_TEMPLATES`] can cause.
+pub fn product() -> Result<Product, UnitNameError> {
+    let units = UNIT_TEMPLATES
+        .iter()
+        .map(|(name, _)| {
+            let keeps_children = matches!(*name, OWNER_SERVICE | HELPER_SERVICE);
+            name.parse().map(|name: UnitName| {
+                let enable = name.kind() != UnitKind::Slice;
+                UnitSpec {
+                    name,
+                    enable,
+                    keeps_children,
+                }
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let program = |name: &str| Program { name: name.into() };
+    Ok(Product {
+        name: NAME.into(),
+        target: target(),
+        programs: vec![program("banger"), program("bangerd")],
+        units,
+        layout: layout(),
+    })
+}
+
+/// Where banger lies.
+pub fn layout() -> Layout {
+    Layout {
+        versions: "/usr/local/lib/banger".into(),
+        programs: "/usr/local/bin".into(),
+        units: "/etc/systemd/system".into(),
+        config: "/etc/banger".into(),
+        install_state: "/var/lib/banger-install".into(),
+        product_state: [
+            "/var/lib/banger",
+            "/var/lib/banger-root",
+            "/var/cache/banger",
+            "/run/banger",
+            "/run/banger-root",
+        ]
+        .map(PathBuf::from)
+        .to_vec(),
+    }
+}
+
+/// Coverage folders, when the installing environment asks for coverage.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// For the owner daemon.
+    pub owner: Option<PathBuf>,
+    /// For the root helper.
+    pub helper: Option<PathBuf>,
+}
+
+impl Coverage {
+    /// Reads the two variables through `lookup`; an empty one counts as unset.
+    pub fn from_environment(lookup: impl Fn(&str) -> Option<std::ffi::OsString>) -> Self {
+        let folder = |name| {
+            lookup(name)
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from)
+        };
+        Self {
+            owner: folder(OWNER_COVERAGE_VARIABLE),
+            helper: folder(HELPER_COVERAGE_VARIABLE),
+        }
+    }
+}
+
+/// The values that the unit templates ask for.
+///
+/// `programs` is the folder that `ExecStart=` names; it stays the same over all versions, so that
+/// the units of one version run the programs of any other.
+pub fn unit_values(owner: &Owner, programs: &Path, coverage: &Coverage) -> Values {
+    // %p and %m are the coverage runtime's own marks for the process id and the binary
+    // (LLVM source-based coverage, "Running the instrumented program")
+    let pattern = |folder: &PathBuf| text(&folder.join("%p-%m.profraw"));
+    let folder = |folder: &PathBuf| text(folder);
+    Values::new()
+        .with("programs", text(programs))
+        .with("owner_user", &owner.user)
+        .with("owner_uid", owner.uid.to_string())
+        .with("owner_gid", owner.gid.to_string())
+        .with("owner_home", text(&owner.home))
+        .with_optional("owner_coverage", coverage.owner.as_ref().map(pattern))
+        .with_optional("owner_coverage_dir", coverage.owner.as_ref().map(folder))
+        .with_optional("helper_coverage", coverage.helper.as_ref().map(pattern))
+        .with_optional("helper_coverage_dir", coverage.helper.as_ref().map(folder))
+}
+
+/// Paths reach units as text; bytes that are not UTF-8 become U+FFFD, so that the unit names no
+/// existing folder and the service refuses to start instead of opening another one.
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_the_units_starts_doors_before_daemons() {
+        let product = product().unwrap();
+        let names: Vec<&str> = product
+            .units
+            .iter()
+            .map(|unit| unit.name.as_str())
+            .collect();
+        let position = |name| names.iter().position(|found| *found == name).unwrap();
+        assert!(position("bangerd-root.socket") < position(HELPER_SERVICE));
+        assert!(position("bangerd.socket") < position(OWNER_SERVICE));
+        assert!(position(HELPER_SERVICE) < position(OWNER_SERVICE));
+    }
+
+    #[test]
+    fn an_empty_coverage_variable_counts_as_unset() {
+        let coverage = Coverage::from_environment(|_| Some(std::ffi::OsString::new()));
+        assert_eq!(coverage, Coverage::default());
+    }
+}
