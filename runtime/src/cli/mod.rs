@@ -6,8 +6,11 @@
 mod arguments;
 mod caller;
 mod failure;
+mod host;
 mod release;
+mod report;
 mod screen;
+mod status;
 mod system;
 mod update;
 pub mod vm;
