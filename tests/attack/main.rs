@@ -7,6 +7,7 @@
 )]
 
 mod archives;
+mod disk;
 mod keys;
 mod manifests;
 mod release_tool;
