@@ -10,6 +10,7 @@ mod archives;
 mod disk;
 mod keys;
 mod manifests;
+mod noise;
 mod release_tool;
 mod transport;
 mod world;
