@@ -1,8 +1,8 @@
 //! The command line of banger: the only room that prints.
+//!
+//! Guarantees: every failure is one `error:` line with its causes and a hint, and an exit code of
+//! its own kind; nothing is asked without a terminal.
 
-<<<<<<< HEAD
-pub mod vm;
-=======
 mod arguments;
 mod caller;
 mod failure;
@@ -60,7 +60,10 @@ fn dispatch(
     match arguments.command {
         Command::System(command) => system::run(command, build, screen),
         Command::Update(options) => update::run(&options, build, screen),
-        Command::Vm(command) => vm::run(command, screen).map(|()| ExitCode::SUCCESS),
+        Command::Vm(command) => match vm::run(command, &vm::Context::of_host()) {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(Failure::new(&error, error.hint(), error.kind())),
+        },
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "banger", &mut std::io::stdout());
@@ -84,4 +87,3 @@ fn write_man_pages(build: &Build, directory: &std::path::Path) -> Result<ExitCod
     })?;
     Ok(ExitCode::SUCCESS)
 }
->>>>>>> main
