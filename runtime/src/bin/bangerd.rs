@@ -5,11 +5,8 @@ use std::process::ExitCode;
 use banger_runtime::daemon::{DaemonError, run_helper, run_owner};
 use clap::Parser;
 
-/// Read here alone: a release with another version links this file anew and compiles nothing else.
-const VERSION: &str = match option_env!("BANGER_VERSION") {
-    Some(version) => version,
-    None => env!("CARGO_PKG_VERSION"),
-};
+/// What was decided when this program was built; see [`banger_runtime::build`].
+const VERSION: &str = banger_runtime::build!().version;
 
 /// banger's daemons. Started by systemd; see bangerd.service and bangerd-root.service.
 #[derive(Debug, Parser)]
