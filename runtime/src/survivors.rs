@@ -117,7 +117,7 @@ impl InstalledGuests {
 mod tests {
     use super::*;
     use crate::observe::fake::{FakeProcesses, firecracker};
-    use crate::protocol::VmState;
+    use crate::protocol::{Cpus, MemoryMib, VmState};
     use crate::storage::{ProcessRecord, VmRecord};
 
     fn guests() -> (tempfile::TempDir, InstalledGuests) {
@@ -128,8 +128,8 @@ mod tests {
             schema: 1,
             id: "00112233445566aa".parse().unwrap(),
             name: "web".parse().unwrap(),
-            cpus: Default::default(),
-            memory_mib: Default::default(),
+            cpus: Cpus::default(),
+            memory_mib: MemoryMib::default(),
             uid: 600_000,
             state: VmState::Running,
             reason: None,

@@ -49,7 +49,8 @@ fn log(error: &DaemonError) {
     let mut line = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(reason) = cause {
-        line.push_str(&format!(": {reason}"));
+        line.push_str(": ");
+        line.push_str(&reason.to_string());
         cause = reason.source();
     }
     tracing::error!("{line}");

@@ -5,6 +5,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use rustix::fs::OFlags;
+
 use super::Helper;
 use crate::protocol::{Fault, VmId, VmName, limits};
 use crate::storage::Places;
@@ -28,11 +30,31 @@ pub(super) fn create(places: &Places, id: &VmId) -> io::Result<File> {
         .open(places.console(id))
 }
 
-/// The last line with something in it.
-pub(super) fn last_line(places: &Places, id: &VmId) -> Option<String> {
-    let mut file = File::open(places.console(id)).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
+/// The last lines of a VM: what its console and its Firecracker said at the end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct LastWords {
+    /// Of the guest, and of what Firecracker writes to standard error.
+    pub(super) console: Option<String>,
+    /// Of Firecracker's own log. A guest that broke out can have written it.
+    pub(super) firecracker: Option<String>,
+}
+
+/// Reads the last words of a VM, as far as there are any.
+pub(super) fn last_words(places: &Places, id: &VmId) -> LastWords {
+    LastWords {
+        console: last_line(&places.console(id)),
+        firecracker: last_line(&places.jail_log(id)),
+    }
+}
+
+/// The last line with something in it. A file that is a link, a FIFO or a device has none.
+fn last_line(path: &Path) -> Option<String> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags.bits().cast_signed());
+    let mut file = options.open(path).ok()?;
+    let found = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    file.seek(SeekFrom::Start(found.len().saturating_sub(TAIL)))
         .ok()?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes).ok()?;
@@ -104,6 +126,9 @@ mod tests {
         let id: VmId = "00112233445566aa".parse().unwrap();
         std::fs::create_dir_all(places.vm(&id)).unwrap();
         std::fs::write(places.console(&id), "one\n\x1b[2Jpanic\r\n\n").unwrap();
-        assert_eq!(last_line(&places, &id).as_deref(), Some("?[2Jpanic"));
+        assert_eq!(
+            last_words(&places, &id).console.as_deref(),
+            Some("?[2Jpanic")
+        );
     }
 }

@@ -125,7 +125,7 @@ fn settle(mut record: VmRecord, boot_id: &str, processes: &[Seen], places: &Plac
             (VmState::Failed, Some("its start was cut off".into()), None)
         }
         Held::Gone(Why::Exited) => {
-            let last = console::last_line(places, &record.id);
+            let last = console::last_words(places, &record.id);
             let (state, reason) = watch::judge_exit(record.state, None, last);
             (state, reason, None)
         }

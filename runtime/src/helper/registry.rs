@@ -215,6 +215,7 @@ pub(super) fn source_of(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{Cpus, MemoryMib};
     use crate::storage::Places;
 
     fn registry() -> (tempfile::TempDir, Registry) {
@@ -226,8 +227,8 @@ mod tests {
     fn new(name: &str) -> NewVm {
         NewVm {
             name: name.parse().unwrap(),
-            cpus: Default::default(),
-            memory_mib: Default::default(),
+            cpus: Cpus::default(),
+            memory_mib: MemoryMib::default(),
             rootfs: false,
         }
     }

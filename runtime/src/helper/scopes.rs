@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use zbus::{OwnedObjectPath, Variant};
 
+use crate::observe::{HostProcesses, Processes as _};
 use crate::protocol::VmId;
 
 /// How long systemd may take to move a process.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two looks whether it has.
+const INTERVAL: Duration = Duration::from_millis(2);
 
 /// Why a VM got no scope. It runs on in the helper's own control group.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +34,8 @@ pub fn scope_name(id: &VmId) -> String {
 
 /// Moves processes into scopes.
 pub trait Scopes: Send + Sync {
-    /// Moves process `pid` into the scope of VM `id`, and returns the scope's name once systemd has
-    /// taken the job.
+    /// Moves process `pid` into the scope of VM `id`, and returns the scope's name once it is
+    /// there.
     fn place<'a>(
         &'a self,
         id: &'a VmId,
@@ -68,10 +72,25 @@ impl Scopes for SystemdScopes {
     ) -> Pin<Box<dyn Future<Output = Result<String, ScopeError>> + Send + 'a>> {
         Box::pin(async move {
             let scope = scope_name(id);
-            let made = tokio::time::timeout(PATIENCE, start_scope(&scope, name, pid));
+            let made = tokio::time::timeout(PATIENCE, async {
+                start_scope(&scope, name, pid).await?;
+                until_inside(&scope, pid).await;
+                Ok::<(), zbus::Error>(())
+            });
             made.await.map_err(|_| ScopeError::Late)??;
             Ok(scope)
         })
+    }
+}
+
+/// The call returns when the job is queued; the process moves when it runs.
+async fn until_inside(scope: &str, pid: u32) {
+    // a process that ended will not move any more
+    while let Ok(Some(seen)) = HostProcesses.see(pid) {
+        if seen.exited || seen.control_group.ends_with(scope) {
+            return;
+        }
+        tokio::time::sleep(INTERVAL).await;
     }
 }
 

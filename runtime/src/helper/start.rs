@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rustix::process::Signal;
 
+use super::console::LastWords;
 use super::{Helper, blocking, console, watch};
 use crate::jail::{self, Programs};
 use crate::observe::Pinned;
@@ -191,9 +192,14 @@ fn wait_until_running(helper: &Helper, id: &VmId, pinned: &Pinned) -> Result<(),
             .look_again()
             .map_err(|error| Fault::failed("cannot read its process", error))?;
         let Some(now) = now else {
-            let last = console::last_line(&helper.places, id);
+            let LastWords {
+                console,
+                firecracker,
+            } = console::last_words(&helper.places, id);
             return Err(Fault::Failed {
-                reason: last.unwrap_or_else(|| "Firecracker ended at once".into()),
+                reason: console
+                    .or(firecracker)
+                    .unwrap_or_else(|| "Firecracker ended at once".into()),
             });
         };
         // a socket that is not there yet is no error

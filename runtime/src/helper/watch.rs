@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::console::LastWords;
 use super::{Helper, console, recover};
 use crate::observe::Pinned;
 use crate::protocol::{VmId, VmState};
@@ -42,7 +43,7 @@ async fn exited(pinned: &Pinned) -> std::io::Result<()> {
 }
 
 fn note_exit(helper: &Helper, id: &VmId, status: Option<ExitStatus>) {
-    let last = console::last_line(&helper.places, id);
+    let last = console::last_words(&helper.places, id);
     let summary = helper.registry.update(id, |machine| {
         machine.pinned = None;
         let (state, reason) = judge_exit(machine.record.state, status, last);
@@ -61,14 +62,16 @@ fn note_exit(helper: &Helper, id: &VmId, status: Option<ExitStatus>) {
 pub(super) fn judge_exit(
     before: VmState,
     status: Option<ExitStatus>,
-    last_line: Option<String>,
+    last: LastWords,
 ) -> (VmState, Option<String>) {
     let shut_down = || (VmState::Stopped, Some("the guest shut down".into()));
-    match (before, status, last_line) {
+    let says_zero = |line: &String| line.contains("exit_code=0");
+    let ended_well = last.firecracker.as_ref().is_some_and(says_zero);
+    match (before, status, last.console) {
         (VmState::Stopping | VmState::Stopped, _, _) => (VmState::Stopped, None),
         (VmState::Failed, _, _) => (VmState::Failed, None),
         (_, Some(status), _) if status.success() => shut_down(),
-        (_, None, Some(line)) if line.contains("exit_code=0") => shut_down(),
+        (_, None, _) if ended_well => shut_down(),
         (_, Some(status), line) => {
             let line = line.map(|line| format!(": {line}")).unwrap_or_default();
             (
@@ -115,28 +118,27 @@ mod tests {
     fn the_table_of_exits() {
         let killed = Some(ExitStatus::from_raw(9));
         let ended = Some(ExitStatus::from_raw(0));
-        let line = |text: &str| Some(text.to_owned());
-        for (before, status, last, expected) in [
-            (VmState::Stopping, killed, None, VmState::Stopped),
-            (VmState::Running, ended, None, VmState::Stopped),
-            (VmState::Running, killed, None, VmState::Failed),
-            (VmState::Running, None, None, VmState::Failed),
+        let last = |text: &str| LastWords {
+            firecracker: Some(text.to_owned()),
+            console: Some("Kernel panic".into()),
+        };
+        let silent = LastWords::default;
+        for (before, status, words, expected) in [
+            (VmState::Stopping, killed, silent(), VmState::Stopped),
+            (VmState::Running, ended, silent(), VmState::Stopped),
+            (VmState::Running, killed, silent(), VmState::Failed),
+            (VmState::Running, None, silent(), VmState::Failed),
             (
                 VmState::Running,
                 None,
-                line("Firecracker exit_code=0"),
+                last("Firecracker exiting successfully. exit_code=0"),
                 VmState::Stopped,
             ),
-            (
-                VmState::Running,
-                None,
-                line("Kernel panic"),
-                VmState::Failed,
-            ),
-            (VmState::Failed, ended, None, VmState::Failed),
+            (VmState::Running, None, last("exit_code=1"), VmState::Failed),
+            (VmState::Failed, ended, silent(), VmState::Failed),
         ] {
-            let case = format!("{before:?} {status:?} {last:?}");
-            assert_eq!(judge_exit(before, status, last).0, expected, "{case}");
+            let case = format!("{before:?} {status:?} {words:?}");
+            assert_eq!(judge_exit(before, status, words).0, expected, "{case}");
         }
     }
 }

@@ -62,6 +62,11 @@ pub fn jailer_command(places: &Places, record: &VmRecord, programs: &Programs) -
         "/firecracker.socket",
         "--config-file",
         "/config.json",
+        // its own log apart from the guest's console; in the jail, so the guest's uid may write it
+        "--log-path",
+        "/firecracker.log",
+        "--level",
+        "Info",
     ];
     words.map(str::to_owned).to_vec()
 }

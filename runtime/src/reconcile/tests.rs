@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::observe::Seen;
 use crate::observe::fake::firecracker;
-use crate::protocol::VmState;
+use crate::protocol::{Cpus, MemoryMib, VmState};
 use crate::storage::{ProcessRecord, VmRecord};
 
 const ID: &str = "00112233445566aa";
@@ -16,8 +16,8 @@ fn record() -> VmRecord {
         schema: 1,
         id: ID.parse().unwrap(),
         name: "web".parse().unwrap(),
-        cpus: Default::default(),
-        memory_mib: Default::default(),
+        cpus: Cpus::default(),
+        memory_mib: MemoryMib::default(),
         uid: UID,
         state: VmState::Running,
         reason: None,

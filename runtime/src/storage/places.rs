@@ -76,6 +76,11 @@ impl Places {
         self.jail(id).join("root")
     }
 
+    /// Firecracker's own log. In the jail: the VM's uid may put anything there.
+    pub fn jail_log(&self, id: &VmId) -> PathBuf {
+        self.jail_root(id).join("firecracker.log")
+    }
+
     /// The API socket, in the jail.
     pub fn jail_socket(&self, id: &VmId) -> PathBuf {
         self.jail_root(id).join("firecracker.socket")

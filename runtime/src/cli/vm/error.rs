@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::ReceiptError;
 
-use crate::protocol::Fault;
 use crate::protocol::client::CallError;
+use crate::protocol::{Fault, InputError};
 
 /// Why a command on VMs was not done.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,9 @@ pub enum VmError {
     /// The daemon refused.
     #[error("{0}")]
     Refused(Fault),
+    /// A name that is none.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// A file of the command line.
     #[error("cannot open the {what} {path}")]
     File {
@@ -86,6 +89,7 @@ impl VmError {
             }
             Self::Refused(Fault::HostLacks { .. }) => ErrorKind::HostLacks,
             Self::File { .. }
+            | Self::Input(_)
             | Self::Refused(
                 Fault::BadRequest { .. }
                 | Fault::BadFile { .. }
@@ -108,7 +112,7 @@ impl VmError {
             }
             Self::OtherOwner { owner } => format!("log in as {owner}"),
             Self::Refused(fault) => return hint_for(fault),
-            Self::File { .. } => "banger vm run --help".into(),
+            Self::File { .. } | Self::Input(_) => "banger vm run --help".into(),
             _ => return None,
         };
         Some(hint)
@@ -120,11 +124,10 @@ fn hint_for(fault: &Fault) -> Option<String> {
         Fault::NameTaken { name } => {
             format!("choose another name, or remove that one: banger vm delete {name}")
         }
-        Fault::NoSuchVm { .. } => "banger vm list".into(),
         Fault::WrongState { name, state } if matches!(state.as_str(), "running" | "starting") => {
             format!("stop it first: banger vm stop {name}")
         }
-        Fault::WrongState { .. } => "banger vm list".into(),
+        Fault::NoSuchVm { .. } | Fault::WrongState { .. } => "banger vm list".into(),
         Fault::BadFile { .. } => {
             "give an uncompressed x86-64 kernel: banger vm run NAME --kernel vmlinux".into()
         }

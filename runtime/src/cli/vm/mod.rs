@@ -19,8 +19,8 @@ pub use error::VmError;
 
 use crate::protocol::client::call;
 use crate::protocol::{
-    ByName, Cpus, GraceSeconds, Health, MemoryMib, NewVm, OwnerRequest, StopVm, VmList, VmName,
-    VmSummary, limits,
+    ByName, Cpus, GraceSeconds, Health, MemoryMib, NewVm, OwnerRequest, StopVm, VmList, VmSummary,
+    limits,
 };
 
 /// What can be done with VMs.
@@ -29,7 +29,7 @@ pub enum VmCommand {
     /// Start a new VM.
     Run {
         /// Its name: lower-case letters, digits and hyphens, at most 64.
-        name: VmName,
+        name: String,
         /// The guest's kernel: an uncompressed ELF file (vmlinux).
         #[arg(long, value_name = "FILE")]
         kernel: PathBuf,
@@ -52,7 +52,7 @@ pub enum VmCommand {
     /// Show what a VM wrote to its console.
     Logs {
         /// The VM.
-        name: VmName,
+        name: String,
         /// Go on showing what comes, until the VM is deleted or Ctrl-C.
         #[arg(short, long)]
         follow: bool,
@@ -60,7 +60,7 @@ pub enum VmCommand {
     /// Stop a VM. Its disk and its name stay until it is deleted.
     Stop {
         /// The VM.
-        name: VmName,
+        name: String,
         /// Seconds that the guest has to shut down by itself, 0 to 10.
         #[arg(long, value_name = "SECONDS", default_value = "5")]
         grace: GraceSeconds,
@@ -68,7 +68,7 @@ pub enum VmCommand {
     /// Remove a VM that does not run, with its disk and log.
     Delete {
         /// The VM.
-        name: VmName,
+        name: String,
     },
 }
 
@@ -78,55 +78,100 @@ pub enum VmCommand {
 /// [`VmError`].
 pub fn run(command: VmCommand, context: &Context) -> Result<(), VmError> {
     let client = Client::new(context)?;
-    match command {
-        VmCommand::Run {
-            name,
-            kernel,
-            rootfs,
-            cpus,
-            memory,
-        } => {
-            let mut files = vec![open("kernel", &kernel)?];
-            if let Some(rootfs) = &rootfs {
-                files.push(open("root disk", rootfs)?);
-            }
-            let new = NewVm {
-                name,
-                cpus,
-                memory_mib: memory,
-                rootfs: rootfs.is_some(),
-            };
-            let vm: VmSummary = client
-                .ask(OwnerRequest::Run(new), &files, limits::CHANGE)?
-                .0;
+    let Wish {
+        request,
+        files,
+        show,
+    } = Wish::from(command)?;
+    match show {
+        Show::List { json } => {
+            let list: VmList = client.ask(request, &files, limits::READ)?.0;
+            say(table::render(&list.vms, json)?.trim_end())
+        }
+        Show::Log { follow } => {
+            let (_, log): (serde_json::Value, _) = client.ask(request, &files, limits::READ)?;
+            logs::copy(log, follow)
+        }
+        Show::Change { done } => {
+            let vm: VmSummary = client.ask(request, &files, limits::CHANGE)?.0;
             let pid = vm
                 .pid
                 .map_or_else(String::new, |pid| format!("   pid {pid}"));
-            say(&format!("{} is {}{pid}", vm.name, vm.state.word()))
-        }
-        VmCommand::List { json } => {
-            let list: VmList = client.ask(OwnerRequest::List {}, &[], limits::READ)?.0;
-            say(table::render(&list.vms, json)?.trim_end())
-        }
-        VmCommand::Logs { name, follow } => {
-            let request = OwnerRequest::Log(ByName { name: name.clone() });
-            let (_, log): (serde_json::Value, _) = client.ask(request, &[], limits::READ)?;
-            logs::copy(log, follow)
-        }
-        VmCommand::Stop { name, grace } => {
-            let request = OwnerRequest::Stop(StopVm {
-                name,
-                grace_seconds: grace,
-            });
-            let vm: VmSummary = client.ask(request, &[], limits::CHANGE)?.0;
-            say(&format!("{} is {}", vm.name, vm.state.word()))
-        }
-        VmCommand::Delete { name } => {
-            let request = OwnerRequest::Delete(ByName { name });
-            let vm: VmSummary = client.ask(request, &[], limits::CHANGE)?.0;
-            say(&format!("{} is deleted", vm.name))
+            say(&format!("{} is {done}{pid}", vm.name))
         }
     }
+}
+
+/// A command whose words were judged and whose files are open.
+struct Wish {
+    request: OwnerRequest,
+    files: Vec<OwnedFd>,
+    show: Show,
+}
+
+/// What is shown when it is done.
+enum Show {
+    Change { done: &'static str },
+    List { json: bool },
+    Log { follow: bool },
+}
+
+impl Wish {
+    fn from(command: VmCommand) -> Result<Self, VmError> {
+        let wish = |request, show| Self {
+            request,
+            files: Vec::new(),
+            show,
+        };
+        Ok(match command {
+            VmCommand::Run {
+                name,
+                kernel,
+                rootfs,
+                cpus,
+                memory,
+            } => {
+                let new = NewVm {
+                    name: name.parse()?,
+                    cpus,
+                    memory_mib: memory,
+                    rootfs: rootfs.is_some(),
+                };
+                let mut files = vec![open("kernel", &kernel)?];
+                if let Some(rootfs) = &rootfs {
+                    files.push(open("root disk", rootfs)?);
+                }
+                let request = OwnerRequest::Run(new);
+                let show = Show::Change { done: "running" };
+                Self {
+                    request,
+                    files,
+                    show,
+                }
+            }
+            VmCommand::List { json } => wish(OwnerRequest::List {}, Show::List { json }),
+            VmCommand::Logs { name, follow } => {
+                wish(OwnerRequest::Log(by_name(&name)?), Show::Log { follow })
+            }
+            VmCommand::Stop { name, grace } => {
+                let which = StopVm {
+                    name: name.parse()?,
+                    grace_seconds: grace,
+                };
+                wish(OwnerRequest::Stop(which), Show::Change { done: "stopped" })
+            }
+            VmCommand::Delete { name } => {
+                let request = OwnerRequest::Delete(by_name(&name)?);
+                wish(request, Show::Change { done: "deleted" })
+            }
+        })
+    }
+}
+
+fn by_name(name: &str) -> Result<ByName, VmError> {
+    Ok(ByName {
+        name: name.parse()?,
+    })
 }
 
 fn open(what: &'static str, path: &Path) -> Result<OwnedFd, VmError> {
