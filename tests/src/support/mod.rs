@@ -1,0 +1,19 @@
+//! The bench: real systemd hosts, real Firecracker, real guests, each in one expression.
+
+pub mod command;
+pub mod console;
+pub mod firecracker;
+pub mod guest;
+pub mod host;
+pub mod place;
+
+pub mod process;
+pub mod root;
+
+mod error;
+
+pub use error::{Error, chain};
+pub use host::Host;
+
+/// What the bench's functions give.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
