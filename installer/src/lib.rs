@@ -1,5 +1,16 @@
 //! Installs, updates, verifies, rolls back and removes systemd services whose children must live.
 
+pub mod effect;
+pub mod engine;
 pub mod error_kind;
+pub mod fetch;
+pub mod journal;
 pub mod model;
+pub mod observe;
+pub mod plan;
+pub mod step;
+pub mod toolkit;
 pub mod unit;
+pub mod verify;
+
+pub use error_kind::ErrorKind;

@@ -14,7 +14,7 @@ mod version;
 pub use digest::{Digest, DigestError};
 pub use host::{Owner, ProcessIdentity, Survivor};
 pub use manifest::{Artefact, ArtefactKind, MANIFEST_SCHEMA, Manifest, ManifestError};
-pub use product::{Layout, Product, Program, UnitSpec};
+pub use product::{Layout, Product, Program, Requirement, UnitSpec};
 pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError};
 pub use unit_name::{UnitKind, UnitName, UnitNameError};
 pub use version::{Version, VersionError};

@@ -18,6 +18,23 @@ pub struct Product {
     pub units: Vec<UnitSpec>,
     /// Where everything lies.
     pub layout: Layout,
+    /// The slice that holds the survivors' scopes; one of `units`, or systemd's own.
+    pub slice: UnitName,
+    /// What the name of a survivor's scope starts with: `banger-vm-` for `banger-vm-ID.scope`.
+    pub scope_prefix: String,
+    /// What the host must have for the product to run.
+    pub required: Vec<Requirement>,
+}
+
+/// Something that the host must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// A path that exists where the thing is present, say `/dev/kvm`.
+    pub path: PathBuf,
+    /// What it is, in a person's words.
+    pub what: String,
+    /// What to do where it is missing.
+    pub hint: String,
 }
 
 /// A program of the product.
@@ -54,6 +71,16 @@ pub struct Layout {
     pub install_state: PathBuf,
     /// Folders that belong to the product and go with `--purge`: state, caches, sockets.
     pub product_state: Vec<PathBuf>,
+}
+
+impl Product {
+    /// The services whose children must outlive them.
+    pub fn keepers(&self) -> impl Iterator<Item = &UnitName> {
+        self.units
+            .iter()
+            .filter(|unit| unit.keeps_children)
+            .map(|unit| &unit.name)
+    }
 }
 
 impl Layout {
@@ -101,6 +128,14 @@ impl Layout {
     /// The path of a unit file.
     pub fn unit(&self, name: &UnitName) -> PathBuf {
         self.units.join(name.as_str())
+    }
+
+    /// The toolkit's own drop-in of a unit: its name sorts behind all that people usually choose,
+    /// and the last drop-in wins (systemd.unit(5)).
+    pub fn keep_guests_drop_in(&self, name: &UnitName) -> PathBuf {
+        self.units
+            .join(format!("{name}.d"))
+            .join("zzz-banger-keep-guests.conf")
     }
 
     /// The path under which a program is called.

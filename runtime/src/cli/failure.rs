@@ -33,12 +33,22 @@ impl Failure {
             }
             source = cause.source();
         }
-        Self { message, causes, hint, kind }
+        Self {
+            message,
+            causes,
+            hint,
+            kind,
+        }
     }
 
     /// A failure of the command line itself.
     pub fn plain(message: impl Into<String>, hint: Option<String>, kind: ErrorKind) -> Self {
-        Self { message: message.into(), causes: Vec::new(), hint, kind }
+        Self {
+            message: message.into(),
+            causes: Vec::new(),
+            hint,
+            kind,
+        }
     }
 
     /// The exit code.
@@ -78,10 +88,20 @@ mod tests {
 
     #[test]
     fn each_cause_stands_once() {
-        let error = Outer { name: "a", source: Inner("no such file") };
+        let error = Outer {
+            name: "a",
+            source: Inner("no such file"),
+        };
         let failure = Failure::new(&error, None, ErrorKind::Other);
         assert_eq!(failure.causes, ["no such file"]);
-        let repeated = Outer { name: "no such file", source: Inner("no such file") };
-        assert!(Failure::new(&repeated, None, ErrorKind::Other).causes.is_empty());
+        let repeated = Outer {
+            name: "no such file",
+            source: Inner("no such file"),
+        };
+        assert!(
+            Failure::new(&repeated, None, ErrorKind::Other)
+                .causes
+                .is_empty()
+        );
     }
 }

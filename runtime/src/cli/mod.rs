@@ -4,7 +4,9 @@
 //! its own kind; nothing is asked without a terminal.
 
 mod arguments;
+mod caller;
 mod failure;
+mod release;
 mod screen;
 mod system;
 mod update;
@@ -13,7 +15,8 @@ pub mod vm;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use banger_installer::error_kind::ErrorKind;
+use clap::CommandFactory as _;
 
 use arguments::{Arguments, Command};
 pub use failure::Failure;
@@ -38,10 +41,12 @@ fn dispatch(
     screen: &Screen,
     words: impl Iterator<Item = OsString>,
 ) -> Result<ExitCode, Failure> {
-    let matches = Arguments::command().version(build.version).try_get_matches_from(words);
-    let arguments = match matches.and_then(|found| {
-        <Arguments as clap::FromArgMatches>::from_arg_matches(&found)
-    }) {
+    let matches = Arguments::command()
+        .version(build.version)
+        .try_get_matches_from(words);
+    let arguments = match matches
+        .and_then(|found| <Arguments as clap::FromArgMatches>::from_arg_matches(&found))
+    {
         Ok(arguments) => arguments,
         Err(error) => {
             // help and version come this way too; clap knows which stream and which code
@@ -60,4 +65,19 @@ fn dispatch(
         }
         Command::Man { directory } => write_man_pages(build, &directory),
     }
+}
+
+fn write_man_pages(build: &Build, directory: &std::path::Path) -> Result<ExitCode, Failure> {
+    let command = Arguments::command().version(build.version);
+    clap_mangen::generate_to(command, directory).map_err(|error| {
+        Failure::plain(
+            format!(
+                "cannot write man pages into {}: {error}",
+                directory.display()
+            ),
+            Some(format!("mkdir -p {}", directory.display())),
+            ErrorKind::BadInput,
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
 }

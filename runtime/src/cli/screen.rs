@@ -32,7 +32,9 @@ pub struct Screen {
 impl Screen {
     /// Standard output as it is.
     pub fn new() -> Self {
-        Self { terminal: std::io::stdout().is_terminal() }
+        Self {
+            terminal: std::io::stdout().is_terminal(),
+        }
     }
 
     /// Whether a person looks on: then questions and progress bars are welcome.

@@ -1,0 +1,78 @@
+//! What the toolkit does to the world, and asks of it, behind narrow traits.
+//!
+//! Guarantees: nothing outside this module opens a file, a socket or a process. Each trait has one
+//! real side here, and can be given another by a test: the engine cannot tell them apart.
+
+mod clock;
+mod files;
+mod lock;
+mod processes;
+mod programs;
+pub mod systemd;
+
+use std::sync::atomic::AtomicBool;
+
+use crate::model::{ProcessIdentity, Survivor, UnitName, Version};
+
+pub use clock::{Clock, HostClock};
+pub use files::{Contents, FileImage, Files, FilesError, Found, HostFiles};
+pub use lock::{Lock, LockError};
+pub use processes::{HostProcesses, ProcessFacts, Processes};
+pub use programs::{HostPrograms, ProgramError, Programs};
+
+/// An error of a trait that another crate implements.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Who must outlive what the toolkit does. Implemented by the product.
+pub trait Survivors {
+    /// All of them, as of now. An error stops the run before it changes anything: who cannot be
+    /// counted cannot be protected.
+    fn list(&self) -> Result<Vec<Survivor>, BoxError>;
+}
+
+/// Whether a service of the product is well. Implemented by the product.
+pub trait Health {
+    /// Asks the service once, within a short bound, and gives the version that it answers with. An
+    /// error means "not yet"; the toolkit asks again within its own bound.
+    fn probe(&self, unit: &UnitName) -> Result<Version, BoxError>;
+}
+
+/// A product without children that must live.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSurvivors;
+
+impl Survivors for NoSurvivors {
+    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Everything that a run acts through.
+#[derive(Clone, Copy)]
+pub struct Effects<'a> {
+    /// The file system.
+    pub files: &'a dyn Files,
+    /// The service manager.
+    pub systemd: &'a dyn systemd::Systemd,
+    /// The process table.
+    pub processes: &'a dyn Processes,
+    /// Programs of a release.
+    pub programs: &'a dyn Programs,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Who must live.
+    pub survivors: &'a dyn Survivors,
+    /// Who must answer.
+    pub health: &'a dyn Health,
+    /// Set by the caller when a signal asks the run to end: looked at between steps.
+    pub interrupt: &'a AtomicBool,
+}
+
+impl Effects<'_> {
+    /// Whether that very process still lives.
+    pub fn lives(&self, identity: ProcessIdentity) -> bool {
+        self.processes
+            .facts(identity.pid)
+            .is_some_and(|facts| facts.start_time == identity.start_time)
+    }
+}

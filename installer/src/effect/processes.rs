@@ -1,0 +1,66 @@
+/// What `/proc` says of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessFacts {
+    /// Clock ticks since boot, `proc_pid_stat(5)` field 22.
+    pub start_time: u64,
+    /// Its control group on the unified hierarchy, `cgroups(7)`: what stands behind `0::`.
+    pub control_group: String,
+}
+
+/// The process table.
+pub trait Processes {
+    /// Facts on a process that lives; none when there is no such process, or only its zombie.
+    fn facts(&self, pid: u32) -> Option<ProcessFacts>;
+}
+
+/// This machine's process table, by `/proc`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HostProcesses;
+
+impl Processes for HostProcesses {
+    fn facts(&self, pid: u32) -> Option<ProcessFacts> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let start_time = start_time(&stat)?;
+        let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let control_group = groups
+            .lines()
+            .find_map(|line| line.strip_prefix("0::"))?
+            .to_owned();
+        Some(ProcessFacts {
+            start_time,
+            control_group,
+        })
+    }
+}
+
+/// Field 22, unless the process is dead. The name in field 2 may hold anything, parentheses and
+/// blanks included: the fields are counted from its last closing one.
+fn start_time(stat: &str) -> Option<u64> {
+    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
+    // field 3: Z and X are processes that only wait to be forgotten
+    if matches!(fields.next()?, "Z" | "X" | "x") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_time_is_found_behind_a_hostile_name() {
+        let rest = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
+        assert_eq!(start_time(&format!("7 (a) S 1) R {rest}")), Some(4711));
+        assert_eq!(start_time(&format!("7 (a) Z {rest}")), None);
+        assert_eq!(start_time("7 (a) S 1 2"), None);
+        assert_eq!(start_time(""), None);
+    }
+
+    #[test]
+    fn this_very_process_is_found_and_an_impossible_one_is_not() {
+        let own = HostProcesses.facts(std::process::id()).expect("own facts");
+        assert!(own.start_time > 0 && own.control_group.starts_with('/'));
+        assert_eq!(HostProcesses.facts(u32::MAX), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! systemd, as far as the toolkit needs it.
+//!
+//! Guarantees: a fact about a unit is what systemd itself reports, never what a file says; a job
+//! counts as finished only when systemd's JobRemoved signal named it and gave its result; every
+//! wait is bounded.
+
+mod bus;
+mod error;
+mod host;
+mod proxies;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::UnitName;
+
+pub use bus::{Bus, JOB_BOUND, METHOD_BOUND};
+pub use error::SystemdError;
+pub use host::HostSystemd;
+
+/// What systemd holds of a unit, as of this moment (org.freedesktop.systemd1(5)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitFacts {
+    /// `LoadState`: `loaded`, `not-found`, `masked`, `bad-setting`, `error`, ...
+    pub load_state: String,
+    /// `ActiveState`: `active`, `inactive`, `activating`, `deactivating`, `failed`, `reloading`.
+    pub active_state: String,
+    /// `SubState`: say `running` or `listening`.
+    pub sub_state: String,
+    /// `FragmentPath`: the unit file in force, when there is one.
+    pub fragment: Option<PathBuf>,
+    /// `DropInPaths`, in the order in which they apply.
+    pub drop_ins: Vec<PathBuf>,
+    /// `UnitFileState`: `enabled`, `disabled`, `masked`, `static`, ... or empty.
+    pub unit_file_state: String,
+    /// `NeedDaemonReload`. A hint only: systemd 252 says "no" wrongly.
+    pub needs_reload: bool,
+    /// `ActiveEnterTimestamp`: microseconds since 1970, 0 when it never was active.
+    pub active_since: u64,
+    /// What only services have.
+    pub service: Option<ServiceFacts>,
+}
+
+/// What systemd holds of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceFacts {
+    /// `KillMode` in force, drop-ins included.
+    pub kill_mode: String,
+    /// `MainPID`, 0 when it does not run.
+    pub main_pid: u32,
+    /// `ControlGroup`, empty when it does not run.
+    pub control_group: String,
+    /// The program of the first `ExecStart` line.
+    pub exec_start: Option<PathBuf>,
+}
+
+impl UnitFacts {
+    /// Whether it runs, or is on its way there.
+    pub fn is_active(&self) -> bool {
+        matches!(
+            self.active_state.as_str(),
+            "active" | "activating" | "reloading"
+        )
+    }
+
+    /// Whether a stop would reach the main process alone. Units that are no service kill nothing.
+    pub fn keeps_children(&self) -> bool {
+        self.service
+            .as_ref()
+            .is_none_or(|service| service.kill_mode == "process")
+    }
+}
+
+/// What a job does with a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobKind {
+    /// `StartUnit`.
+    Start,
+    /// `StopUnit`.
+    Stop,
+    /// `RestartUnit`: a unit that does not run is started.
+    Restart,
+}
+
+/// How a job ended (org.freedesktop.systemd1(5), JobRemoved).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobResult {
+    /// It did what it had to.
+    Done,
+    /// Another job or a person took its place.
+    Canceled,
+    /// It took longer than the unit allows.
+    Timeout,
+    /// The unit failed.
+    Failed,
+    /// A unit that it needs failed.
+    Dependency,
+    /// It did not apply to the unit's state.
+    Skipped,
+    /// A word that this code does not know.
+    Unknown,
+}
+
+impl JobResult {
+    fn from_word(word: &str) -> Self {
+        match word {
+            "done" => Self::Done,
+            "canceled" => Self::Canceled,
+            "timeout" => Self::Timeout,
+            "failed" => Self::Failed,
+            "dependency" => Self::Dependency,
+            "skipped" => Self::Skipped,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A transient scope to be made around running processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeRequest {
+    /// Its name, `.scope` included.
+    pub name: UnitName,
+    /// The slice it lies in.
+    pub slice: UnitName,
+    /// What people read in `systemctl status`.
+    pub description: String,
+    /// The processes that move into it; at least one, all alive.
+    pub pids: Vec<u32>,
+}
+
+/// What the toolkit asks of systemd.
+pub trait Systemd {
+    /// Reads all unit files anew (`Reload`), and returns when that is done.
+    fn reload(&self) -> Result<(), SystemdError>;
+    /// What is in force for a unit, loaded or not.
+    fn unit(&self, name: &UnitName) -> Result<UnitFacts, SystemdError>;
+    /// Queues one job per unit, all before the first is waited for, and returns when the last has
+    /// ended. The results are in the order of the units.
+    fn run_jobs(&self, kind: JobKind, units: &[UnitName]) -> Result<Vec<JobResult>, SystemdError>;
+    /// Forgets that a unit failed, so that a start is not refused for it.
+    fn reset_failed(&self, unit: &UnitName) -> Result<(), SystemdError>;
+    /// Makes the links that the units' `[Install]` sections ask for.
+    fn enable(&self, units: &[UnitName]) -> Result<(), SystemdError>;
+    /// Removes those links.
+    fn disable(&self, units: &[UnitName]) -> Result<(), SystemdError>;
+    /// Moves running processes into a new scope.
+    fn start_transient_scope(&self, scope: &ScopeRequest) -> Result<(), SystemdError>;
+}

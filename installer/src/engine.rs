@@ -1,0 +1,195 @@
+//! The only loop that runs steps or takes them back.
+//!
+//! Guarantees: before a step acts, what takes it back is on the disk. A step that fails, and a
+//! signal between two steps, take the whole run back, in reverse order. A run is committed by one
+//! write, after which nothing is taken back any more.
+
+use std::sync::atomic::Ordering;
+
+use crate::ErrorKind;
+use crate::effect::Effects;
+use crate::journal::{Entry, Journal, JournalError, Phase};
+use crate::model::Layout;
+use crate::plan::{Plan, Planned};
+use crate::step::{Step, StepError, revert};
+use crate::toolkit::{Event, Report};
+
+/// A run that did not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A step failed, and all was taken back.
+    #[error("{operation} did not hold; the host is as it was before")]
+    RolledBack {
+        /// What the run was about.
+        operation: crate::journal::Operation,
+        /// The step that failed.
+        failed_step: String,
+        /// Why.
+        #[source]
+        cause: Box<StepError>,
+    },
+    /// A signal ended the run, and all was taken back.
+    #[error("{operation} was interrupted; the host is as it was before")]
+    Interrupted {
+        /// What the run was about.
+        operation: crate::journal::Operation,
+    },
+    /// A step failed, and then taking it back failed, too.
+    #[error("{operation} did not hold ({first}), and could not be taken back")]
+    Stuck {
+        /// What the run was about.
+        operation: crate::journal::Operation,
+        /// What failed first, in words.
+        first: String,
+        /// What failed while it was taken back.
+        #[source]
+        revert: Box<StepError>,
+    },
+    /// The journal could not be written, and all was taken back.
+    #[error("the record of the run cannot be written; the host is as it was before")]
+    Journal(#[source] JournalError),
+}
+
+impl RunError {
+    /// What the user can type.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::RolledBack { cause, .. } => cause.hint(),
+            Self::Interrupted { .. } => None,
+            Self::Stuck { revert, .. } => revert.hint().or_else(|| {
+                Some(
+                    "mend that, then run the same command again: it finishes taking it back".into(),
+                )
+            }),
+            Self::Journal(error) => error.hint(),
+        }
+    }
+
+    /// Which kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::RolledBack { cause, .. } => match cause.kind() {
+                // what the user must mend counts for more than that nothing changed
+                kind @ (ErrorKind::HostLacks | ErrorKind::GuestsInTheWay) => kind,
+                _ => ErrorKind::RolledBack,
+            },
+            Self::Interrupted { .. } => ErrorKind::Interrupted,
+            Self::Stuck { .. } => ErrorKind::Other,
+            Self::Journal(error) => error.kind(),
+        }
+    }
+}
+
+enum Stop {
+    Failed { step: Step, cause: StepError },
+    Interrupted,
+    Journal(JournalError),
+}
+
+/// Runs a plan to its end, or takes it back.
+///
+/// # Errors
+/// [`RunError`]. All but [`RunError::Stuck`] leave the host as it was.
+pub(crate) fn run(
+    plan: &Plan,
+    layout: &Layout,
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> Result<(), RunError> {
+    let path = layout.journal();
+    let mut journal = Journal::new(plan.operation, plan.cleanup.clone());
+    match advance(plan, &mut journal, &path, effects, report) {
+        Ok(()) => {
+            if let Err(error) = journal.finish(&path, effects.files) {
+                // the run holds; what is left to sweep is swept by the next one
+                report.event(&Event::CleanupPending {
+                    why: error.to_string(),
+                });
+            }
+            Ok(())
+        }
+        Err(stop) => Err(take_back(stop, plan, &journal, &path, effects, report)),
+    }
+}
+
+fn advance(
+    plan: &Plan,
+    journal: &mut Journal,
+    path: &std::path::Path,
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> Result<(), Stop> {
+    for Planned { step, why } in &plan.steps {
+        if effects.interrupt.load(Ordering::Relaxed) {
+            return Err(Stop::Interrupted);
+        }
+        report.event(&Event::StepStarted { step, why });
+        let failed = |cause| Stop::Failed {
+            step: step.clone(),
+            cause,
+        };
+        let undo = step.prepare(effects).map_err(failed)?;
+        journal.entries.push(Entry {
+            step: step.clone(),
+            undo,
+            done: false,
+        });
+        journal.save(path, effects.files).map_err(Stop::Journal)?;
+        let detail = step.act(effects, report).map_err(failed)?;
+        if let Some(entry) = journal.entries.last_mut() {
+            entry.done = true;
+        }
+        journal.save(path, effects.files).map_err(Stop::Journal)?;
+        report.event(&Event::StepDone {
+            step,
+            detail: &detail,
+        });
+    }
+    if effects.interrupt.load(Ordering::Relaxed) {
+        return Err(Stop::Interrupted);
+    }
+    journal.phase = Phase::Committed;
+    journal.save(path, effects.files).map_err(|error| {
+        journal.phase = Phase::Running;
+        Stop::Journal(error)
+    })
+}
+
+fn take_back(
+    stop: Stop,
+    plan: &Plan,
+    journal: &Journal,
+    path: &std::path::Path,
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> RunError {
+    let operation = plan.operation;
+    let first = match &stop {
+        Stop::Failed { step, cause } => {
+            report.event(&Event::StepFailed { step, cause });
+            cause.to_string()
+        }
+        Stop::Interrupted => "it was interrupted".into(),
+        Stop::Journal(error) => error.to_string(),
+    };
+    report.event(&Event::Reverting { operation });
+    let reverted =
+        revert(&journal.undos(), effects, report).and_then(|()| Ok(effects.files.remove(path)?));
+    if let Err(revert) = reverted {
+        return RunError::Stuck {
+            operation,
+            first,
+            revert: Box::new(revert),
+        };
+    }
+    report.event(&Event::Reverted { operation });
+    match stop {
+        Stop::Failed { step, cause } => RunError::RolledBack {
+            operation,
+            failed_step: step.to_string(),
+            cause: Box::new(cause),
+        },
+        Stop::Interrupted => RunError::Interrupted { operation },
+        Stop::Journal(error) => RunError::Journal(error),
+    }
+}

@@ -1,0 +1,298 @@
+//! The write-ahead record of a run.
+//!
+//! Guarantees: before anything is done, what undoes it is on the disk; a run that died at any
+//! moment is taken back whole, or, once it was committed, finished, by the next run, whichever that
+//! is. A journal that cannot be read, or that a later version wrote, stops the next run before it
+//! touches anything.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ErrorKind;
+use crate::effect::{Effects, FileImage, Files, FilesError, Found};
+use crate::step::{Step, StepError, Undo, revert};
+use crate::toolkit::{Event, Report};
+
+/// The schema that this code reads and writes.
+pub const JOURNAL_SCHEMA: u32 = 1;
+
+/// What a run is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// `install`.
+    Install,
+    /// `update`.
+    Update,
+    /// `restart`.
+    Restart,
+    /// `uninstall`.
+    Uninstall,
+}
+
+impl std::fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Install => "install",
+            Self::Update => "update",
+            Self::Restart => "restart",
+            Self::Uninstall => "uninstall",
+        })
+    }
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Steps are at work: taken back when it dies.
+    Running,
+    /// All steps hold: only the cleaning up is left, and is finished when it dies.
+    Committed,
+}
+
+/// One step of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The step.
+    pub step: Step,
+    /// What takes it back.
+    pub undo: Undo,
+    /// Whether the act is known to be complete.
+    pub done: bool,
+}
+
+/// Something that goes once the run holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleanup {
+    /// What.
+    pub path: PathBuf,
+    /// A folder that only goes when nothing is in it.
+    pub only_if_empty: bool,
+}
+
+impl Cleanup {
+    /// Goes with all in it.
+    pub fn whole(path: PathBuf) -> Self {
+        Self {
+            path,
+            only_if_empty: false,
+        }
+    }
+
+    /// Goes if nothing is in it.
+    pub fn if_empty(path: PathBuf) -> Self {
+        Self {
+            path,
+            only_if_empty: true,
+        }
+    }
+}
+
+/// The record of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journal {
+    /// [`JOURNAL_SCHEMA`].
+    pub schema: u32,
+    /// What the run is about.
+    pub operation: Operation,
+    /// How far it is.
+    pub phase: Phase,
+    /// Its steps so far.
+    pub entries: Vec<Entry>,
+    /// What goes once it holds, in this order.
+    pub cleanup: Vec<Cleanup>,
+}
+
+/// A journal that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// It is no journal.
+    #[error("the journal of an interrupted run, {}, is damaged", path.display())]
+    Damaged {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A later version wrote it.
+    #[error("the journal {} has schema {found}; this program reads {JOURNAL_SCHEMA}", path.display())]
+    Schema {
+        /// Where it is.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+    },
+    /// It is not a file.
+    #[error("{} is not a file", path.display())]
+    NotAFile {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// An interrupted run could not be taken back.
+    #[error("an interrupted {operation} could not be taken back")]
+    Revert {
+        /// What it was.
+        operation: Operation,
+        /// What went wrong.
+        #[source]
+        source: Box<StepError>,
+    },
+}
+
+impl JournalError {
+    /// What the user can type.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Damaged { path, .. } | Self::NotAFile { path } => Some(format!(
+                "nothing was changed; look at it, and when the host is as it should be: sudo rm {}",
+                path.display()
+            )),
+            Self::Schema { .. } => {
+                Some("nothing was changed; finish with the newer version that wrote it".into())
+            }
+            Self::Files(error) => error.hint(),
+            Self::Revert { source, .. } => source
+                .hint()
+                .or_else(|| Some("mend that, then run the same command again".into())),
+        }
+    }
+
+    /// Which kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Files(error) => error.kind(),
+            Self::Revert { source, .. } => source.kind(),
+            _ => ErrorKind::Other,
+        }
+    }
+}
+
+impl Journal {
+    /// An empty record.
+    pub fn new(operation: Operation, cleanup: Vec<Cleanup>) -> Self {
+        Self {
+            schema: JOURNAL_SCHEMA,
+            operation,
+            phase: Phase::Running,
+            entries: Vec::new(),
+            cleanup,
+        }
+    }
+
+    /// Reads a journal; none when no run was interrupted.
+    ///
+    /// # Errors
+    /// [`JournalError`], when it cannot be read, is damaged or from the future.
+    pub fn load(path: &Path, files: &dyn Files) -> Result<Option<Self>, JournalError> {
+        #[derive(Deserialize)]
+        struct Schema {
+            schema: u32,
+        }
+        let image = match files.look(path)? {
+            Found::Missing => return Ok(None),
+            Found::File(image) => image,
+            _ => return Err(JournalError::NotAFile { path: path.into() }),
+        };
+        let damaged = |source| JournalError::Damaged {
+            path: path.into(),
+            source,
+        };
+        let bytes = image.contents.as_bytes();
+        let Schema { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
+        if schema != JOURNAL_SCHEMA {
+            return Err(JournalError::Schema {
+                path: path.into(),
+                found: schema,
+            });
+        }
+        serde_json::from_slice(bytes).map(Some).map_err(damaged)
+    }
+
+    /// Writes it whole and synced.
+    ///
+    /// # Errors
+    /// [`JournalError`], when the disk does not take it.
+    pub fn save(&self, path: &Path, files: &dyn Files) -> Result<(), JournalError> {
+        let mut bytes =
+            serde_json::to_vec_pretty(self).map_err(|source| JournalError::Damaged {
+                path: path.into(),
+                source,
+            })?;
+        bytes.push(b'\n');
+        Ok(files.write_whole(path, &FileImage::private(bytes))?)
+    }
+
+    /// What takes the run back, in the order of its steps.
+    pub fn undos(&self) -> Vec<Undo> {
+        self.entries
+            .iter()
+            .map(|entry| entry.undo.clone())
+            .collect()
+    }
+
+    /// Finishes a committed run: what was set aside goes, then what the plan named, then the
+    /// journal.
+    ///
+    /// # Errors
+    /// [`JournalError::Files`]; the journal stays, and the next run tries again.
+    pub fn finish(&self, path: &Path, files: &dyn Files) -> Result<(), JournalError> {
+        for entry in &self.entries {
+            if let Undo::Tree {
+                aside: Some(aside),
+                keep_aside: false,
+                ..
+            } = &entry.undo
+            {
+                files.remove(aside)?;
+            }
+        }
+        for cleanup in &self.cleanup {
+            if cleanup.only_if_empty {
+                files.remove_if_empty(&cleanup.path)?;
+            } else {
+                files.remove(&cleanup.path)?;
+            }
+        }
+        Ok(files.remove(path)?)
+    }
+}
+
+/// Takes back, or finishes, what an interrupted run left. Gives back what it was, if there was one.
+///
+/// # Errors
+/// [`JournalError`]; the journal stays.
+pub fn recover(
+    path: &Path,
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> Result<Option<(Operation, Phase)>, JournalError> {
+    let Some(journal) = Journal::load(path, effects.files)? else {
+        return Ok(None);
+    };
+    let operation = journal.operation;
+    report.event(&Event::Recovering {
+        operation,
+        phase: journal.phase,
+    });
+    match journal.phase {
+        Phase::Running => {
+            revert(&journal.undos(), effects, report).map_err(|source| JournalError::Revert {
+                operation,
+                source: Box::new(source),
+            })?;
+            effects.files.remove(path)?;
+        }
+        Phase::Committed => journal.finish(path, effects.files)?,
+    }
+    report.event(&Event::Recovered {
+        operation,
+        phase: journal.phase,
+    });
+    Ok(Some((operation, journal.phase)))
+}

@@ -1,0 +1,238 @@
+//! Reads the host into one value, from which plans are made.
+//!
+//! Guarantees: nothing that belongs to the product is changed. On request systemd reads its units
+//! anew first, since what it says of itself ("no reload needed") is not to be trusted; the facts
+//! from before are kept beside those from after.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ErrorKind;
+use crate::effect::systemd::{SystemdError, UnitFacts};
+use crate::effect::{BoxError, Effects, FilesError, Found};
+use crate::model::{Product, Receipt, ReceiptError, Survivor, UnitName, UnitSpec, Version};
+use crate::step::RELOAD_FLOOR;
+
+/// The host, as far as it concerns the product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostState {
+    /// The receipt, when there is one.
+    pub receipt: Option<Receipt>,
+    /// What `current` names.
+    pub current: Option<PathBuf>,
+    /// The versions that lie there.
+    pub versions: Vec<Version>,
+    /// What each program's link names; none where it is no link.
+    pub programs: BTreeMap<String, Option<PathBuf>>,
+    /// The units, in the product's order.
+    pub units: Vec<UnitState>,
+    /// Who must live.
+    pub survivors: Vec<Survivor>,
+    /// What the services that run answered; missing where one did not.
+    pub answers: BTreeMap<UnitName, Version>,
+}
+
+/// A unit on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitState {
+    /// Which.
+    pub spec: UnitSpec,
+    /// What stands at its path.
+    pub file: Found,
+    /// What was in force before systemd read its units anew.
+    pub before: UnitFacts,
+    /// What is in force.
+    pub facts: UnitFacts,
+    /// Its drop-ins, in the order in which they apply.
+    pub drop_ins: Vec<DropIn>,
+}
+
+/// A drop-in of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropIn {
+    /// Where.
+    pub path: PathBuf,
+    /// Its text; none when it cannot be read as text.
+    pub text: Option<String>,
+}
+
+/// Why the host could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// A file.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// systemd.
+    #[error(transparent)]
+    Systemd(#[from] SystemdError),
+    /// The receipt.
+    #[error("{} cannot be used", path.display())]
+    Receipt {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ReceiptError,
+    },
+    /// The product cannot say who must live.
+    #[error("what must outlive the change cannot be listed")]
+    Survivors(#[source] BoxError),
+    /// A Reload would be refused.
+    #[error("/run has {free} bytes free; systemd reads its units anew only with 16 MiB")]
+    RunIsFull {
+        /// Free bytes.
+        free: u64,
+    },
+}
+
+impl ObserveError {
+    /// What the user can type.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Files(error) => error.hint(),
+            Self::Systemd(error) => error.hint(),
+            Self::Receipt { path, .. } => Some(format!(
+                "nothing was changed; move it away and install again: sudo mv {path} {path}.damaged",
+                path = path.display()
+            )),
+            Self::RunIsFull { .. } => Some("make room in /run and try again: df -h /run".into()),
+            Self::Survivors(_) => None,
+        }
+    }
+
+    /// Which kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Files(error) => error.kind(),
+            Self::Systemd(error) => error.kind(),
+            Self::RunIsFull { .. } => ErrorKind::HostLacks,
+            Self::Survivors(_) => ErrorKind::GuestsInTheWay,
+            Self::Receipt { .. } => ErrorKind::Other,
+        }
+    }
+}
+
+/// Whether systemd reads its units anew before it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It does: for a run that will change something.
+    Reload,
+    /// It does not: for a mere look.
+    AsLoaded,
+}
+
+/// Reads the host.
+///
+/// # Errors
+/// [`ObserveError`].
+pub fn observe(
+    product: &Product,
+    effects: &Effects<'_>,
+    freshness: Freshness,
+) -> Result<HostState, ObserveError> {
+    let before = product
+        .units
+        .iter()
+        .map(|spec| effects.systemd.unit(&spec.name))
+        .collect::<Result<Vec<_>, _>>()?;
+    if freshness == Freshness::Reload {
+        let free = effects.files.free_bytes(Path::new("/run"))?;
+        if free < RELOAD_FLOOR {
+            return Err(ObserveError::RunIsFull { free });
+        }
+        effects.systemd.reload()?;
+    }
+    let units = product
+        .units
+        .iter()
+        .zip(before)
+        .map(|(spec, before)| unit_state(product, spec, before, effects))
+        .collect::<Result<Vec<_>, _>>()?;
+    let answers = units
+        .iter()
+        .filter(|unit| unit.spec.keeps_children && unit.facts.is_active())
+        .filter_map(|unit| {
+            let answer = effects.health.probe(&unit.spec.name).ok()?;
+            Some((unit.spec.name.clone(), answer))
+        })
+        .collect();
+    Ok(HostState {
+        receipt: read_receipt(product, effects)?,
+        current: link_target(&product.layout.current(), effects)?,
+        versions: versions(product, effects)?,
+        programs: product
+            .programs
+            .iter()
+            .map(|program| {
+                let target = link_target(&product.layout.program(&program.name), effects)?;
+                Ok((program.name.clone(), target))
+            })
+            .collect::<Result<_, FilesError>>()?,
+        units,
+        survivors: effects.survivors.list().map_err(ObserveError::Survivors)?,
+        answers,
+    })
+}
+
+/// Reads the receipt.
+///
+/// # Errors
+/// [`ObserveError`], when it is damaged or from the future.
+pub fn read_receipt(
+    product: &Product,
+    effects: &Effects<'_>,
+) -> Result<Option<Receipt>, ObserveError> {
+    let path = product.layout.receipt();
+    match effects.files.look(&path)? {
+        Found::File(image) => Receipt::from_json(image.contents.as_bytes())
+            .map(Some)
+            .map_err(|source| ObserveError::Receipt { path, source }),
+        _ => Ok(None),
+    }
+}
+
+fn link_target(path: &Path, effects: &Effects<'_>) -> Result<Option<PathBuf>, FilesError> {
+    Ok(match effects.files.look(path)? {
+        Found::Link(target) => Some(target),
+        _ => None,
+    })
+}
+
+fn versions(product: &Product, effects: &Effects<'_>) -> Result<Vec<Version>, FilesError> {
+    let names = effects.files.list(&product.layout.versions)?;
+    Ok(names
+        .iter()
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .collect())
+}
+
+fn unit_state(
+    product: &Product,
+    spec: &UnitSpec,
+    before: UnitFacts,
+    effects: &Effects<'_>,
+) -> Result<UnitState, ObserveError> {
+    let facts = effects.systemd.unit(&spec.name)?;
+    let drop_ins = facts
+        .drop_ins
+        .iter()
+        .map(|path| {
+            Ok(DropIn {
+                path: path.clone(),
+                text: match effects.files.look(path)? {
+                    Found::File(image) => image.contents.as_text().map(str::to_owned),
+                    _ => None,
+                },
+            })
+        })
+        .collect::<Result<_, FilesError>>()?;
+    Ok(UnitState {
+        spec: spec.clone(),
+        file: effects.files.look(&product.layout.unit(&spec.name))?,
+        before,
+        facts,
+        drop_ins,
+    })
+}

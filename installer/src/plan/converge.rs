@@ -1,0 +1,406 @@
+//! From any state to a version that runs: install, update and restart are one road.
+
+use std::path::{Path, PathBuf};
+
+use super::staleness::{in_danger, needs_own_drop_in, shadow};
+use super::{Operation, Plan};
+use crate::effect::Found;
+use crate::journal::Cleanup;
+use crate::model::{Product, Receipt, Survivor, UnitKind, UnitName, Version};
+use crate::observe::{HostState, UnitState};
+use crate::step::{
+    CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, EnableUnits, KeepGuests, Link, Move,
+    ReloadSystemd, RemoveFile, RescopeGuests, RestartUnits, SetAside, StageRelease, StartUnits,
+    WriteReceipt, WriteUnit,
+};
+
+/// What the host is to become.
+#[derive(Debug, Clone)]
+pub struct Goal {
+    /// What the run is about.
+    pub operation: Operation,
+    /// The version that runs in the end.
+    pub version: Version,
+    /// How the version's folder gets there; none when it is there.
+    pub stage: Option<Stage>,
+    /// The unit files, in the product's order.
+    pub units: Vec<Rendered>,
+    /// The receipt in the end.
+    pub receipt: Receipt,
+    /// Restart the services even if nothing changed.
+    pub restart: bool,
+}
+
+/// A unit's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The unit.
+    pub unit: UnitName,
+    /// The whole file.
+    pub text: String,
+}
+
+/// A release that has to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// The unpacked release.
+    pub from: PathBuf,
+    /// It may be moved: it lies in the staging folder.
+    pub may_move: bool,
+    /// Another folder of the same version lies there.
+    pub replaces: bool,
+}
+
+/// The plan that leads there.
+pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
+    let mut plan = Plan::new(goal.operation);
+    let first = state.receipt.is_none();
+    if first {
+        plan.push(
+            receipt(product, goal),
+            "so that whatever follows can be found again",
+        );
+    }
+    stage(product, goal, &mut plan);
+    mend(product, state, &mut plan);
+    let written = write_units(product, state, goal, &mut plan);
+    flip(product, state, goal, &mut plan);
+    enable(state, &mut plan);
+    run(product, state, goal, &written, &mut plan);
+    drop_unneeded(product, state, goal, &mut plan);
+    if !first && state.receipt.as_ref() != Some(&goal.receipt) {
+        plan.push(receipt(product, goal), "what is installed has changed");
+    }
+    if !plan.is_empty() {
+        prune(product, state, goal, &mut plan);
+    }
+    plan
+}
+
+fn receipt(product: &Product, goal: &Goal) -> WriteReceipt {
+    WriteReceipt {
+        path: product.layout.receipt(),
+        receipt: goal.receipt.clone(),
+    }
+}
+
+fn stage(product: &Product, goal: &Goal, plan: &mut Plan) {
+    let Some(stage) = &goal.stage else { return };
+    let layout = &product.layout;
+    let folder = layout.version(&goal.version);
+    let beside = |what: &str| layout.staging().join(format!("{}.{what}", goal.version));
+    plan.push(
+        StageRelease {
+            from: stage.from.clone(),
+            copy_by: (!stage.may_move).then(|| beside("new")),
+            to: folder.clone(),
+            aside: stage.replaces.then(|| beside("replaced")),
+        },
+        if stage.replaces {
+            "what lies there is not this release"
+        } else {
+            "it is not there yet"
+        },
+    );
+    plan.push(
+        CheckPrograms {
+            folder: folder.join("bin"),
+            programs: product
+                .programs
+                .iter()
+                .map(|program| program.name.clone())
+                .collect(),
+            version: goal.version.clone(),
+        },
+        "before anything points at them",
+    );
+}
+
+/// Before anything else is done to the services: nothing that stops them, a rollback included, may
+/// reach their children.
+fn mend(product: &Product, state: &HostState, plan: &mut Plan) {
+    let shadows = state.units.iter().filter_map(|unit| {
+        let by = shadow(&product.layout, unit)?;
+        Some((unit, by))
+    });
+    let mut moved = false;
+    for (unit, by) in shadows {
+        let mut aside = by.as_os_str().to_owned();
+        aside.push(".set-aside-by-banger");
+        moved = true;
+        plan.push(
+            SetAside {
+                path: by.into(),
+                aside: aside.into(),
+                keep: true,
+            },
+            format!("it overrules {}", unit.spec.name),
+        );
+    }
+    let stale: Vec<&UnitState> = state.units.iter().filter(|unit| in_danger(unit)).collect();
+    for unit in &stale {
+        plan.push(
+            KeepGuests {
+                unit: unit.spec.name.clone(),
+                path: product.layout.keep_guests_drop_in(&unit.spec.name),
+            },
+            "a stop would have killed its guests",
+        );
+    }
+    if moved || !stale.is_empty() {
+        plan.push(ReloadSystemd {}, "only then it is in force");
+    }
+    if stale.is_empty() {
+        return;
+    }
+    let units: Vec<UnitName> = stale.iter().map(|unit| unit.spec.name.clone()).collect();
+    let moves: Vec<Move> = state
+        .survivors
+        .iter()
+        .filter(|survivor| units.iter().any(|unit| lies_in(survivor, unit)))
+        .filter_map(|survivor| {
+            let name = format!("{}{}.scope", product.scope_prefix, survivor.id);
+            Some(Move {
+                survivor: survivor.clone(),
+                scope: name.parse().ok()?,
+            })
+        })
+        .collect();
+    plan.push(
+        CheckKillMode { units },
+        "systemd's word counts, not a file's",
+    );
+    if !moves.is_empty() {
+        plan.push(
+            RescopeGuests {
+                slice: product.slice.clone(),
+                moves,
+            },
+            "their unit was stale",
+        );
+    }
+}
+
+/// Whether a survivor lives in a unit's control group, or beneath it.
+fn lies_in(survivor: &Survivor, unit: &UnitName) -> bool {
+    survivor
+        .control_group
+        .split('/')
+        .any(|part| part == unit.as_str())
+}
+
+fn write_units(
+    product: &Product,
+    state: &HostState,
+    goal: &Goal,
+    plan: &mut Plan,
+) -> Vec<UnitName> {
+    let mut written = Vec::new();
+    for Rendered { unit, text } in &goal.units {
+        let found = state.units.iter().find(|found| found.spec.name == *unit);
+        let why = match found.map(|found| &found.file) {
+            Some(Found::File(image))
+                if image.contents.as_bytes() == text.as_bytes()
+                    && (image.mode, image.uid, image.gid) == (0o644, 0, 0) =>
+            {
+                continue;
+            }
+            None | Some(Found::Missing) => "it is not there yet",
+            Some(_) => "it is not as this version has it",
+        };
+        plan.push(
+            WriteUnit {
+                unit: unit.clone(),
+                path: product.layout.unit(unit),
+                text: text.clone(),
+            },
+            why,
+        );
+        written.push(unit.clone());
+    }
+    if !written.is_empty() {
+        plan.push(ReloadSystemd {}, "only then they are in force");
+        plan.push(
+            CheckKillMode {
+                units: product.keepers().cloned().collect(),
+            },
+            "systemd's word counts, not a file's",
+        );
+    }
+    written
+}
+
+fn flip(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
+    let target = PathBuf::from(goal.version.to_string());
+    if state.current.as_deref() != Some(&target) {
+        plan.push(
+            Link {
+                link: product.layout.current(),
+                target,
+            },
+            "old and new never mix",
+        );
+    }
+    for program in &product.programs {
+        let link = product.layout.program(&program.name);
+        let named = product.layout.current().join("bin").join(&program.name);
+        let target = relative(&product.layout.programs, &named);
+        let found = state.programs.get(&program.name).cloned().flatten();
+        if found.as_ref() != Some(&target) {
+            plan.push(Link { link, target }, "programs are called through current");
+        }
+    }
+}
+
+/// The way from a folder to a path, both absolute.
+fn relative(folder: &Path, path: &Path) -> PathBuf {
+    let common = folder
+        .components()
+        .zip(path.components())
+        .take_while(|(left, right)| left == right)
+        .count();
+    let ups = folder.components().skip(common).map(|_| Path::new(".."));
+    ups.chain(
+        path.components()
+            .skip(common)
+            .map(|part| Path::new(part.as_os_str())),
+    )
+    .collect()
+}
+
+fn enable(state: &HostState, plan: &mut Plan) {
+    let units: Vec<UnitName> = state
+        .units
+        .iter()
+        .filter(|unit| unit.spec.enable && unit.facts.unit_file_state != "enabled")
+        .map(|unit| unit.spec.name.clone())
+        .collect();
+    if !units.is_empty() {
+        plan.push(EnableUnits { units }, "they start at boot");
+    }
+}
+
+fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], plan: &mut Plan) {
+    let names = |filter: &dyn Fn(&&UnitState) -> bool| -> Vec<UnitName> {
+        let units = state.units.iter().filter(filter);
+        units.map(|unit| unit.spec.name.clone()).collect()
+    };
+    let changed = goal.stage.is_some()
+        || state.current.as_deref() != Some(Path::new(&goal.version.to_string()));
+    let must_restart = |unit: &UnitState| {
+        unit.spec.keeps_children
+            && unit.facts.is_active()
+            && (changed
+                || goal.restart
+                || written.contains(&unit.spec.name)
+                || state.answers.get(&unit.spec.name) != Some(&goal.version))
+    };
+    let restart = names(&|unit| must_restart(unit));
+    let deaf = names(&|unit| unit.spec.name.kind() == UnitKind::Socket && !unit.facts.is_active());
+    let any_runs = state
+        .units
+        .iter()
+        .any(|unit| unit.spec.keeps_children && unit.facts.is_active());
+    // a socket cannot be started while its service runs: then the services go down for it
+    let (restart, sockets) = if any_runs && !deaf.is_empty() {
+        let running = names(&|unit| unit.spec.keeps_children && unit.facts.is_active());
+        (running, deaf)
+    } else {
+        (restart, Vec::new())
+    };
+    // a slice comes with what is put in it; stopping it to take a run back would kill all of that
+    let start = names(&|unit| {
+        unit.spec.name.kind() != UnitKind::Slice
+            && !unit.facts.is_active()
+            && !sockets.contains(&unit.spec.name)
+    });
+    let touched = !restart.is_empty() || !start.is_empty();
+    if !restart.is_empty() {
+        let running = state
+            .current
+            .as_ref()
+            .and_then(|current| current.to_str()?.parse().ok());
+        plan.push(
+            RestartUnits {
+                units: restart,
+                sockets,
+                fallback: running,
+            },
+            if goal.restart {
+                "asked for"
+            } else {
+                "they run what was there before"
+            },
+        );
+    }
+    if !start.is_empty() {
+        plan.push(StartUnits { units: start }, "they do not run");
+    }
+    if touched {
+        plan.push(
+            CheckHealth {
+                units: product.keepers().cloned().collect(),
+                version: goal.version.clone(),
+            },
+            "a job that is done says nothing about health",
+        );
+    }
+    if !state.survivors.is_empty() && !plan.is_empty() {
+        plan.push(
+            CheckSurvivors {
+                survivors: state.survivors.clone(),
+            },
+            "none may be lost",
+        );
+    }
+}
+
+/// The toolkit's own drop-in goes as soon as nothing makes it necessary.
+fn drop_unneeded(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
+    let mut units = Vec::new();
+    for unit in &state.units {
+        let own = product.layout.keep_guests_drop_in(&unit.spec.name);
+        let there = in_danger(unit) || unit.drop_ins.iter().any(|drop_in| drop_in.path == own);
+        let text = goal
+            .units
+            .iter()
+            .find(|rendered| rendered.unit == unit.spec.name);
+        let unneeded =
+            text.is_some_and(|found| !needs_own_drop_in(&product.layout, unit, &found.text));
+        if there && unneeded {
+            plan.push(
+                RemoveFile { path: own },
+                "the unit itself has KillMode=process now",
+            );
+            units.push(unit.spec.name.clone());
+        }
+    }
+    if !units.is_empty() {
+        plan.push(ReloadSystemd {}, "only then it is gone");
+        plan.push(
+            CheckKillMode { units },
+            "systemd's word counts, not a file's",
+        );
+    }
+}
+
+/// Keeps the new version and the one before it.
+fn prune(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
+    let kept = |version: &Version| {
+        *version == goal.version || Some(version) == goal.receipt.previous.as_ref()
+    };
+    plan.cleanup.extend(
+        state
+            .versions
+            .iter()
+            .filter(|version| !kept(version))
+            .map(|version| Cleanup::whole(product.layout.version(version))),
+    );
+    plan.cleanup.push(Cleanup::whole(product.layout.staging()));
+    for unit in &state.units {
+        let own = product.layout.keep_guests_drop_in(&unit.spec.name);
+        if let Some(folder) = own.parent() {
+            plan.cleanup.push(Cleanup::if_empty(folder.into()));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Act, Detail, StepError, Undo, listed};
+use crate::effect::Effects;
+use crate::model::{UnitName, Version};
+use crate::toolkit::Report;
+
+/// The longest that a service may take from the end of its start job to a good answer.
+pub const HEALTH_BOUND: Duration = Duration::from_secs(20);
+
+/// The pause between two questions.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Waits until each service answers, and with the right version: a start job that is done says
+/// neither (systemd calls a service started that dies at once).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckHealth {
+    /// The services.
+    pub units: Vec<UnitName>,
+    /// What they must say.
+    pub version: Version,
+}
+
+impl fmt::Display for CheckHealth {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "wait until {} answer with {}",
+            listed(&self.units),
+            self.version
+        )
+    }
+}
+
+impl CheckHealth {
+    fn wait_for(&self, unit: &UnitName, effects: &Effects<'_>) -> Result<(), StepError> {
+        let deadline = effects.clock.monotonic() + HEALTH_BOUND;
+        loop {
+            match effects.health.probe(unit) {
+                Ok(found) if found == self.version => return Ok(()),
+                // the restart is over: who answers now is the new process
+                Ok(found) => {
+                    return Err(StepError::WrongVersion {
+                        unit: unit.clone(),
+                        found,
+                        expected: self.version.clone(),
+                    });
+                }
+                Err(source) if effects.clock.monotonic() >= deadline => {
+                    return Err(StepError::Unwell {
+                        unit: unit.clone(),
+                        source,
+                    });
+                }
+                Err(_) => effects.clock.pause(PAUSE),
+            }
+        }
+    }
+}
+
+impl Act for CheckHealth {
+    fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {
+        Ok(Undo::Nothing)
+    }
+
+    fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
+        for unit in &self.units {
+            self.wait_for(unit, effects)?;
+        }
+        Ok(format!("healthy, {}", self.version))
+    }
+}

@@ -1,0 +1,158 @@
+use std::path::PathBuf;
+
+use crate::ErrorKind;
+use crate::effect::systemd::{JobKind, JobResult, SystemdError};
+use crate::effect::{BoxError, FilesError, ProgramError};
+use crate::model::{UnitName, Version, VersionError};
+
+/// A step that did not do what it had to.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// A file.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// systemd.
+    #[error(transparent)]
+    Systemd(#[from] SystemdError),
+    /// A program of the release does not run.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// A program of the release says something that is no version.
+    #[error("{} does not tell its version", program.display())]
+    VersionLine {
+        /// The program.
+        program: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: VersionError,
+    },
+    /// A program of the release is of another version.
+    #[error("{} says {found}, expected {expected}", program.display())]
+    WrongProgram {
+        /// The program.
+        program: PathBuf,
+        /// Its version.
+        found: Version,
+        /// The release's version.
+        expected: Version,
+    },
+    /// Something stands where a file or link must go, and is neither.
+    #[error("{} is neither a file nor a link", path.display())]
+    InTheWay {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A Reload would be refused for lack of room (systemd keeps 16 MiB of /run free).
+    #[error("/run has {free} bytes free; systemd reads its units anew only with 16 MiB")]
+    RunIsFull {
+        /// Free bytes.
+        free: u64,
+    },
+    /// A stop would kill children.
+    #[error("KillMode={found} is in force for {unit}; a stop would kill what must live")]
+    KillMode {
+        /// The service.
+        unit: UnitName,
+        /// What systemd reports.
+        found: String,
+        /// The drop-ins that may be the reason.
+        drop_ins: Vec<PathBuf>,
+    },
+    /// A job ended otherwise than done.
+    #[error("the {kind} job of {unit} ended as {result}", kind = word(kind), result = word(result))]
+    Job {
+        /// What it was to do.
+        kind: JobKind,
+        /// With which unit.
+        unit: UnitName,
+        /// How it ended.
+        result: JobResult,
+    },
+    /// A service does not answer.
+    #[error("{unit} did not answer within {} s", crate::step::HEALTH_BOUND.as_secs())]
+    Unwell {
+        /// The service.
+        unit: UnitName,
+        /// Its last answer.
+        #[source]
+        source: BoxError,
+    },
+    /// A service answers with another version.
+    #[error("{unit} says {found}, expected {expected}")]
+    WrongVersion {
+        /// The service.
+        unit: UnitName,
+        /// What it said.
+        found: Version,
+        /// What it had to say.
+        expected: Version,
+    },
+    /// Survivors that are gone.
+    #[error("no longer alive: {}", crate::step::listed(names))]
+    Lost {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// A survivor did not arrive in its scope.
+    #[error("{name} (pid {pid}) is in {found}, not in {scope}")]
+    NotInScope {
+        /// Its name.
+        name: String,
+        /// Its pid.
+        pid: u32,
+        /// Its control group.
+        found: String,
+        /// Where it had to be.
+        scope: UnitName,
+    },
+    /// The receipt cannot be written as JSON.
+    #[error(transparent)]
+    Receipt(#[from] crate::model::ReceiptError),
+}
+
+/// The word that serde gives a unit variant.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+impl StepError {
+    /// What the user can type.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Files(error) => error.hint(),
+            Self::Systemd(error) => error.hint(),
+            Self::RunIsFull { .. } => Some("make room in /run and try again: df -h /run".into()),
+            Self::KillMode { unit, drop_ins, .. } => Some(if drop_ins.is_empty() {
+                format!("systemctl show -p FragmentPath,DropInPaths,KillMode {unit}")
+            } else {
+                let paths: Vec<_> = drop_ins.iter().map(|path| path.display()).collect();
+                format!("take KillMode= out of {}", listed_paths(&paths))
+            }),
+            Self::Job { unit, .. }
+            | Self::Unwell { unit, .. }
+            | Self::WrongVersion { unit, .. } => {
+                Some(format!("journalctl -u {unit} --since \"5 min ago\""))
+            }
+            Self::InTheWay { path } => Some(format!("move {} away", path.display())),
+            _ => None,
+        }
+    }
+
+    /// Which kind of failure it is, for a run that had nothing to take back.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Files(error) => error.kind(),
+            Self::Systemd(error) => error.kind(),
+            Self::RunIsFull { .. } => ErrorKind::HostLacks,
+            Self::KillMode { .. } => ErrorKind::GuestsInTheWay,
+            _ => ErrorKind::Other,
+        }
+    }
+}
+
+fn listed_paths(paths: &[std::path::Display<'_>]) -> String {
+    crate::step::listed(paths)
+}

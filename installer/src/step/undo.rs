@@ -1,0 +1,191 @@
+//! How a run is taken back.
+//!
+//! Guarantees: first the units that the run started are stopped, while the unit files that say how
+//! (`KillMode=process`) are still in force; then files and links go back in reverse order; then
+//! systemd reads them; and only then, with `KillMode=process` seen in force, services are restarted.
+//! Every part may be done again, and what is already gone or already back is fine.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Act as _, CheckHealth, CheckKillMode, RestartUnits, StartUnits, StepError, StopUnits};
+use crate::effect::{Effects, Found};
+use crate::model::{UnitName, Version};
+use crate::toolkit::Report;
+
+/// How one step is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "undo", rename_all = "kebab-case")]
+pub enum Undo {
+    /// There is nothing to take back, or it does good as it is.
+    Nothing,
+    /// Put back what stood at a path.
+    Put {
+        /// The path.
+        path: PathBuf,
+        /// What stood there.
+        before: Found,
+    },
+    /// Take away what was put at a path, and put back what had been moved away from it.
+    Tree {
+        /// The path.
+        path: PathBuf,
+        /// Where the old one went, if there was one.
+        aside: Option<PathBuf>,
+        /// Whether the old one stays where it went when the run holds.
+        keep_aside: bool,
+    },
+    /// Read the units anew.
+    Reload,
+    /// Disable what was enabled.
+    Disable {
+        /// Which.
+        units: Vec<UnitName>,
+    },
+    /// Enable what was disabled.
+    Enable {
+        /// Which.
+        units: Vec<UnitName>,
+    },
+    /// Stop what was started.
+    Stop {
+        /// Which.
+        units: Vec<UnitName>,
+    },
+    /// Start what was stopped.
+    Start {
+        /// Which.
+        units: Vec<UnitName>,
+    },
+    /// Restart on what stands again, and see that it is well.
+    Restart {
+        /// Which services.
+        units: Vec<UnitName>,
+        /// Sockets that were started for the occasion.
+        started: Vec<UnitName>,
+        /// The version that must answer.
+        version: Option<Version>,
+    },
+}
+
+/// Takes back a run: `undos` in the order in which they were written.
+///
+/// # Errors
+/// The first thing that could not be taken back. The journal stays then, and the next run tries
+/// again from the start.
+pub fn revert(
+    undos: &[Undo],
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> Result<(), StepError> {
+    for undo in undos.iter().rev() {
+        stop_what_was_started(undo, effects, report)?;
+    }
+    for undo in undos.iter().rev() {
+        put_back(undo, effects)?;
+    }
+    if undos.iter().any(|undo| *undo != Undo::Nothing) {
+        effects.systemd.reload()?;
+    }
+    for undo in undos.iter().rev() {
+        start_what_was_stopped(undo, effects, report)?;
+    }
+    Ok(())
+}
+
+fn stop_what_was_started(
+    undo: &Undo,
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> Result<(), StepError> {
+    match undo {
+        Undo::Stop { units } => StopUnits {
+            units: units.clone(),
+        }
+        .act(effects, report)
+        .map(drop),
+        Undo::Disable { units } => Ok(effects.systemd.disable(units)?),
+        _ => Ok(()),
+    }
+}
+
+fn put_back(undo: &Undo, effects: &Effects<'_>) -> Result<(), StepError> {
+    match undo {
+        Undo::Put { path, before } => put(path, before, effects),
+        Undo::Tree { path, aside, .. } => {
+            let Some(aside) = aside else {
+                return Ok(effects.files.remove(path)?);
+            };
+            // without the aside the act had not begun, or is already taken back
+            if effects.files.look(aside)? == Found::Missing {
+                return Ok(());
+            }
+            // a file is replaced by the rename itself: its path is never empty
+            if effects.files.look(aside)? == Found::Folder {
+                effects.files.remove(path)?;
+            }
+            Ok(effects.files.rename(aside, path)?)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn put(path: &Path, before: &Found, effects: &Effects<'_>) -> Result<(), StepError> {
+    match before {
+        Found::Missing => effects.files.remove(path)?,
+        Found::File(image) => effects.files.write_whole(path, image)?,
+        Found::Link(target) => effects.files.replace_link(path, target)?,
+        Found::Folder | Found::Other => {
+            return Err(StepError::InTheWay { path: path.into() });
+        }
+    }
+    Ok(())
+}
+
+fn start_what_was_stopped(
+    undo: &Undo,
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> Result<(), StepError> {
+    match undo {
+        Undo::Enable { units } => Ok(effects.systemd.enable(units)?),
+        Undo::Start { units } => StartUnits {
+            units: units.clone(),
+        }
+        .act(effects, report)
+        .map(drop),
+        Undo::Restart {
+            units,
+            started,
+            version,
+        } => {
+            CheckKillMode {
+                units: units.clone(),
+            }
+            .act(effects, report)?;
+            if !started.is_empty() {
+                StopUnits {
+                    units: started.clone(),
+                }
+                .act(effects, report)?;
+            }
+            RestartUnits {
+                units: units.clone(),
+                sockets: Vec::new(),
+                fallback: None,
+            }
+            .act(effects, report)?;
+            match version {
+                Some(version) => CheckHealth {
+                    units: units.clone(),
+                    version: version.clone(),
+                }
+                .act(effects, report)
+                .map(drop),
+                None => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}

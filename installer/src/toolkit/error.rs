@@ -1,0 +1,98 @@
+use std::path::PathBuf;
+
+use crate::ErrorKind;
+use crate::effect::systemd::SystemdError;
+use crate::effect::{FilesError, LockError};
+use crate::engine::RunError;
+use crate::journal::JournalError;
+use crate::model::{Requirement, UnitName};
+use crate::observe::ObserveError;
+use crate::unit::RenderError;
+
+/// A request that was not fulfilled. All but a [`RunError::Stuck`] leave the host as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolkitError {
+    /// Another run, or no lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The record of an interrupted run.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The host cannot be read.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// A file.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// systemd.
+    #[error(transparent)]
+    Systemd(#[from] SystemdError),
+    /// The run did not hold.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The host lacks what the product needs.
+    #[error("this machine has no {} ({})", .0.what, .0.path.display())]
+    Requirement(Requirement),
+    /// There is no receipt.
+    #[error("{product} is not installed")]
+    NotInstalled {
+        /// The product.
+        product: String,
+    },
+    /// Those who must live would not.
+    #[error("still running: {}", crate::step::listed(names))]
+    GuestsInTheWay {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// The release lacks a unit template.
+    #[error("the release has no unit template {}", path.display())]
+    NoTemplate {
+        /// Where it had to be.
+        path: PathBuf,
+    },
+    /// A unit template cannot be filled.
+    #[error("{unit} cannot be written")]
+    Template {
+        /// The unit.
+        unit: UnitName,
+        /// Why.
+        #[source]
+        source: RenderError,
+    },
+}
+
+impl ToolkitError {
+    /// What the user can type.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Lock(error) => error.hint(),
+            Self::Journal(error) => error.hint(),
+            Self::Observe(error) => error.hint(),
+            Self::Files(error) => error.hint(),
+            Self::Systemd(error) => error.hint(),
+            Self::Run(error) => error.hint(),
+            Self::Requirement(requirement) => Some(requirement.hint.clone()),
+            Self::NotInstalled { product } => Some(format!("sudo {product} system install")),
+            Self::GuestsInTheWay { .. } => Some("stop them first".into()),
+            Self::NoTemplate { .. } | Self::Template { .. } => None,
+        }
+    }
+
+    /// Which kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Lock(error) => error.kind(),
+            Self::Journal(error) => error.kind(),
+            Self::Observe(error) => error.kind(),
+            Self::Files(error) => error.kind(),
+            Self::Systemd(error) => error.kind(),
+            Self::Run(error) => error.kind(),
+            Self::Requirement(_) => ErrorKind::HostLacks,
+            Self::NotInstalled { .. } => ErrorKind::NotInstalled,
+            Self::GuestsInTheWay { .. } => ErrorKind::GuestsInTheWay,
+            Self::NoTemplate { .. } => ErrorKind::Refused,
+            Self::Template { .. } => ErrorKind::BadInput,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+use crate::journal::{Operation, Phase};
+use crate::model::UnitName;
+use crate::plan::Finding;
+use crate::step::{Step, StepError};
+
+/// What happens in a run, as it happens.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An interrupted run was found.
+    Recovering {
+        /// What it was.
+        operation: Operation,
+        /// How far it was: taken back when running, finished when committed.
+        phase: Phase,
+    },
+    /// It was taken back, or finished.
+    Recovered {
+        /// What it was.
+        operation: Operation,
+        /// How far it was.
+        phase: Phase,
+    },
+    /// Something is not as it was installed.
+    Finding {
+        /// What.
+        finding: &'a Finding,
+    },
+    /// A step begins.
+    StepStarted {
+        /// Which.
+        step: &'a Step,
+        /// Why.
+        why: &'a str,
+    },
+    /// A step holds.
+    StepDone {
+        /// Which.
+        step: &'a Step,
+        /// A few words on what it did, or nothing.
+        detail: &'a str,
+    },
+    /// A step failed.
+    StepFailed {
+        /// Which.
+        step: &'a Step,
+        /// Why.
+        cause: &'a StepError,
+    },
+    /// The run is being taken back.
+    Reverting {
+        /// What it was.
+        operation: Operation,
+    },
+    /// The run was taken back.
+    Reverted {
+        /// What it was.
+        operation: Operation,
+    },
+    /// A survivor got a scope of its own.
+    SurvivorMoved {
+        /// Who.
+        name: String,
+        /// Its pid.
+        pid: u32,
+        /// Where it is now.
+        scope: UnitName,
+    },
+    /// A survivor was compared with what it was.
+    SurvivorChecked {
+        /// Who.
+        name: String,
+        /// Its pid.
+        pid: u32,
+        /// Whether that very process lives.
+        alive: bool,
+    },
+    /// The run holds, but something of the old could not be removed yet; the next run tries again.
+    CleanupPending {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Who is told what happens.
+pub trait Report {
+    /// Something happened.
+    fn event(&mut self, event: &Event<'_>);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Report for Silent {
+    fn event(&mut self, _event: &Event<'_>) {}
+}

@@ -1,0 +1,43 @@
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::model::{InstallMethod, Owner, Version};
+use crate::unit;
+
+/// A release as it lies in a folder: `bin/PROGRAM` and `units/NAME.in`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseFolder {
+    /// The folder. One beneath `Layout::staging` is moved to its place, any other is copied.
+    pub path: PathBuf,
+    /// Its version; each program must say the same.
+    pub version: Version,
+}
+
+/// What to install.
+#[derive(Debug, Clone)]
+pub struct InstallRequest {
+    /// For whom.
+    pub owner: Owner,
+    /// What.
+    pub release: ReleaseFolder,
+    /// What the unit templates are filled with.
+    pub values: unit::Values,
+    /// The channel that updates come from. Counts at the first install only.
+    pub channel: String,
+    /// How it is installed. Counts at the first install only.
+    pub method: InstallMethod,
+}
+
+/// What to update to. The caller has verified it.
+#[derive(Debug, Clone)]
+pub struct UpdateRequest {
+    /// What.
+    pub release: ReleaseFolder,
+    /// What the unit templates are filled with.
+    pub values: unit::Values,
+    /// The sequence number of the manifest.
+    pub sequence: u64,
+    /// When the manifest was signed.
+    pub released: Timestamp,
+}

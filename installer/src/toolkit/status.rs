@@ -1,0 +1,79 @@
+//! What is installed, what runs, what is stale: a look that changes nothing.
+
+use serde::Serialize;
+
+use super::{ToolkitError, all_findings, render_units};
+use crate::effect::Effects;
+use crate::effect::systemd::UnitFacts;
+use crate::journal::{Journal, Operation};
+use crate::model::{Product, Receipt, Survivor, UnitName, Version};
+use crate::observe::{Freshness, observe};
+use crate::plan::Finding;
+use crate::unit;
+
+/// The state of the product on this host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The receipt; none when nothing is installed.
+    pub receipt: Option<Receipt>,
+    /// The versions that lie on the host.
+    pub versions: Vec<Version>,
+    /// The units.
+    pub units: Vec<UnitStatus>,
+    /// What is not as it was installed.
+    pub findings: Vec<Finding>,
+    /// Who must live.
+    pub survivors: Vec<Survivor>,
+    /// A run that was interrupted and will be taken back by the next one.
+    pub pending: Option<Operation>,
+}
+
+/// A unit's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnitStatus {
+    /// Which.
+    pub unit: UnitName,
+    /// What systemd holds of it.
+    pub facts: UnitFacts,
+    /// The version that it answered with; none when it does not run or did not answer.
+    pub answers: Option<Version>,
+}
+
+/// Looks at the product on this host, without the lock and without a Reload. `values` fills the
+/// units' templates, so that an edited unit can be told; it is asked once the receipt is known.
+///
+/// # Errors
+/// [`ToolkitError`], when the host cannot be read.
+pub fn status(
+    product: &Product,
+    effects: &Effects<'_>,
+    values: &dyn Fn(&Receipt) -> Option<unit::Values>,
+) -> Result<Status, ToolkitError> {
+    let state = observe(product, effects, Freshness::AsLoaded)?;
+    let installed = state.receipt.as_ref().and_then(|receipt| {
+        let folder = product.layout.version(&receipt.version);
+        render_units(product, effects, &folder, &values(receipt)?).ok()
+    });
+    let findings = all_findings(product, &state, installed.as_deref());
+    // only root can look into the toolkit's folder
+    let pending = Journal::load(&product.layout.journal(), effects.files)
+        .ok()
+        .flatten()
+        .map(|journal| journal.operation);
+    Ok(Status {
+        receipt: state.receipt,
+        versions: state.versions,
+        units: state
+            .units
+            .into_iter()
+            .map(|unit| UnitStatus {
+                answers: state.answers.get(&unit.spec.name).cloned(),
+                unit: unit.spec.name,
+                facts: unit.facts,
+            })
+            .collect(),
+        findings,
+        survivors: state.survivors,
+        pending,
+    })
+}
