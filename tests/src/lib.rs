@@ -4,4 +4,5 @@
 //! is dropped, and what a killed run left behind goes at the next one; nothing is ever ended by
 //! name; nothing but loopback and the package registries is contacted.
 
+pub mod demo;
 pub mod support;

@@ -1,5 +1,6 @@
 //! The bench: real systemd hosts, real Firecracker, real guests, each in one expression.
 
+pub mod api;
 pub mod command;
 pub mod console;
 pub mod firecracker;
@@ -7,8 +8,12 @@ pub mod guest;
 pub mod host;
 pub mod place;
 
+pub mod prerequisites;
 pub mod process;
+pub mod programs;
+pub mod releases;
 pub mod root;
+pub mod stage;
 
 mod error;
 
