@@ -5,4 +5,5 @@
 //! name; nothing but loopback and the package registries is contacted.
 
 pub mod demo;
+pub mod release_server;
 pub mod support;
