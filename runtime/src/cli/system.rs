@@ -186,12 +186,22 @@ fn uninstall(purge: bool, yes: bool, screen: &Screen) -> Result<ExitCode, Failur
 
 fn list_removals(plan: &Plan, screen: &Screen) {
     screen.line(&screen.paint(Tone::Strong, "This will be done"));
-    for planned in &plan.steps {
-        screen.line(&format!("  {}", planned.step));
+    for line in removals(plan) {
+        screen.line(&format!("  {line}"));
     }
-    for cleanup in &plan.cleanup {
-        screen.line(&format!("  remove {}", cleanup.path.display()));
+}
+
+/// What an uninstall does, each thing once; folders that only go when they are empty are left out.
+fn removals(plan: &Plan) -> Vec<String> {
+    let steps = plan.steps.iter().map(|planned| planned.step.to_string());
+    let swept = plan.cleanup.iter().filter(|cleanup| !cleanup.only_if_empty);
+    let mut lines: Vec<String> = Vec::new();
+    for line in steps.chain(swept.map(|cleanup| format!("remove {}", cleanup.path.display()))) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
     }
+    lines
 }
 
 #[cfg(test)]
