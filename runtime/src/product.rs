@@ -88,7 +88,8 @@ fn required() -> Vec<Requirement> {
     vec![Requirement {
         path: "/dev/kvm".into(),
         what: "KVM".into(),
-        hint: "turn virtualisation on in the firmware, then: modprobe kvm_intel (or kvm_amd)".into(),
+        hint: "turn virtualisation on in the firmware, then: modprobe kvm_intel (or kvm_amd)"
+            .into(),
     }]
 }
 

@@ -162,6 +162,7 @@ pub(super) fn user_database(name: &str) -> Result<Option<Owner>, nix::errno::Err
 mod tests {
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps)] // it stands in for a lookup that can fail
     fn database(name: &str) -> Result<Option<Owner>, nix::errno::Errno> {
         let uid = match name {
             "alice" => 1000,

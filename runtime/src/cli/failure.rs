@@ -3,6 +3,7 @@
 //! Guarantees: a cause is printed once, however errors nest; the exit code follows from the kind.
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use banger_installer::error_kind::ErrorKind;
@@ -60,10 +61,10 @@ impl Failure {
     pub fn print(&self, screen: &Screen) {
         let mut text = format!("{} {}\n", screen.paint(Tone::Bad, "error:"), self.message);
         for cause in &self.causes {
-            text.push_str(&format!("  cause: {cause}\n"));
+            let _ = writeln!(text, "  cause: {cause}");
         }
         if let Some(hint) = &self.hint {
-            text.push_str(&format!("  hint:  {hint}\n"));
+            let _ = writeln!(text, "  hint:  {hint}");
         }
         // nobody is left to tell when standard error is closed
         let _ = anstream::stderr().write_all(text.as_bytes());

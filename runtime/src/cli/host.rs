@@ -58,9 +58,8 @@ pub(super) struct Host {
 impl Host {
     /// Connects to systemd.
     pub(super) fn connect() -> Result<Self, Failure> {
-        let product = product::product().map_err(|error| {
-            Failure::new(&error, None, ErrorKind::Other)
-        })?;
+        let product =
+            product::product().map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
         let side = HostSide::connect().map_err(ToolkitError::from)?;
         Ok(Self {
             product,
@@ -73,7 +72,8 @@ impl Host {
 
     /// The effects of a run.
     pub(super) fn effects(&self) -> Effects<'_> {
-        self.side.effects(&self.guests, &self.health, &self.interrupt)
+        self.side
+            .effects(&self.guests, &self.health, &self.interrupt)
     }
 
     /// From here on Ctrl-C and SIGTERM do not end the process: the run sees them between two steps

@@ -60,7 +60,10 @@ fn dispatch(
     match arguments.command {
         Command::System(command) => system::run(command, build, screen),
         Command::Update(options) => update::run(&options, build, screen),
-        Command::Vm(command) => vm::run(command, screen).map(|()| ExitCode::SUCCESS),
+        Command::Vm(command) => match vm::run(command, &vm::Context::of_host()) {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(Failure::new(&error, error.hint(), error.kind())),
+        },
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "banger", &mut std::io::stdout());

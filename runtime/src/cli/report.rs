@@ -4,6 +4,7 @@
 //! person (a reload, a receipt) print nothing; guests are always named.
 
 use banger_installer::journal::Phase;
+use banger_installer::model::UnitName;
 use banger_installer::step::Step;
 use banger_installer::toolkit::{Event, Report};
 
@@ -61,10 +62,12 @@ impl<'a> ScreenReport<'a> {
                 screen.done("KillMode=process added", step.unit.as_str());
             }
             Step::CheckKillMode(step) => {
-                let units: Vec<&str> = step.units.iter().map(|unit| unit.as_str()).collect();
                 screen.done(
                     "units in force",
-                    &format!("KillMode=process, as systemd reports it: {}", units.join(", ")),
+                    &format!(
+                        "KillMode=process, as systemd reports it: {}",
+                        names(&step.units)
+                    ),
                 );
             }
             Step::StartUnits(step) => screen.done("started", &names(&step.units)),
@@ -80,8 +83,8 @@ impl<'a> ScreenReport<'a> {
     }
 }
 
-fn names(units: &[banger_installer::model::UnitName]) -> String {
-    let names: Vec<&str> = units.iter().map(|unit| unit.as_str()).collect();
+fn names(units: &[UnitName]) -> String {
+    let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
     names.join(", ")
 }
 
@@ -106,7 +109,10 @@ impl Report for ScreenReport<'_> {
                 screen.line(&format!("      {cause}"));
             }
             Event::Reverted { operation } => {
-                screen.back(&format!("{operation} taken back"), "the host is as it was before");
+                screen.back(
+                    &format!("{operation} taken back"),
+                    "the host is as it was before",
+                );
             }
             Event::SurvivorMoved { name, pid, scope } => {
                 screen.done("moved", &format!("{name} (pid {pid}) to {scope}"));
@@ -115,7 +121,9 @@ impl Report for ScreenReport<'_> {
                 self.checked.push((name.clone(), *pid, *alive));
             }
             Event::CleanupPending { why } => {
-                screen.note(&format!("something of the old is left ({why}); the next run removes it"));
+                screen.note(&format!(
+                    "something of the old is left ({why}); the next run removes it"
+                ));
             }
             _ => {}
         }

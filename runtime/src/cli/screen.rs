@@ -24,7 +24,7 @@ pub enum Tone {
 }
 
 /// Where the program's lines go.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Screen {
     terminal: bool,
 }

@@ -82,7 +82,9 @@ fn findings(status: &Status, screen: &Screen) {
         screen.line(&format!("{label} KillMode=process in force"));
     } else {
         let words = screen.paint(Tone::Bad, "stale");
-        screen.line(&format!("{label} {words}; to mend them: sudo banger system install"));
+        screen.line(&format!(
+            "{label} {words}; to mend them: sudo banger system install"
+        ));
     }
     for finding in harmful.iter().chain(&harmless) {
         screen.line(&format!("    {finding}"));
@@ -109,7 +111,10 @@ fn last_update(receipt: &Receipt, status: &Status, screen: &Screen) {
             receipt.version,
             update.finished.strftime("%Y-%m-%d %H:%M UTC")
         ),
-        None => format!("none since {}", receipt.installed.strftime("%Y-%m-%d %H:%M UTC")),
+        None => format!(
+            "none since {}",
+            receipt.installed.strftime("%Y-%m-%d %H:%M UTC")
+        ),
     };
     screen.line(&format!("  {:<22} {text}", "last update"));
     pending(status, screen);

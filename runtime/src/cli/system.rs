@@ -66,7 +66,11 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
             request.release.version, request.owner.user
         )),
         Outcome::Changed(Summary { from, .. }) => {
-            let what = if from.is_some() { "in order" } else { "installed" };
+            let what = if from.is_some() {
+                "in order"
+            } else {
+                "installed"
+            };
             screen.line(&format!(
                 "\nbanger {} is {what} for {}. As {}, type: banger vm run NAME --kernel FILE",
                 request.release.version, request.owner.user, request.owner.user

@@ -160,14 +160,14 @@ fn mend(
     Ok(ExitCode::SUCCESS)
 }
 
-fn announce(
-    offer: &Offer,
-    receipt: &Receipt,
-    host: &Host,
-    screen: &Screen,
-) -> Result<(), Failure> {
+fn announce(offer: &Offer, receipt: &Receipt, host: &Host, screen: &Screen) -> Result<(), Failure> {
     let manifest = &offer.manifest;
-    let day = manifest.released.to_string().chars().take(10).collect::<String>();
+    let day = manifest
+        .released
+        .to_string()
+        .chars()
+        .take(10)
+        .collect::<String>();
     screen.line(&format!(
         "{}   {}, released {day}, signed by key {}",
         screen.paint(
@@ -184,7 +184,11 @@ fn announce(
             ErrorKind::GuestsInTheWay,
         )
     })?;
-    let services = host.product.units.iter().filter(|unit| unit.name.kind() == UnitKind::Service);
+    let services = host
+        .product
+        .units
+        .iter()
+        .filter(|unit| unit.name.kind() == UnitKind::Service);
     screen.line(&format!(
         "\n  {:<27} swapped in one step, {} services restarted; {} is kept",
         format!("{} programs", host.product.programs.len()),
@@ -216,7 +220,11 @@ fn conclude(outcome: &Outcome, screen: &Screen) {
     match outcome {
         Outcome::Unchanged => screen.line("Nothing had to be changed."),
         Outcome::Changed(summary) => {
-            let version = summary.version.as_ref().map(ToString::to_string).unwrap_or_default();
+            let version = summary
+                .version
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             screen.line(&format!(
                 "\nUpdated to {version}. {} of {} guests alive.",
                 summary.survivors.len(),
