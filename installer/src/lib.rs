@@ -2,7 +2,8 @@
 
 pub mod effect;
 mod engine;
-mod error_kind;
+pub mod error_kind;
+pub mod fetch;
 pub mod journal;
 pub mod model;
 pub mod observe;
@@ -10,5 +11,6 @@ pub mod plan;
 pub mod step;
 pub mod toolkit;
 pub mod unit;
+pub mod verify;
 
 pub use error_kind::ErrorKind;

@@ -1,3 +1,4 @@
 //! banger's daemons and its command line.
 
+pub mod build;
 pub mod product;

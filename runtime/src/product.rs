@@ -60,11 +60,13 @@ pub fn product() -> Result<Product, UnitNameError> {
         .iter()
         .map(|(name, _)| {
             let keeps_children = matches!(*name, OWNER_SERVICE | HELPER_SERVICE);
-            let enable = !name.ends_with(".slice");
-            name.parse().map(|name| UnitSpec {
-                name,
-                enable,
-                keeps_children,
+            name.parse().map(|name: UnitName| {
+                let enable = name.kind() != UnitKind::Slice;
+                UnitSpec {
+                    name,
+                    enable,
+                    keeps_children,
+                }
             })
         })
         .collect::<Result<Vec<_>, _>>()?;

@@ -3,4 +3,5 @@
 // helpers of tests are tests too, but clippy only knows functions marked #[test]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod rooms;
 mod units;

@@ -1,0 +1,124 @@
+//! The administrator's configuration, `/etc/banger/config.toml`.
+//!
+//! Guarantees: a file that another user could have written is refused, and so is a key that this
+//! version does not know: a misspelt setting is an error with its line, never a setting that
+//! silently does nothing. A missing file is the default.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error_kind::ErrorKind;
+use crate::verify::TrustedFileError;
+use crate::verify::trusted_file;
+
+/// More bytes than a configuration ever has.
+const LIMIT: u64 = 64 * 1024;
+
+/// The whole file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[update]`.
+    pub update: UpdateConfig,
+}
+
+/// `[update]`: where releases come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpdateConfig {
+    /// A release source: an https URL, a folder, or a file in one.
+    pub source: Option<String>,
+}
+
+/// A configuration that is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not TOML of our shape; the source shows the line.
+    #[error("{} is not a valid configuration", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// The file or its folder is not to be trusted.
+    #[error("the configuration cannot be relied on")]
+    Unsafe(#[source] TrustedFileError),
+}
+
+impl ConfigError {
+    /// What to type.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Syntax { path, .. } => Some(format!(
+                "all there is to set in {}:\n    [update]\n    source = \"https://...\"",
+                path.display()
+            )),
+            Self::Unsafe(cause) => cause.hint(),
+        }
+    }
+
+    /// For the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Syntax { .. } => ErrorKind::Usage,
+            Self::Unsafe(_) => ErrorKind::Refused,
+        }
+    }
+}
+
+/// Reads the configuration. It and its folder must belong to `required_uid` (root) alone.
+///
+/// # Errors
+/// [`ConfigError`], when it exists and cannot be trusted or understood.
+pub fn read(path: &Path, required_uid: u32) -> Result<Config, ConfigError> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(Config::default());
+    };
+    let Some(open) =
+        trusted_file::open_folder(folder, required_uid).map_err(ConfigError::Unsafe)?
+    else {
+        return Ok(Config::default());
+    };
+    let text = trusted_file::read_beneath(&open, Path::new(name), path, required_uid, LIMIT)
+        .map_err(ConfigError::Unsafe)?;
+    parse(&text.unwrap_or_default(), path)
+}
+
+/// Parses the text of a configuration; `path` is for messages.
+///
+/// # Errors
+/// [`ConfigError::Syntax`].
+pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+    toml::from_str(text).map_err(|source| ConfigError::Syntax {
+        path: path.into(),
+        source: Box::new(source),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_is_read_and_nothing_is_required() {
+        let path = Path::new("config.toml");
+        assert_eq!(parse("", path).unwrap(), Config::default());
+        let config = parse("[update]\nsource = \"https://example.org/b\"\n", path).unwrap();
+        assert_eq!(
+            config.update.source.as_deref(),
+            Some("https://example.org/b")
+        );
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error_that_shows_its_line() {
+        let error = parse("[update]\nsauce = \"x\"\n", Path::new("c.toml")).unwrap_err();
+        let ConfigError::Syntax { source, .. } = &error else {
+            panic!("{error:?}");
+        };
+        let text = source.to_string();
+        assert!(text.contains("line 2") && text.contains("sauce"), "{text}");
+    }
+}

@@ -1,0 +1,52 @@
+//! Decides whether a release is to be believed.
+//!
+//! Guarantees: a [`Verified`] value exists only if a key of the [`Keyring`] signed the very bytes
+//! it was parsed from and every rule of [`verify_manifest`] held; nothing outside this module can
+//! make one. There is no switch that skips a check: no key, no signature or no match is an error.
+//! Nothing here opens a socket or reads a clock; the only files read are the keys'.
+
+mod hashing;
+mod keyring;
+mod manifest;
+mod signature;
+pub(crate) mod trusted_file;
+
+use std::ops::Deref;
+
+pub use hashing::{HashingWriter, Measured};
+pub use keyring::{KeyId, Keyring, KeyringError};
+pub use manifest::{Expectation, MAX_SEQUENCE_JUMP, VerifyError, check_upgrade, verify_manifest};
+pub use trusted_file::TrustedFileError;
+
+/// A value that a trusted key vouches for, with the bytes that were signed and the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified<T> {
+    value: T,
+    bytes: Vec<u8>,
+    signed_by: KeyId,
+}
+
+impl<T> Verified<T> {
+    /// The bytes under the signature, as they came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The key that signed.
+    pub fn signed_by(&self) -> KeyId {
+        self.signed_by
+    }
+
+    /// Gives the value away; the proof ends here.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}

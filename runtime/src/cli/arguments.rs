@@ -1,0 +1,117 @@
+//! The words that `banger` understands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::vm::VmCommand;
+
+/// Firecracker microVM sandboxes that outlive updates of the tool that runs them
+#[derive(Debug, Parser)]
+#[command(
+    name = "banger",
+    version,
+    propagate_version = false,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  sudo banger system install --owner alice   set everything up for alice
+  banger vm run web --kernel vmlinux         start a VM
+  banger vm list                             what runs
+  sudo banger update                         move to the newest release; no VM is touched
+
+Exit codes:
+  0 done   1 other failure   2 usage   3 not permitted   4 not installed or not reachable
+  5 the host lacks something   6 release refused   7 no release source, or not reachable
+  8 another run is at work   9 rolled back   10 an update is available (update --check)
+  11 bad name or file   12 guests in the way   130 interrupted and taken back"
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Install, look at, restart or remove banger's services
+    #[command(subcommand)]
+    System(SystemCommand),
+    /// Move to a newer release; no VM is touched
+    Update(UpdateOptions),
+    /// Run, list and end VMs
+    #[command(subcommand)]
+    Vm(VmCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder; it must exist
+        directory: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SystemCommand {
+    /// Write, enable and start everything; safe to run again at any time
+    #[command(after_help = "\
+Examples:
+  sudo banger system install                 for the user who called sudo
+  sudo banger system install --owner alice   for alice")]
+    Install(InstallOptions),
+    /// What is installed, what runs, what is stale, in one look
+    Status {
+        /// JSON for scripts
+        #[arg(long)]
+        json: bool,
+    },
+    /// Restart both daemons; no VM is touched
+    Restart,
+    /// Remove banger from this machine
+    #[command(after_help = "\
+Examples:
+  sudo banger system uninstall           keep VM state, configuration and keys
+  sudo banger system uninstall --purge   leave nothing behind")]
+    Uninstall {
+        /// Remove state, configuration and keys too
+        #[arg(long)]
+        purge: bool,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InstallOptions {
+    /// The user that the VMs belong to (default: the user who called sudo)
+    #[arg(long, value_name = "USER")]
+    pub(super) owner: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo banger update                        from the configured source
+  sudo banger update --check                only look; exit code 10 when there is one
+  sudo banger update --from ./releases      from a folder, without a network
+
+The source is [update] source = \"https://...\" in /etc/banger/config.toml. Keys that may sign
+releases lie in /etc/banger/keys.d/*.pub, besides those built in.")]
+pub(super) struct UpdateOptions {
+    /// Look for a newer release and change nothing; exit code 10 when there is one
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Take the release from a folder, a file or a URL instead of the configured source
+    #[arg(long, value_name = "DIR|FILE|URL")]
+    pub(super) from: Option<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// JSON for scripts, with --check
+    #[arg(long, requires = "check")]
+    pub(super) json: bool,
+}

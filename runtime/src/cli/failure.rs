@@ -1,0 +1,87 @@
+//! How an error is shown: what failed, why, and what to type.
+//!
+//! Guarantees: a cause is printed once, however errors nest; the exit code follows from the kind.
+
+use std::error::Error;
+use std::io::Write as _;
+
+use banger_installer::error_kind::ErrorKind;
+
+use super::screen::{Screen, Tone};
+
+/// An error on its way to the user.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+    kind: ErrorKind,
+}
+
+impl Failure {
+    /// From an error, its hint and its kind. The chain of sources becomes the causes; one that only
+    /// repeats what stands before it is left out.
+    pub fn new(error: &(dyn Error + 'static), hint: Option<String>, kind: ErrorKind) -> Self {
+        let message = error.to_string();
+        let mut causes: Vec<String> = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            let last = causes.last().unwrap_or(&message);
+            if !last.contains(&text) {
+                causes.push(text);
+            }
+            source = cause.source();
+        }
+        Self { message, causes, hint, kind }
+    }
+
+    /// A failure of the command line itself.
+    pub fn plain(message: impl Into<String>, hint: Option<String>, kind: ErrorKind) -> Self {
+        Self { message: message.into(), causes: Vec::new(), hint, kind }
+    }
+
+    /// The exit code.
+    pub fn exit_code(&self) -> u8 {
+        self.kind.exit_code()
+    }
+
+    /// Prints it to standard error.
+    pub fn print(&self, screen: &Screen) {
+        let mut text = format!("{} {}\n", screen.paint(Tone::Bad, "error:"), self.message);
+        for cause in &self.causes {
+            text.push_str(&format!("  cause: {cause}\n"));
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("  hint:  {hint}\n"));
+        }
+        // nobody is left to tell when standard error is closed
+        let _ = anstream::stderr().write_all(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read {name}")]
+    struct Outer {
+        name: &'static str,
+        #[source]
+        source: Inner,
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Inner(&'static str);
+
+    #[test]
+    fn each_cause_stands_once() {
+        let error = Outer { name: "a", source: Inner("no such file") };
+        let failure = Failure::new(&error, None, ErrorKind::Other);
+        assert_eq!(failure.causes, ["no such file"]);
+        let repeated = Outer { name: "no such file", source: Inner("no such file") };
+        assert!(Failure::new(&repeated, None, ErrorKind::Other).causes.is_empty());
+    }
+}

@@ -1,0 +1,167 @@
+//! The half of `banger update` that looks and fetches: from the wish to an unpacked folder.
+//!
+//! Guarantees: nothing outside the staging folder is written here; what is unpacked was verified.
+
+use std::path::PathBuf;
+
+use banger_installer::fetch::{
+    self, ExpectedEntries, ExpectedEntry, Progress, Source, Transport, config,
+};
+use banger_installer::model::{Manifest, Product, Receipt};
+use banger_installer::verify::{self, Expectation, Keyring, Verified};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Failure, Screen};
+use crate::build::Build;
+
+/// The user id that must own keys and configuration.
+const ROOT: u32 = 0;
+
+/// A release that is to be believed.
+pub(super) struct Offer {
+    /// The signed manifest.
+    pub(super) manifest: Verified<Manifest>,
+    source: Source,
+    transport: Transport,
+}
+
+/// Asks the source for its manifest and verifies it against the receipt.
+pub(super) fn look(
+    from: Option<&str>,
+    build: &Build,
+    product: &Product,
+    receipt: &Receipt,
+) -> Result<Offer, Failure> {
+    let config = config::read(&product.layout.config_file(), ROOT)?;
+    let source = Source::choose(from, &config, build.release_url)?;
+    let keyring = Keyring::load(build.trusted_keys, &product.layout.keys(), ROOT)?;
+    let transport = Transport::system();
+    let signed = source.manifest(&transport)?;
+    let expectation = Expectation {
+        product: product.name.clone(),
+        target: product.target.clone(),
+        channel: receipt.channel.clone(),
+        highest_sequence: receipt.highest_sequence,
+        now: jiff::Timestamp::now(),
+        clock_floor: receipt.latest_released,
+        allow_downgrade: false,
+    };
+    let manifest =
+        verify::verify_manifest(&signed.bytes, &signed.signature, &keyring, &expectation)?;
+    Ok(Offer { manifest, source, transport })
+}
+
+impl Offer {
+    /// Whether it is newer than what is installed.
+    pub(super) fn is_newer_than(&self, receipt: &Receipt) -> bool {
+        self.manifest.version > receipt.version
+    }
+
+    /// Fetches the archive and unpacks it beneath the staging folder.
+    pub(super) fn stage(
+        &self,
+        product: &Product,
+        receipt: &Receipt,
+        screen: &Screen,
+    ) -> Result<PathBuf, Failure> {
+        let manifest = &self.manifest;
+        if let Some(artefact) = manifest.release_for(&product.target) {
+            verify::check_upgrade(&receipt.version, &manifest.version, artefact)?;
+        }
+        let staging = product.layout.staging();
+        let mut bar = Bar::new(screen);
+        let archive =
+            self.source.archive(&self.transport, manifest, &product.target, &staging, &mut bar)?;
+        bar.finish();
+        let size = archive.artefact().size;
+        screen.done("downloaded and verified", &megabytes(size));
+        let destination = staging.join(manifest.version.to_string());
+        // what a run that was killed here left behind
+        if destination.exists() {
+            fs_err::remove_dir_all(&destination).map_err(|error| cannot_stage(&error))?;
+        }
+        archive.unpack(&entries(product), &destination)?;
+        Ok(destination)
+    }
+}
+
+fn cannot_stage(error: &std::io::Error) -> Failure {
+    let kind = banger_installer::error_kind::ErrorKind::Other;
+    Failure::plain(format!("cannot clear the staging folder: {error}"), None, kind)
+}
+
+/// What a release archive holds: exactly the programs and a template for each unit.
+pub(super) fn entries(product: &Product) -> ExpectedEntries {
+    let programs = product.programs.iter().map(|program| ExpectedEntry {
+        name: format!("bin/{}", program.name),
+        mode: 0o755,
+    });
+    let units = product.units.iter().map(|unit| ExpectedEntry {
+        name: format!("units/{}.in", unit.name),
+        mode: 0o644,
+    });
+    ExpectedEntries::new(programs.chain(units))
+}
+
+/// A size as people read it.
+pub(super) fn megabytes(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10) / 1_000_000;
+    format!("{}.{} MB", tenths / 10, tenths % 10)
+}
+
+/// A progress bar on a terminal, nothing in a pipe.
+struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    fn new(screen: &Screen) -> Self {
+        let style = ProgressStyle::with_template("  {bar:24} {bytes} of {total_bytes}");
+        Self(screen.is_terminal().then(|| {
+            ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        }))
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Progress for Bar {
+    fn advanced(&mut self, done: u64, total: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_length(total);
+            bar.set_position(done);
+        }
+    }
+}
+
+/// Errors of the toolkit carry their hint and kind with them.
+macro_rules! shown_as_failures {
+    ($($error:ty),+ $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(&error, error.hint(), error.kind())
+            }
+        })+
+    };
+}
+
+shown_as_failures!(
+    fetch::ConfigError,
+    fetch::FetchError,
+    fetch::UnpackError,
+    verify::KeyringError,
+    verify::VerifyError,
+);
+
+#[cfg(test)]
+mod tests {
+    use super::megabytes;
+
+    #[test]
+    fn sizes_are_read_in_megabytes() {
+        assert_eq!(megabytes(8_140_000), "8.1 MB");
+        assert_eq!(megabytes(99_999), "0.0 MB");
+    }
+}
