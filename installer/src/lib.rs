@@ -1,7 +1,7 @@
 //! Installs, updates, verifies, rolls back and removes systemd services whose children must live.
 
 pub mod effect;
-mod engine;
+pub mod engine;
 pub mod error_kind;
 pub mod fetch;
 pub mod journal;

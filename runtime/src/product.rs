@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use banger_installer::model::{
-    Layout, Owner, Product, Program, UnitKind, UnitName, UnitNameError, UnitSpec,
+    Layout, Owner, Product, Program, Requirement, UnitKind, UnitName, UnitNameError, UnitSpec,
 };
 use banger_installer::unit::Values;
 
@@ -77,7 +77,20 @@ pub fn product() -> Result<Product, UnitNameError> {
         programs: vec![program("banger"), program("bangerd")],
         units,
         layout: layout(),
+        slice: "banger.slice".parse()?,
+        scope_prefix: "banger-vm-".into(),
+        required: required(),
     })
+}
+
+/// What the host must have before anything is installed.
+fn required() -> Vec<Requirement> {
+    vec![Requirement {
+        path: "/dev/kvm".into(),
+        what: "KVM".into(),
+        hint: "turn virtualisation on in the firmware, then: modprobe kvm_intel (or kvm_amd)"
+            .into(),
+    }]
 }
 
 /// Where banger lies.

@@ -23,7 +23,7 @@ mod write_receipt;
 mod write_unit;
 
 use crate::effect::Effects;
-use crate::plan::Step;
+pub use crate::plan::Step;
 use crate::toolkit::Report;
 
 pub use check_health::HEALTH_BOUND;

@@ -52,7 +52,9 @@ impl OwnerError {
         match self {
             Self::Nobody | Self::Root { .. } => command.into(),
             Self::Unknown { .. } => format!("{command}, with a name that `getent passwd` lists"),
-            Self::NoHome { home, .. } => format!("make {} first, or name another user", home.display()),
+            Self::NoHome { home, .. } => {
+                format!("make {} first, or name another user", home.display())
+            }
             Self::Lookup { user, .. } => format!("getent passwd {user}"),
         }
     }
@@ -77,13 +79,22 @@ pub(super) fn require_root() -> Result<(), Failure> {
     if nix::unistd::geteuid().is_root() {
         return Ok(());
     }
-    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    Err(Failure::plain(not_root(words), None, ErrorKind::NotPermitted))
+    let words = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned());
+    Err(Failure::plain(
+        not_root(words),
+        None,
+        ErrorKind::NotPermitted,
+    ))
 }
 
 fn not_root(words: impl Iterator<Item = String>) -> String {
     let typed: Vec<String> = words.map(|word| shell_word(&word)).collect();
-    format!("only root may do this; type: sudo banger {}", typed.join(" "))
+    format!(
+        "only root may do this; type: sudo banger {}",
+        typed.join(" ")
+    )
 }
 
 /// A word as a POSIX shell must be given it.
@@ -111,7 +122,10 @@ pub(super) fn choose_owner(
         _ => return Err(OwnerError::Nobody),
     };
     let owner = lookup(user)
-        .map_err(|source| OwnerError::Lookup { user: user.into(), source })?
+        .map_err(|source| OwnerError::Lookup {
+            user: user.into(),
+            source,
+        })?
         .ok_or_else(|| OwnerError::Unknown { user: user.into() })?;
     if owner.uid == 0 {
         return Err(OwnerError::Root { user: owner.user });
@@ -124,7 +138,10 @@ pub(super) fn require_home(owner: &Owner) -> Result<(), OwnerError> {
     if owner.home.is_absolute() && owner.home.is_dir() {
         return Ok(());
     }
-    Err(OwnerError::NoHome { user: owner.user.clone(), home: owner.home.clone() })
+    Err(OwnerError::NoHome {
+        user: owner.user.clone(),
+        home: owner.home.clone(),
+    })
 }
 
 /// Asks the user database (getpwnam(3)).
@@ -145,6 +162,7 @@ pub(super) fn user_database(name: &str) -> Result<Option<Owner>, nix::errno::Err
 mod tests {
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps)] // it stands in for a lookup that can fail
     fn database(name: &str) -> Result<Option<Owner>, nix::errno::Errno> {
         let uid = match name {
             "alice" => 1000,
@@ -152,7 +170,12 @@ mod tests {
             "root" | "toor" => 0,
             _ => return Ok(None),
         };
-        Ok(Some(Owner { user: name.into(), uid, gid: uid, home: "/".into() }))
+        Ok(Some(Owner {
+            user: name.into(),
+            uid,
+            gid: uid,
+            home: "/".into(),
+        }))
     }
 
     #[test]
@@ -163,8 +186,18 @@ mod tests {
         assert_eq!(chosen(None, None), Err(OwnerError::Nobody));
         assert_eq!(chosen(None, Some("root")), Err(OwnerError::Nobody));
         assert_eq!(chosen(None, Some("")), Err(OwnerError::Nobody));
-        assert_eq!(chosen(Some("mallory"), None), Err(OwnerError::Unknown { user: "mallory".into() }));
-        assert_eq!(chosen(Some("toor"), None), Err(OwnerError::Root { user: "toor".into() }));
+        assert_eq!(
+            chosen(Some("mallory"), None),
+            Err(OwnerError::Unknown {
+                user: "mallory".into()
+            })
+        );
+        assert_eq!(
+            chosen(Some("toor"), None),
+            Err(OwnerError::Root {
+                user: "toor".into()
+            })
+        );
     }
 
     #[test]

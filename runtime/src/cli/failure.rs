@@ -3,6 +3,7 @@
 //! Guarantees: a cause is printed once, however errors nest; the exit code follows from the kind.
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use banger_installer::error_kind::ErrorKind;
@@ -33,12 +34,22 @@ impl Failure {
             }
             source = cause.source();
         }
-        Self { message, causes, hint, kind }
+        Self {
+            message,
+            causes,
+            hint,
+            kind,
+        }
     }
 
     /// A failure of the command line itself.
     pub fn plain(message: impl Into<String>, hint: Option<String>, kind: ErrorKind) -> Self {
-        Self { message: message.into(), causes: Vec::new(), hint, kind }
+        Self {
+            message: message.into(),
+            causes: Vec::new(),
+            hint,
+            kind,
+        }
     }
 
     /// The exit code.
@@ -50,10 +61,10 @@ impl Failure {
     pub fn print(&self, screen: &Screen) {
         let mut text = format!("{} {}\n", screen.paint(Tone::Bad, "error:"), self.message);
         for cause in &self.causes {
-            text.push_str(&format!("  cause: {cause}\n"));
+            let _ = writeln!(text, "  cause: {cause}");
         }
         if let Some(hint) = &self.hint {
-            text.push_str(&format!("  hint:  {hint}\n"));
+            let _ = writeln!(text, "  hint:  {hint}");
         }
         // nobody is left to tell when standard error is closed
         let _ = anstream::stderr().write_all(text.as_bytes());
@@ -78,10 +89,20 @@ mod tests {
 
     #[test]
     fn each_cause_stands_once() {
-        let error = Outer { name: "a", source: Inner("no such file") };
+        let error = Outer {
+            name: "a",
+            source: Inner("no such file"),
+        };
         let failure = Failure::new(&error, None, ErrorKind::Other);
         assert_eq!(failure.causes, ["no such file"]);
-        let repeated = Outer { name: "no such file", source: Inner("no such file") };
-        assert!(Failure::new(&repeated, None, ErrorKind::Other).causes.is_empty());
+        let repeated = Outer {
+            name: "no such file",
+            source: Inner("no such file"),
+        };
+        assert!(
+            Failure::new(&repeated, None, ErrorKind::Other)
+                .causes
+                .is_empty()
+        );
     }
 }

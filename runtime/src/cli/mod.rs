@@ -6,7 +6,11 @@
 mod arguments;
 mod caller;
 mod failure;
+mod host;
+mod release;
+mod report;
 mod screen;
+mod status;
 mod system;
 mod update;
 pub mod vm;
@@ -40,10 +44,12 @@ fn dispatch(
     screen: &Screen,
     words: impl Iterator<Item = OsString>,
 ) -> Result<ExitCode, Failure> {
-    let matches = Arguments::command().version(build.version).try_get_matches_from(words);
-    let arguments = match matches.and_then(|found| {
-        <Arguments as clap::FromArgMatches>::from_arg_matches(&found)
-    }) {
+    let matches = Arguments::command()
+        .version(build.version)
+        .try_get_matches_from(words);
+    let arguments = match matches
+        .and_then(|found| <Arguments as clap::FromArgMatches>::from_arg_matches(&found))
+    {
         Ok(arguments) => arguments,
         Err(error) => {
             // help and version come this way too; clap knows which stream and which code
@@ -54,7 +60,10 @@ fn dispatch(
     match arguments.command {
         Command::System(command) => system::run(command, build, screen),
         Command::Update(options) => update::run(&options, build, screen),
-        Command::Vm(command) => vm::run(command, screen).map(|()| ExitCode::SUCCESS),
+        Command::Vm(command) => match vm::run(command, &vm::Context::of_host()) {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(Failure::new(&error, error.hint(), error.kind())),
+        },
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "banger", &mut std::io::stdout());
@@ -68,7 +77,10 @@ fn write_man_pages(build: &Build, directory: &std::path::Path) -> Result<ExitCod
     let command = Arguments::command().version(build.version);
     clap_mangen::generate_to(command, directory).map_err(|error| {
         Failure::plain(
-            format!("cannot write man pages into {}: {error}", directory.display()),
+            format!(
+                "cannot write man pages into {}: {error}",
+                directory.display()
+            ),
             Some(format!("mkdir -p {}", directory.display())),
             ErrorKind::BadInput,
         )

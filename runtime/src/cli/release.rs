@@ -4,9 +4,7 @@
 
 use std::path::PathBuf;
 
-use banger_installer::fetch::{
-    self, ExpectedEntries, ExpectedEntry, Progress, Source, Transport, config,
-};
+use banger_installer::fetch::{self, ExpectedEntries, Progress, Source, Transport, config};
 use banger_installer::model::{Manifest, Product, Receipt};
 use banger_installer::verify::{self, Expectation, Keyring, Verified};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -48,7 +46,11 @@ pub(super) fn look(
     };
     let manifest =
         verify::verify_manifest(&signed.bytes, &signed.signature, &keyring, &expectation)?;
-    Ok(Offer { manifest, source, transport })
+    Ok(Offer {
+        manifest,
+        source,
+        transport,
+    })
 }
 
 impl Offer {
@@ -70,8 +72,13 @@ impl Offer {
         }
         let staging = product.layout.staging();
         let mut bar = Bar::new(screen);
-        let archive =
-            self.source.archive(&self.transport, manifest, &product.target, &staging, &mut bar)?;
+        let archive = self.source.archive(
+            &self.transport,
+            manifest,
+            &product.target,
+            &staging,
+            &mut bar,
+        )?;
         bar.finish();
         let size = archive.artefact().size;
         screen.done("downloaded and verified", &megabytes(size));
@@ -80,27 +87,18 @@ impl Offer {
         if destination.exists() {
             fs_err::remove_dir_all(&destination).map_err(|error| cannot_stage(&error))?;
         }
-        archive.unpack(&entries(product), &destination)?;
+        archive.unpack(&ExpectedEntries::of_product(product), &destination)?;
         Ok(destination)
     }
 }
 
 fn cannot_stage(error: &std::io::Error) -> Failure {
     let kind = banger_installer::error_kind::ErrorKind::Other;
-    Failure::plain(format!("cannot clear the staging folder: {error}"), None, kind)
-}
-
-/// What a release archive holds: exactly the programs and a template for each unit.
-pub(super) fn entries(product: &Product) -> ExpectedEntries {
-    let programs = product.programs.iter().map(|program| ExpectedEntry {
-        name: format!("bin/{}", program.name),
-        mode: 0o755,
-    });
-    let units = product.units.iter().map(|unit| ExpectedEntry {
-        name: format!("units/{}.in", unit.name),
-        mode: 0o644,
-    });
-    ExpectedEntries::new(programs.chain(units))
+    Failure::plain(
+        format!("cannot clear the staging folder: {error}"),
+        None,
+        kind,
+    )
 }
 
 /// A size as people read it.

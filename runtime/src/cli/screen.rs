@@ -24,7 +24,7 @@ pub enum Tone {
 }
 
 /// Where the program's lines go.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Screen {
     terminal: bool,
 }
@@ -32,7 +32,9 @@ pub struct Screen {
 impl Screen {
     /// Standard output as it is.
     pub fn new() -> Self {
-        Self { terminal: std::io::stdout().is_terminal() }
+        Self {
+            terminal: std::io::stdout().is_terminal(),
+        }
     }
 
     /// Whether a person looks on: then questions and progress bars are welcome.

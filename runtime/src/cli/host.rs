@@ -1,0 +1,101 @@
+//! This machine, as the commands of `system` and `update` work on it.
+//!
+//! Guarantees: every connection to the host that these commands need is made here, and each that
+//! cannot be made is an error that says what is missing.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use banger_installer::effect::{BoxError, Effects, Health, Survivors};
+use banger_installer::error_kind::ErrorKind;
+use banger_installer::model::{Owner, Product, Survivor, UnitName, Version};
+use banger_installer::toolkit::{HostSide, ToolkitError};
+use banger_installer::unit::Values;
+
+use super::Failure;
+use crate::health;
+use crate::product::{self, Coverage};
+use crate::survivors::InstalledGuests;
+
+impl From<ToolkitError> for Failure {
+    fn from(error: ToolkitError) -> Self {
+        Self::new(&error, error.hint(), error.kind())
+    }
+}
+
+/// How long a daemon may take to say how it is.
+const PROBE_BOUND: Duration = Duration::from_secs(2);
+
+/// The guests, as the toolkit asks for them.
+struct Guests(InstalledGuests);
+
+impl Survivors for Guests {
+    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+        Ok(self.0.list()?)
+    }
+}
+
+/// The daemons' health, as the toolkit asks for it.
+struct DaemonHealth;
+
+impl Health for DaemonHealth {
+    fn probe(&self, unit: &UnitName) -> Result<Version, BoxError> {
+        Ok(health::probe(unit, PROBE_BOUND)?)
+    }
+}
+
+/// Everything that a run needs of the machine.
+pub(super) struct Host {
+    /// banger.
+    pub(super) product: Product,
+    side: HostSide,
+    guests: Guests,
+    health: DaemonHealth,
+    interrupt: Arc<AtomicBool>,
+}
+
+impl Host {
+    /// Connects to systemd.
+    pub(super) fn connect() -> Result<Self, Failure> {
+        let product =
+            product::product().map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
+        let side = HostSide::connect().map_err(ToolkitError::from)?;
+        Ok(Self {
+            product,
+            side,
+            guests: Guests(InstalledGuests::of_host()),
+            health: DaemonHealth,
+            interrupt: Arc::new(AtomicBool::new(false)),
+        })
+    }
+
+    /// The effects of a run.
+    pub(super) fn effects(&self) -> Effects<'_> {
+        self.side
+            .effects(&self.guests, &self.health, &self.interrupt)
+    }
+
+    /// From here on Ctrl-C and SIGTERM do not end the process: the run sees them between two steps
+    /// and takes itself back. A terminal that goes away (SIGHUP) ends nothing.
+    pub(super) fn hold_signals(&self) -> Result<(), Failure> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let ignored = Arc::new(AtomicBool::new(false));
+        let held = [
+            (SIGINT, &self.interrupt),
+            (SIGTERM, &self.interrupt),
+            (SIGHUP, &ignored),
+        ];
+        for (signal, flag) in held {
+            signal_hook::flag::register(signal, Arc::clone(flag))
+                .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
+        }
+        Ok(())
+    }
+
+    /// What the unit templates are filled with, for an owner.
+    pub(super) fn unit_values(&self, owner: &Owner) -> Values {
+        let coverage = Coverage::from_environment(|name| std::env::var_os(name));
+        product::unit_values(owner, &self.product.layout.programs, &coverage)
+    }
+}

@@ -1,0 +1,129 @@
+//! `banger system status`: what is installed, what runs, what is stale, in one look.
+
+use std::process::ExitCode;
+
+use banger_installer::error_kind::ErrorKind;
+use banger_installer::model::{Receipt, UnitKind};
+use banger_installer::toolkit::{Status, UnitStatus, status};
+
+use super::host::Host;
+use super::{Failure, Screen, Tone};
+
+pub(super) fn run(json: bool, screen: &Screen) -> Result<ExitCode, Failure> {
+    let host = Host::connect()?;
+    let values = |receipt: &Receipt| Some(host.unit_values(&receipt.owner));
+    let status = status(&host.product, &host.effects(), &values)?;
+    if json {
+        let text = serde_json::to_string_pretty(&status)
+            .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
+        screen.line(&text);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some(receipt) = &status.receipt else {
+        screen.line("banger is not installed; to install it, type: sudo banger system install");
+        pending(&status, screen);
+        return Ok(ExitCode::SUCCESS);
+    };
+    head(receipt, screen);
+    for unit in &status.units {
+        unit_line(unit, screen);
+    }
+    findings(&status, screen);
+    guests(&status, screen);
+    last_update(receipt, &status, screen);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn head(receipt: &Receipt, screen: &Screen) {
+    let title = format!("banger {}", receipt.version);
+    screen.line(&format!(
+        "{}   installed for {}, channel {}\n",
+        screen.paint(Tone::Strong, &title),
+        receipt.owner.user,
+        receipt.channel
+    ));
+}
+
+fn unit_line(unit: &UnitStatus, screen: &Screen) {
+    let facts = &unit.facts;
+    if unit.unit.kind() == UnitKind::Slice {
+        return;
+    }
+    let tone = if facts.active_state == "active" {
+        Tone::Good
+    } else {
+        Tone::Bad
+    };
+    let state = if facts.active_state == "active" {
+        facts.sub_state.clone()
+    } else {
+        format!("{} ({})", facts.active_state, facts.sub_state)
+    };
+    let answers = match (&unit.answers, unit.unit.kind()) {
+        (Some(version), _) => version.to_string(),
+        (None, UnitKind::Service) => "does not answer".into(),
+        (None, _) => String::new(),
+    };
+    let line = format!(
+        "  {:<22} {} {answers}",
+        unit.unit.as_str(),
+        screen.paint(tone, &format!("{state:<10}")),
+    );
+    screen.line(line.trim_end());
+}
+
+fn findings(status: &Status, screen: &Screen) {
+    let (harmless, harmful): (Vec<_>, Vec<_>) =
+        status.findings.iter().partition(|finding| finding.harmless);
+    let label = format!("  {:<22}", "units");
+    if status.findings.is_empty() {
+        screen.line(&format!("{label} as installed, KillMode=process in force"));
+    } else if harmful.is_empty() {
+        screen.line(&format!("{label} KillMode=process in force"));
+    } else {
+        let words = screen.paint(Tone::Bad, "stale");
+        screen.line(&format!(
+            "{label} {words}; to mend them: sudo banger system install"
+        ));
+    }
+    for finding in harmful.iter().chain(&harmless) {
+        screen.line(&format!("    {finding}"));
+    }
+}
+
+fn guests(status: &Status, screen: &Screen) {
+    let count = status.survivors.len();
+    screen.line(&format!("  {:<22} {count} running", "guests"));
+    for guest in &status.survivors {
+        let group = guest.control_group.rsplit('/').next().unwrap_or_default();
+        screen.line(&format!(
+            "    {:<20} pid {:<9} {group}",
+            guest.name, guest.identity.pid
+        ));
+    }
+}
+
+fn last_update(receipt: &Receipt, status: &Status, screen: &Screen) {
+    let text = match &receipt.last_update {
+        Some(update) => format!(
+            "{} → {}, {}",
+            update.from,
+            receipt.version,
+            update.finished.strftime("%Y-%m-%d %H:%M UTC")
+        ),
+        None => format!(
+            "none since {}",
+            receipt.installed.strftime("%Y-%m-%d %H:%M UTC")
+        ),
+    };
+    screen.line(&format!("  {:<22} {text}", "last update"));
+    pending(status, screen);
+}
+
+fn pending(status: &Status, screen: &Screen) {
+    if let Some(operation) = status.pending {
+        screen.note(&format!(
+            "an interrupted {operation} is taken back by the next command that changes something"
+        ));
+    }
+}

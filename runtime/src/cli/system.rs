@@ -1,0 +1,219 @@
+//! `banger system`: install, restart, uninstall. Status has a file of its own.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use banger_installer::error_kind::ErrorKind;
+use banger_installer::model::{InstallMethod, Owner};
+use banger_installer::plan::{Plan, Purge};
+use banger_installer::toolkit::{InstallRequest, Outcome, ReleaseFolder, Summary, Toolkit};
+use nix::errno::Errno;
+
+use super::arguments::{InstallOptions, SystemCommand};
+use super::host::Host;
+use super::report::ScreenReport;
+use super::{Failure, Screen, Tone, caller, status};
+use crate::build::Build;
+use crate::product::UNIT_TEMPLATES;
+
+/// The channel of a first install.
+const CHANNEL: &str = "stable";
+
+pub(super) fn run(
+    command: SystemCommand,
+    build: &Build,
+    screen: &Screen,
+) -> Result<ExitCode, Failure> {
+    caller::require_root()?;
+    match command {
+        SystemCommand::Install(options) => install(&options, build, screen),
+        SystemCommand::Status { json } => status::run(json, screen),
+        SystemCommand::Restart => restart(screen),
+        SystemCommand::Uninstall { purge, yes } => uninstall(purge, yes, screen),
+    }
+}
+
+fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<ExitCode, Failure> {
+    let sudo_user = std::env::var("SUDO_USER").ok();
+    let owner = caller::choose_owner(
+        options.owner.as_deref(),
+        sudo_user.as_deref(),
+        caller::user_database,
+    );
+    let host = Host::connect()?;
+    let version = build
+        .version()
+        .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
+    let mut report = ScreenReport::new(screen);
+    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
+    let owner = keep_owner(owner, toolkit.receipt().ok().map(|receipt| receipt.owner))?;
+    caller::require_home(&owner)?;
+    let unpacked = UnpackedRelease::beside_this_program(&host)?;
+    let request = InstallRequest {
+        values: host.unit_values(&owner),
+        owner,
+        release: ReleaseFolder {
+            path: unpacked.path.clone(),
+            version,
+        },
+        channel: CHANNEL.into(),
+        method: InstallMethod::SelfInstalled,
+    };
+    host.hold_signals()?;
+    match toolkit.install(&request)? {
+        Outcome::Unchanged => screen.line(&format!(
+            "banger {} is installed for {}, as it should be; nothing was changed.",
+            request.release.version, request.owner.user
+        )),
+        Outcome::Changed(Summary { from, .. }) => {
+            let what = if from.is_some() {
+                "in order"
+            } else {
+                "installed"
+            };
+            screen.line(&format!(
+                "\nbanger {} is {what} for {}. As {}, type: banger vm run NAME --kernel FILE",
+                request.release.version, request.owner.user, request.owner.user
+            ));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A second install without a named owner keeps the first one's.
+fn keep_owner(
+    chosen: Result<Owner, caller::OwnerError>,
+    installed: Option<Owner>,
+) -> Result<Owner, Failure> {
+    match (chosen, installed) {
+        (Ok(owner), _) | (Err(caller::OwnerError::Nobody), Some(owner)) => Ok(owner),
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+/// This program's own release, as a folder with `bin/` and `units/`.
+struct UnpackedRelease {
+    path: PathBuf,
+    /// Holds a folder that was put together for this run.
+    _assembled: Option<tempfile::TempDir>,
+}
+
+impl UnpackedRelease {
+    /// The folder that this program lies in, when it is a release's; else one that is put together
+    /// from the programs beside this one and the templates in it.
+    fn beside_this_program(host: &Host) -> Result<Self, Failure> {
+        let program = std::env::current_exe()
+            .and_then(fs_err::canonicalize)
+            .map_err(|error| cannot_assemble(&error))?;
+        let folder = program.parent().unwrap_or(&program);
+        let release = folder.parent().unwrap_or(folder);
+        let whole = folder.ends_with("bin")
+            && UNIT_TEMPLATES
+                .iter()
+                .all(|(name, _)| release.join(format!("units/{name}.in")).is_file());
+        if whole {
+            return Ok(Self {
+                path: release.into(),
+                _assembled: None,
+            });
+        }
+        let assembled = tempfile::tempdir().map_err(|error| cannot_assemble(&error))?;
+        let assemble = || -> std::io::Result<()> {
+            for kind in ["bin", "units"] {
+                fs_err::create_dir(assembled.path().join(kind))?;
+            }
+            for program in &host.product.programs {
+                let to = assembled.path().join("bin").join(&program.name);
+                fs_err::copy(folder.join(&program.name), to)?;
+            }
+            for (name, template) in UNIT_TEMPLATES {
+                let to = assembled.path().join(format!("units/{name}.in"));
+                fs_err::write(to, template)?;
+            }
+            Ok(())
+        };
+        assemble().map_err(|error| cannot_assemble(&error))?;
+        Ok(Self {
+            path: assembled.path().into(),
+            _assembled: Some(assembled),
+        })
+    }
+}
+
+fn cannot_assemble(error: &std::io::Error) -> Failure {
+    let kind = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOSPC | Errno::EDQUOT) => ErrorKind::HostLacks,
+        _ => ErrorKind::BadInput,
+    };
+    Failure::plain(
+        format!("cannot gather the programs of this release: {error}"),
+        Some("unpack the whole release and call its bin/banger".into()),
+        kind,
+    )
+}
+
+fn restart(screen: &Screen) -> Result<ExitCode, Failure> {
+    let host = Host::connect()?;
+    let mut report = ScreenReport::new(screen);
+    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
+    let receipt = toolkit.receipt()?;
+    host.hold_signals()?;
+    if let Outcome::Changed(summary) = toolkit.restart(&host.unit_values(&receipt.owner))? {
+        screen.line(&format!(
+            "\nRestarted. {} guests alive, none was touched.",
+            summary.survivors.len()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn uninstall(purge: bool, yes: bool, screen: &Screen) -> Result<ExitCode, Failure> {
+    let host = Host::connect()?;
+    let purge = if purge { Purge::State } else { Purge::Keep };
+    let mut report = ScreenReport::new(screen);
+    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
+    let (plan, _) = toolkit.plan_uninstall(purge)?;
+    list_removals(&plan, screen);
+    if !yes && !screen.confirm("Remove all this?") {
+        screen.line("Nothing was changed.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    host.hold_signals()?;
+    toolkit.uninstall(purge)?;
+    screen.line("\nbanger is removed.");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list_removals(plan: &Plan, screen: &Screen) {
+    screen.line(&screen.paint(Tone::Strong, "This will be done"));
+    for planned in &plan.steps {
+        screen.line(&format!("  {}", planned.step));
+    }
+    for cleanup in &plan.cleanup {
+        screen.line(&format!("  remove {}", cleanup.path.display()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(user: &str) -> Owner {
+        Owner {
+            user: user.into(),
+            uid: 1000,
+            gid: 1000,
+            home: "/".into(),
+        }
+    }
+
+    #[test]
+    fn a_second_install_keeps_the_owner_unless_another_is_named() {
+        let nobody = || Err(caller::OwnerError::Nobody);
+        let kept = keep_owner(nobody(), Some(owner("alice")));
+        assert_eq!(kept.ok().map(|owner| owner.user).as_deref(), Some("alice"));
+        let named = keep_owner(Ok(owner("bob")), Some(owner("alice")));
+        assert_eq!(named.ok().map(|owner| owner.user).as_deref(), Some("bob"));
+        assert!(keep_owner(nobody(), None).is_err());
+    }
+}

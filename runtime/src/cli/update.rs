@@ -1,0 +1,235 @@
+//! `banger update`.
+
+use std::process::ExitCode;
+
+use banger_installer::error_kind::ErrorKind;
+use banger_installer::model::{InstallMethod, Receipt, Survivor, UnitKind};
+use banger_installer::toolkit::{
+    InstallRequest, Outcome, ReleaseFolder, Silent, Toolkit, UpdateRequest,
+};
+
+use super::arguments::UpdateOptions;
+use super::host::Host;
+use super::release::{Offer, look};
+use super::report::ScreenReport;
+use super::{Failure, Screen, Tone, caller};
+use crate::build::Build;
+
+/// The exit code of `--check` when there is a newer release.
+const UPDATE_AVAILABLE: u8 = 10;
+
+/// The file beside a packaged program that holds the command which updates the package.
+const INSTRUCTIONS: &str = "self-update-instructions";
+
+pub(super) fn run(
+    options: &UpdateOptions,
+    build: &Build,
+    screen: &Screen,
+) -> Result<ExitCode, Failure> {
+    if let Some(command) = package_instructions() {
+        screen.line("banger was installed by a package; to update it, type:");
+        screen.line(&format!("  {}", command.trim()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    caller::require_root()?;
+    let host = Host::connect()?;
+    if options.check {
+        return check(options, build, screen, &host);
+    }
+    let mut report = ScreenReport::new(screen);
+    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
+    let receipt = toolkit.receipt()?;
+    refuse_foreign(&receipt)?;
+    let offer = look(options.from.as_deref(), build, &host.product, &receipt)?;
+    if !offer.is_newer_than(&receipt) {
+        return mend(&mut toolkit, &host, &receipt, screen);
+    }
+    announce(&offer, &receipt, &host, screen)?;
+    if !options.yes && !screen.confirm("Continue?") {
+        screen.line("Nothing was changed.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let folder = offer.stage(&host.product, &receipt, screen)?;
+    let request = UpdateRequest {
+        release: ReleaseFolder {
+            path: folder.clone(),
+            version: offer.manifest.version.clone(),
+        },
+        values: host.unit_values(&receipt.owner),
+        sequence: offer.manifest.sequence,
+        released: offer.manifest.released,
+    };
+    host.hold_signals()?;
+    let outcome = toolkit.update(&request).inspect_err(|_| {
+        // a release that did not hold is not kept; the next try fetches it anew
+        let _ = fs_err::remove_dir_all(host.product.layout.staging());
+    })?;
+    conclude(&outcome, screen);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The command that updates a packaged banger, when the package left one beside the program.
+fn package_instructions() -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    fs_err::read_to_string(program.parent()?.join(INSTRUCTIONS)).ok()
+}
+
+fn refuse_foreign(receipt: &Receipt) -> Result<(), Failure> {
+    let by = match receipt.method {
+        InstallMethod::SelfInstalled => return Ok(()),
+        InstallMethod::Deb => "dpkg",
+        InstallMethod::Rpm => "rpm",
+        InstallMethod::Other => "a package manager",
+    };
+    Err(Failure::plain(
+        format!("banger was installed by {by}, which updates it"),
+        Some("use the package manager".into()),
+        ErrorKind::NotPermitted,
+    ))
+}
+
+fn check(
+    options: &UpdateOptions,
+    build: &Build,
+    screen: &Screen,
+    host: &Host,
+) -> Result<ExitCode, Failure> {
+    let mut silent = Silent;
+    let receipt = banger_installer::observe::read_receipt(&host.product, &host.effects())
+        .map_err(banger_installer::toolkit::ToolkitError::from)?;
+    let receipt = match receipt {
+        Some(receipt) => receipt,
+        None => Toolkit::begin(&host.product, host.effects(), &mut silent)?.receipt()?,
+    };
+    let offer = look(options.from.as_deref(), build, &host.product, &receipt)?;
+    let newer = offer.is_newer_than(&receipt);
+    if options.json {
+        let answer = serde_json::json!({
+            "installed": receipt.version,
+            "offered": offer.manifest.version,
+            "channel": offer.manifest.channel,
+            "released": offer.manifest.released,
+            "signed_by": offer.manifest.signed_by().to_string(),
+            "update_available": newer,
+        });
+        screen.line(&answer.to_string());
+    } else if newer {
+        screen.line(&format!(
+            "banger {} → {} is available; to take it: sudo banger update",
+            receipt.version, offer.manifest.version
+        ));
+    } else {
+        screen.line(&newest(&receipt));
+    }
+    Ok(if newer {
+        ExitCode::from(UPDATE_AVAILABLE)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn newest(receipt: &Receipt) -> String {
+    format!(
+        "banger {} is the newest release of channel {}",
+        receipt.version, receipt.channel
+    )
+}
+
+/// There is nothing newer: then what is installed is at least made what it should be.
+fn mend(
+    toolkit: &mut Toolkit<'_>,
+    host: &Host,
+    receipt: &Receipt,
+    screen: &Screen,
+) -> Result<ExitCode, Failure> {
+    host.hold_signals()?;
+    let outcome = toolkit.install(&InstallRequest {
+        owner: receipt.owner.clone(),
+        release: ReleaseFolder {
+            path: host.product.layout.version(&receipt.version),
+            version: receipt.version.clone(),
+        },
+        values: host.unit_values(&receipt.owner),
+        channel: receipt.channel.clone(),
+        method: receipt.method,
+    })?;
+    screen.line(&newest(receipt));
+    if outcome != Outcome::Unchanged {
+        screen.line("What was stale has been mended; no guest was touched.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce(offer: &Offer, receipt: &Receipt, host: &Host, screen: &Screen) -> Result<(), Failure> {
+    let manifest = &offer.manifest;
+    let day = manifest
+        .released
+        .to_string()
+        .chars()
+        .take(10)
+        .collect::<String>();
+    screen.line(&format!(
+        "{}   {}, released {day}, signed by key {}",
+        screen.paint(
+            Tone::Strong,
+            &format!("banger {} → {}", receipt.version, manifest.version)
+        ),
+        manifest.channel,
+        manifest.signed_by().short(),
+    ));
+    let guests = host.effects().survivors.list().map_err(|error| {
+        Failure::plain(
+            format!("cannot tell which guests run, so nothing is touched: {error}"),
+            Some("sudo banger system status".into()),
+            ErrorKind::GuestsInTheWay,
+        )
+    })?;
+    let services = host
+        .product
+        .units
+        .iter()
+        .filter(|unit| unit.name.kind() == UnitKind::Service);
+    screen.line(&format!(
+        "\n  {:<27} swapped in one step, {} services restarted; {} is kept",
+        format!("{} programs", host.product.programs.len()),
+        services.count(),
+        receipt.version
+    ));
+    screen.line(&format!(
+        "  {:<27} {} running, none will be touched",
+        "Your guests",
+        guests.len()
+    ));
+    for guest in &guests {
+        screen.line(&format!("    {}", guest_line(guest)));
+    }
+    screen.line("");
+    Ok(())
+}
+
+fn guest_line(guest: &Survivor) -> String {
+    let place = if guest.control_group.ends_with(".scope") {
+        "own scope"
+    } else {
+        "in its unit's group; the unit leaves it alone"
+    };
+    format!("{:<14} pid {:<10} {place}", guest.name, guest.identity.pid)
+}
+
+fn conclude(outcome: &Outcome, screen: &Screen) {
+    match outcome {
+        Outcome::Unchanged => screen.line("Nothing had to be changed."),
+        Outcome::Changed(summary) => {
+            let version = summary
+                .version
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            screen.line(&format!(
+                "\nUpdated to {version}. {} of {} guests alive.",
+                summary.survivors.len(),
+                summary.survivors.len()
+            ));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The health call of the toolkit: does the daemon of a unit work, and which version is it?
+
+use std::path::Path;
+use std::time::Duration;
+
+use banger_installer::model::{UnitName, Version, VersionError};
+
+use crate::daemon::{HELPER_SOCKET, OWNER_SOCKET};
+use crate::product::{HELPER_SERVICE, OWNER_SERVICE};
+use crate::protocol::client::{CallError, call};
+use crate::protocol::{Health, HelperRequest, OwnerRequest};
+
+/// Why a daemon is not healthy.
+#[derive(Debug, thiserror::Error)]
+pub enum HealthError {
+    /// No daemon of banger.
+    #[error("{0} has no health to ask for")]
+    UnknownUnit(UnitName),
+    /// It does not answer.
+    #[error("{unit} does not answer")]
+    NoAnswer {
+        /// The unit.
+        unit: UnitName,
+        /// Why.
+        #[source]
+        source: Box<CallError>,
+    },
+    /// Its version is none.
+    #[error("{unit} names no version")]
+    Version {
+        /// The unit.
+        unit: UnitName,
+        /// What it named.
+        #[source]
+        source: VersionError,
+    },
+    /// It answers before it is ready.
+    #[error("{0} is not ready")]
+    NotReady(UnitName),
+    /// No runtime for the call.
+    #[error("cannot make the call")]
+    Io(#[from] std::io::Error),
+}
+
+/// Calls the daemon of `unit` over its socket, within `timeout` in all.
+///
+/// # Errors
+/// [`HealthError`].
+pub fn probe(unit: &UnitName, timeout: Duration) -> Result<Version, HealthError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let no_answer = |source| HealthError::NoAnswer {
+        unit: unit.clone(),
+        source: Box::new(source),
+    };
+    let health = match unit.as_str() {
+        OWNER_SERVICE => runtime.block_on(ask(OWNER_SOCKET, OwnerRequest::Health {}, timeout)),
+        HELPER_SERVICE => runtime.block_on(ask(HELPER_SOCKET, HelperRequest::Health {}, timeout)),
+        _ => return Err(HealthError::UnknownUnit(unit.clone())),
+    }
+    .map_err(no_answer)?;
+    if !health.ready {
+        return Err(HealthError::NotReady(unit.clone()));
+    }
+    health
+        .version
+        .parse()
+        .map_err(|source| HealthError::Version {
+            unit: unit.clone(),
+            source,
+        })
+}
+
+async fn ask<R>(socket: &str, request: R, bound: Duration) -> Result<Health, CallError>
+where
+    R: crate::protocol::Idempotence + serde::Serialize + std::fmt::Debug,
+{
+    Ok(call(Path::new(socket), request, &[], bound).await?.0)
+}

@@ -1,0 +1,17 @@
+//! Making and removing the jail of one VM, and speaking to the Firecracker inside.
+//!
+//! Guarantees: programs are taken from root-owned places only; a user's file is copied from its
+//! descriptor, with a bound, and never interpreted by root; nothing in a jail is followed, since
+//! its folder belongs to the VM's own uid.
+
+mod api;
+mod build;
+mod files;
+mod launch;
+mod prerequisites;
+
+pub use api::{ApiError, Instance, ask_instance, send_ctrl_alt_del};
+pub use build::{build, remove};
+pub use files::{BadFile, check_kernel, check_rootfs};
+pub use launch::{configuration, jailer_command};
+pub use prerequisites::{HostLack, Programs, check_host};

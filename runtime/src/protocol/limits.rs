@@ -1,0 +1,32 @@
+//! The bounds of the protocol, in one place.
+
+use std::time::Duration;
+
+/// Bytes of one request or reply, its closing NUL included. The longest real one, a list of some
+/// hundred VMs, stays under a third of it.
+pub const FRAME: usize = 256 * 1024;
+/// Connections that a daemon serves at a time; further ones wait in the socket's queue.
+pub const CONNECTIONS: usize = 64;
+/// File descriptors of one request: a kernel and a root disk.
+pub const DESCRIPTORS: usize = 2;
+/// How long a connection may stay silent between two requests.
+pub const IDLE: Duration = Duration::from_secs(60);
+/// How long a daemon that was told to stop waits for the requests in flight. Shorter than the
+/// units' `TimeoutStopSec=20s`, after which systemd would kill the daemon, and longer than the
+/// longest grace of a stop.
+pub const DRAIN: Duration = Duration::from_secs(15);
+/// How long a daemon that was told to stop waits for the first request of a connection that it had
+/// accepted already.
+pub const FIRST_REQUEST: Duration = Duration::from_secs(1);
+/// A health call: connection, call and answer. A daemon that restarts answers within it.
+pub const HEALTH: Duration = Duration::from_secs(10);
+/// Any other call that reads.
+pub const READ: Duration = Duration::from_secs(20);
+/// A call that changes something: a start copies a root disk, a stop waits for the guest.
+pub const CHANGE: Duration = Duration::from_secs(150);
+/// What a rotation leaves of a console log at most, in bytes.
+pub const CONSOLE_LOG: u64 = 16 * 1024 * 1024;
+/// A kernel, in bytes.
+pub const KERNEL: u64 = 256 * 1024 * 1024;
+/// A root disk, in bytes.
+pub const ROOTFS: u64 = 64 * 1024 * 1024 * 1024;

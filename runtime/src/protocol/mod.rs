@@ -1,0 +1,22 @@
+//! What the command line, the owner daemon and the root helper say to each other.
+//!
+//! Guarantees: both interfaces are closed enums, every value in a request is checked when it is
+//! read, on each side anew; a frame is at most [`limits::FRAME`] bytes; every wait has a bound. The
+//! wire is varlink (varlink.org): JSON closed by NUL, file descriptors by `SCM_RIGHTS`, and the
+//! caller's identity from `SO_PEERCRED`, never from a message.
+
+pub mod client;
+mod fault;
+mod framing;
+pub mod limits;
+mod messages;
+mod names;
+pub mod server;
+
+pub use fault::Fault;
+pub use framing::{Bounded, Connection, connect, serve_stream};
+pub use messages::{
+    ByName, Health, HelperRequest, Idempotence, NewVm, OwnerRequest, Reply, StopVm, VmList,
+    VmState, VmSummary,
+};
+pub use names::{Cpus, GraceSeconds, InputError, MemoryMib, VmId, VmName};

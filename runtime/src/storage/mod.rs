@@ -1,0 +1,16 @@
+//! What root keeps on disk about VMs.
+//!
+//! Guarantees: a file is either the old one or the new one, never half of either, and is on disk
+//! before the call returns; a record that cannot be read is reported, never guessed at.
+
+mod durable;
+mod handles;
+mod places;
+mod record;
+mod store;
+
+pub use durable::{create_folder, write_whole};
+pub use handles::{HANDLES_SCHEMA, Handle, Handles};
+pub use places::Places;
+pub use record::{ProcessRecord, RECORD_SCHEMA, VmRecord};
+pub use store::{Loaded, StorageError, Store};
