@@ -1,9 +1,18 @@
 //! The machine dies at every effect of every operation, before it and after it; the next run finds
 //! it wholly old or wholly new, and the child alive.
 
+use std::io::Write as _;
+
 use super::machine::{Dies, Machine};
 use crate::plan::Purge;
 use crate::toolkit::{Outcome, ToolkitError};
+
+/// The numbers are part of the proof: nextest shows them on request.
+macro_rules! tell {
+    ($($words:tt)*) => {
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    };
+}
 
 /// An operation and the machine that it starts from.
 struct Case {
@@ -70,7 +79,7 @@ fn a_run_that_dies_anywhere_ends_wholly_old_or_wholly_new() {
                 ends[usize::from(end == new)] += 1;
             }
         }
-        println!(
+        tell!(
             "{}: {} points of death, {} ended old, {} new",
             case.name,
             2 * effects,
@@ -110,7 +119,7 @@ fn a_recovery_that_dies_is_recovered_by_the_next() {
                 }
             }
         }
-        println!("{}: {points} double deaths", case.name);
+        tell!("{}: {points} double deaths", case.name);
     }
 }
 
@@ -139,5 +148,5 @@ fn a_stale_machine_that_dies_anywhere_keeps_its_child_and_can_be_updated() {
             assert_eq!(machine.running().as_deref(), Some("0.1.1"));
         }
     }
-    println!("stale update: {} points of death", 2 * effects);
+    tell!("stale update: {} points of death", 2 * effects);
 }
