@@ -190,11 +190,21 @@ async fn what_is_no_request_is_told_so_and_reaches_nobody() {
 }
 
 #[tokio::test]
-async fn an_endless_request_is_cut_off_and_others_are_served() {
+async fn a_request_above_the_bound_is_cut_off_and_one_below_is_served() {
     let world = World::new();
-    let answer = raw(&world, vec![b' '; 4 * limits::FRAME]).await;
-    assert_eq!(answer, "");
-    world.health().await.unwrap();
+    let health = |blanks: usize| {
+        let blanks = " ".repeat(blanks);
+        let text =
+            format!("{{{blanks}\"method\":\"org.banger.Owner.Health\",\"parameters\":{{}}}}\0");
+        text.into_bytes()
+    };
+    assert_eq!(raw(&world, health(limits::FRAME)).await, "");
+    assert_eq!(world.daemon.asked.load(Ordering::SeqCst), 0);
+    assert!(
+        raw(&world, health(limits::FRAME / 2))
+            .await
+            .contains("0.1.0")
+    );
 }
 
 /// A door that hangs up on its first caller, as a daemon that crashes does.
