@@ -64,6 +64,12 @@ pub enum FetchError {
         /// The cap, in bytes.
         limit: u64,
     },
+    /// A manifest without a signature beside it.
+    #[error("the release is not signed: {place} does not exist")]
+    NoSignature {
+        /// Where the signature should be.
+        place: String,
+    },
     /// The signature file is not even text.
     #[error("{what} is not text")]
     NotText {
@@ -178,7 +184,15 @@ impl FetchError {
                 path.display()
             )),
             Self::DiskFull { path, .. } => Some(disk_full_hint(path)),
-            Self::Local { .. } | Self::NoArchive { .. } | Self::Write { .. } => None,
+            Self::NoSignature { .. } => Some(
+                "an unsigned release is never taken; sign it with: banger-release build --key FILE ..."
+                    .into(),
+            ),
+            Self::Local { path, .. } => Some(format!(
+                "a source holds manifest.json, manifest.json.minisig and the archive: ls -l {}",
+                path.parent().unwrap_or(path).display()
+            )),
+            Self::NoArchive { .. } | Self::Write { .. } => None,
         }
     }
 
@@ -196,11 +210,27 @@ impl FetchError {
             | Self::LeavesTls { .. }
             | Self::TooManyRedirects { .. }
             | Self::TooLarge { .. }
+            | Self::NoSignature { .. }
             | Self::NotText { .. }
             | Self::OtherArchive { .. }
             | Self::NoArchive { .. }
             | Self::Size { .. }
             | Self::Digest { .. } => ErrorKind::Refused,
+        }
+    }
+
+    /// A signature that is not there is a release that is not signed, not a source out of reach.
+    pub(super) fn of_signature(self, place: &str) -> Self {
+        match self {
+            Self::NotFound { .. } => Self::NoSignature {
+                place: place.into(),
+            },
+            Self::Local { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Self::NoSignature {
+                    place: place.into(),
+                }
+            }
+            other => other,
         }
     }
 

@@ -106,7 +106,9 @@ impl Source {
     /// [`FetchError`].
     pub fn manifest(&self, transport: &Transport) -> Result<SignedManifest, FetchError> {
         let bytes = self.read_capped(transport, MANIFEST_NAME, MANIFEST_LIMIT)?;
-        let signature = self.read_capped(transport, SIGNATURE_NAME, SIGNATURE_LIMIT)?;
+        let signature = self
+            .read_capped(transport, SIGNATURE_NAME, SIGNATURE_LIMIT)
+            .map_err(|error| error.of_signature(&self.place_of(SIGNATURE_NAME)))?;
         let signature = String::from_utf8(signature).map_err(|_| FetchError::NotText {
             what: self.place_of(SIGNATURE_NAME),
         })?;

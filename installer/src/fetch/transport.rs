@@ -125,7 +125,15 @@ fn explain(url: &str, error: UpdateError) -> FetchError {
     }
     FetchError::Unreachable {
         url: url.into(),
-        source: Box::new(error),
+        source: innermost(error),
+    }
+}
+
+/// The transport's own error: the wrapper's text repeats it.
+fn innermost(error: UpdateError) -> Box<dyn StdError + Send + Sync> {
+    match error {
+        UpdateError::Transport(inner) => inner,
+        other => Box::new(other),
     }
 }
 
@@ -143,6 +151,6 @@ fn is_about_certificates(link: &(dyn StdError + 'static)) -> bool {
 fn tls(url: &str, error: UpdateError) -> FetchError {
     FetchError::Tls {
         url: url.into(),
-        source: Box::new(error),
+        source: innermost(error),
     }
 }

@@ -121,8 +121,8 @@ pub enum VerifyError {
         /// The installed version.
         installed: Version,
         /// The release.
-        to: Version,
-        /// The lowest version it updates from.
+        to: Box<Version>,
+        /// The lowest version that it updates from.
         lowest: Version,
     },
 }
@@ -293,7 +293,7 @@ pub fn check_upgrade(
     if *installed < artefact.upgrades_from {
         return Err(VerifyError::UpgradeGap {
             installed: installed.clone(),
-            to: to.clone(),
+            to: Box::new(to.clone()),
             lowest: artefact.upgrades_from.clone(),
         });
     }

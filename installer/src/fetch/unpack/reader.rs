@@ -114,8 +114,11 @@ fn judge<'a, R: Read>(
     Ok(wanted)
 }
 
+/// The type as it stands in the header: the library takes the old NUL for a regular file, and our
+/// rule does not.
 fn type_flag(header: &Header) -> u8 {
-    header.entry_type().as_byte()
+    let [flag] = header.as_old().linkflag;
+    flag
 }
 
 fn describe(kind: u8) -> String {

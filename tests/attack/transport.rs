@@ -1,0 +1,265 @@
+//! Servers that must not be believed.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use banger_installer::error_kind::ErrorKind;
+use banger_installer::fetch::{FetchError, MANIFEST_LIMIT, Source, Transport};
+use banger_tests::release_server::{Mischief, ReleaseServer, ServerOptions};
+
+use crate::world::{Stopped, World, archive_name};
+
+fn update(world: &World, server: &ReleaseServer) -> Result<PathBuf, Stopped> {
+    let source = Source::parse(&server.url).unwrap();
+    let transport = Transport::trusting(server.ca_pem.as_bytes()).unwrap();
+    world.update_from(&source, &transport, &World::expectation())
+}
+
+fn serve(world: &World, suffix: &str, mischief: Mischief) -> ReleaseServer {
+    let options = ServerOptions {
+        mischief: Some((suffix.into(), mischief)),
+        ..ServerOptions::default()
+    };
+    ReleaseServer::start_with(&world.dist, options).unwrap()
+}
+
+fn fetch_error(stopped: Stopped) -> FetchError {
+    match stopped {
+        Stopped::Fetch(error) => {
+            assert!(error.hint().is_some(), "{error} has no hint");
+            error
+        }
+        other => panic!("stopped too late: {}", other.shown()),
+    }
+}
+
+#[test]
+fn a_good_release_over_tls_is_taken() {
+    let world = World::new();
+    let server = ReleaseServer::start(&world.dist).unwrap();
+    let unpacked = update(&world, &server).unwrap();
+    assert!(unpacked.join("bin/bangerd").is_file());
+    assert_eq!(server.requests(), 3);
+}
+
+#[test]
+fn an_authority_that_is_not_trusted() {
+    let world = World::new();
+    let (server, other) = (
+        ReleaseServer::start(&world.dist).unwrap(),
+        ReleaseServer::start(&world.dist).unwrap(),
+    );
+    let source = Source::parse(&server.url).unwrap();
+    let transport = Transport::trusting(other.ca_pem.as_bytes()).unwrap();
+    let stopped = world.refused(world.update_from(&source, &transport, &World::expectation()));
+    assert_eq!(stopped.kind(), ErrorKind::Refused);
+    let shown = stopped.shown();
+    assert!(
+        matches!(fetch_error(stopped), FetchError::Tls { .. }),
+        "{shown}"
+    );
+    assert_eq!(server.requests(), 0);
+}
+
+#[test]
+fn a_certificate_for_another_name() {
+    let world = World::new();
+    let server = ReleaseServer::start(&world.dist).unwrap();
+    // good for 127.0.0.1 and releases.test; localhost is neither
+    let url = format!("https://localhost:{}", server.address.port());
+    let source = Source::parse(&url).unwrap();
+    let transport = Transport::trusting(server.ca_pem.as_bytes()).unwrap();
+    let stopped = world.refused(world.update_from(&source, &transport, &World::expectation()));
+    let shown = stopped.shown();
+    assert!(
+        matches!(fetch_error(stopped), FetchError::Tls { .. }),
+        "{shown}"
+    );
+    assert_eq!(server.requests(), 0);
+}
+
+#[test]
+fn the_machines_own_store_is_used_and_ssl_cert_file_names_another() {
+    const URL: &str = "BANGER_ATTACK_URL";
+    if let Ok(url) = std::env::var(URL) {
+        let world = World::new();
+        let source = Source::parse(&url).unwrap();
+        let outcome = source.manifest(&Transport::system());
+        assert!(outcome.is_ok(), "{outcome:?}");
+        drop(world);
+        return;
+    }
+    let world = World::new();
+    let server = ReleaseServer::start(&world.dist).unwrap();
+    let authority = world.temp.path().join("ca.pem");
+    fs_err::write(&authority, &server.ca_pem).unwrap();
+    let child = |with_authority: bool| {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child
+            .args([
+                "--exact",
+                "transport::the_machines_own_store_is_used_and_ssl_cert_file_names_another",
+            ])
+            .env(URL, &server.url)
+            .env_remove("SSL_CERT_FILE")
+            .env_remove("SSL_CERT_DIR");
+        if with_authority {
+            child.env("SSL_CERT_FILE", &authority);
+        }
+        child.output().unwrap()
+    };
+    let trusted = child(true);
+    assert!(trusted.status.success(), "{trusted:?}");
+    assert_eq!(server.requests(), 2);
+    let untrusted = child(false);
+    assert!(!untrusted.status.success(), "{untrusted:?}");
+    assert_eq!(server.requests(), 2);
+}
+
+#[test]
+fn a_redirect_away_from_tls() {
+    let world = World::new();
+    let plain_options = ServerOptions {
+        tls: false,
+        ..ServerOptions::default()
+    };
+    let plain = ReleaseServer::start_with(&world.dist, plain_options).unwrap();
+    for suffix in ["manifest.json", ".minisig", ".tar.gz"] {
+        let server = serve(&world, suffix, Mischief::RedirectTo(plain.url.clone()));
+        let stopped = world.refused(update(&world, &server));
+        assert_eq!(stopped.kind(), ErrorKind::Refused);
+        let error = fetch_error(stopped);
+        assert!(matches!(&error, FetchError::LeavesTls { .. }), "{error:?}");
+        assert!(error.to_string().contains(&plain.url), "{error}");
+    }
+    assert_eq!(plain.requests(), 0);
+}
+
+#[test]
+fn redirects_without_end() {
+    let world = World::new();
+    // a relative target leads to the same server again
+    let server = serve(&world, "manifest.json", Mischief::RedirectTo(String::new()));
+    let error = fetch_error(world.refused(update(&world, &server)));
+    assert!(
+        matches!(error, FetchError::TooManyRedirects { .. }),
+        "{error:?}"
+    );
+    assert!(server.requests() <= 8, "{} requests", server.requests());
+}
+
+#[test]
+fn plain_http_on_loopback_is_taken_but_follows_no_redirect() {
+    let world = World::new();
+    let options = |mischief| ServerOptions {
+        tls: false,
+        mischief,
+        ..ServerOptions::default()
+    };
+    let transport = Transport::system();
+    let good = ReleaseServer::start_with(&world.dist, options(None)).unwrap();
+    let redirecting = ReleaseServer::start_with(
+        &world.dist,
+        options(Some((
+            "manifest.json".into(),
+            Mischief::RedirectTo(good.url.clone()),
+        ))),
+    )
+    .unwrap();
+    let source = Source::parse(&redirecting.url).unwrap();
+    world.refused(world.update_from(&source, &transport, &World::expectation()));
+    assert_eq!(good.requests(), 0);
+    let source = Source::parse(&good.url).unwrap();
+    assert!(
+        world
+            .update_from(&source, &transport, &World::expectation())
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_body_that_breaks_off() {
+    let world = World::new();
+    for suffix in ["manifest.json", ".minisig", ".tar.gz"] {
+        let server = serve(&world, suffix, Mischief::Truncated);
+        let stopped = world.refused(update(&world, &server));
+        assert_eq!(
+            stopped.kind(),
+            ErrorKind::Unreachable,
+            "{}",
+            stopped.shown()
+        );
+    }
+}
+
+#[test]
+fn a_body_that_is_short_under_a_length_that_fits() {
+    let world = World::new();
+    let server = serve(&world, ".tar.gz", Mischief::ShortByOne);
+    let error = fetch_error(world.refused(update(&world, &server)));
+    assert!(
+        matches!(error, FetchError::Size { found, signed, .. } if found + 1 == signed),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_body_without_end() {
+    let world = World::new();
+    let server = serve(&world, ".tar.gz", Mischief::Endless);
+    let error = fetch_error(world.refused(update(&world, &server)));
+    assert!(
+        matches!(error, FetchError::Size { found, signed, .. } if found == signed + 1),
+        "{error:?}"
+    );
+    let server = serve(&world, "manifest.json", Mischief::Endless);
+    let error = fetch_error(world.refused(update(&world, &server)));
+    assert!(
+        matches!(error, FetchError::TooLarge { limit, .. } if limit == MANIFEST_LIMIT),
+        "{error:?}"
+    );
+    let server = serve(&world, ".minisig", Mischief::Endless);
+    let error = fetch_error(world.refused(update(&world, &server)));
+    assert!(matches!(error, FetchError::TooLarge { .. }), "{error:?}");
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let world = World::new();
+    fs_err::remove_file(world.dist.join(archive_name())).unwrap();
+    let server = ReleaseServer::start(&world.dist).unwrap();
+    let stopped = world.refused(update(&world, &server));
+    assert_eq!(stopped.kind(), ErrorKind::Unreachable);
+    assert!(
+        stopped.shown().contains(&archive_name()),
+        "{}",
+        stopped.shown()
+    );
+}
+
+#[test]
+fn nobody_listens() {
+    let world = World::new();
+    let server = ReleaseServer::start(&world.dist).unwrap();
+    let source = Source::parse(&server.url).unwrap();
+    drop(server);
+    let stopped =
+        world.refused(world.update_from(&source, &Transport::system(), &World::expectation()));
+    assert_eq!(
+        stopped.kind(),
+        ErrorKind::Unreachable,
+        "{}",
+        stopped.shown()
+    );
+}
+
+#[test]
+fn a_server_without_a_signature() {
+    let world = World::new();
+    fs_err::remove_file(world.dist.join("manifest.json.minisig")).unwrap();
+    let server = ReleaseServer::start(&world.dist).unwrap();
+    let stopped = world.refused(update(&world, &server));
+    assert_eq!(stopped.kind(), ErrorKind::Refused);
+    let error = fetch_error(stopped);
+    assert!(matches!(error, FetchError::NoSignature { .. }), "{error:?}");
+}

@@ -1,0 +1,75 @@
+//! A client that asks the owner daemon all the time, and counts.
+
+use std::process::{Child, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Host, Result, programs};
+
+/// Where the client lies in a host.
+const PROGRAM: &str = "/usr/local/libexec/api-client";
+
+/// What the client counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Requests sent, each over a connection of its own.
+    pub requests: u64,
+    /// Those that brought no good answer within 30 s.
+    pub failed: u64,
+    /// What went wrong first.
+    pub first_failure: Option<String>,
+    /// The longest time from the connection to the answer, in microseconds.
+    pub longest_wait_us: u64,
+    /// Every version that a daemon said, in the order of their first appearance.
+    pub versions: Vec<String>,
+}
+
+/// The running client.
+#[derive(Debug)]
+pub struct Client {
+    child: Option<Child>,
+}
+
+impl Client {
+    /// Starts to ask, as `user`.
+    pub fn start(host: &Host, user: &str) -> Result<Self> {
+        host.copy(&programs::own("api-client")?, PROGRAM)?;
+        let child = host
+            .command_as(user, [PROGRAM, "--socket", "/run/banger/bangerd.sock"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(Error::io("start the API client"))?;
+        Ok(Self { child: Some(child) })
+    }
+
+    /// Ends the client by the end of its input, and takes its tally.
+    pub fn stop(mut self) -> Result<Tally> {
+        let mut child = self
+            .child
+            .take()
+            .ok_or_else(|| Error::Wrong("stopped twice".into()))?;
+        drop(child.stdin.take());
+        let output = child
+            .wait_with_output()
+            .map_err(Error::io("wait for the API client"))?;
+        serde_json::from_slice(&output.stdout).map_err(|_| {
+            Error::Wrong(format!(
+                "the API client ended with {} and said {}{}",
+                output.status,
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            ))
+        })
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.stdin.take());
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The ticking guest: built from `tests/guest/ticker.S` with the C compiler that Rust links with.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use fs_err as fs;
+
+use super::{Result, command, firecracker, place};
+
+/// The guest's kernel, a static ELF file; built when its source has changed.
+pub fn ticker() -> Result<PathBuf> {
+    let source = place::workspace().join("tests/guest/ticker.S");
+    let key: String = firecracker::sha256(&fs::read(&source)?)
+        .chars()
+        .take(12)
+        .collect();
+    place::cached(&format!("ticker-{key}.elf"), |part| {
+        command::run(
+            Command::new("cc")
+                .args(["-nostdlib", "-static", "-no-pie", "-Wl,-Ttext=0x1000000"])
+                .args([
+                    "-Wl,--build-id=none",
+                    "-Wl,-z,noexecstack",
+                    "-x",
+                    "assembler",
+                    "-o",
+                ])
+                .arg(part)
+                .arg(&source),
+        )?
+        .ok()?;
+        Ok(())
+    })
+}

@@ -1,0 +1,112 @@
+//! Signed releases of banger, made with the project's own `banger-release` and a key of their own.
+
+use std::path::{Path, PathBuf};
+
+use banger_release::{KeyPairPaths, KeygenOptions, PackOptions, Packed};
+use fs_err as fs;
+use tempfile::TempDir;
+
+use super::{Error, Result, place, programs};
+
+/// The one version that the stand-in `broken-bangerd` says it has.
+pub const BROKEN_VERSION: &str = "0.1.2";
+
+/// A key, and the releases signed with it. Everything goes with the value.
+#[derive(Debug)]
+pub struct Releases {
+    folder: TempDir,
+    keys: KeyPairPaths,
+    sequence: std::cell::Cell<u64>,
+}
+
+impl Releases {
+    /// Makes a key; no release yet.
+    pub fn new() -> Result<Self> {
+        fs::create_dir_all(place::bench())?;
+        let folder = tempfile::Builder::new()
+            .prefix("releases-")
+            .tempdir_in(place::bench())
+            .map_err(Error::io("make a folder for releases"))?;
+        let keys = banger_release::keygen(&KeygenOptions {
+            out: folder.path().join("keys"),
+            password_file: None,
+        })
+        .map_err(|error| wrong(&error))?;
+        fs::create_dir_all(folder.path().join("public"))?;
+        Ok(Self {
+            folder,
+            keys,
+            sequence: std::cell::Cell::new(1),
+        })
+    }
+
+    /// The public key, a file.
+    pub fn public_key(&self) -> &Path {
+        &self.keys.public
+    }
+
+    /// The folder that a server serves.
+    pub fn public(&self) -> PathBuf {
+        self.folder.path().join("public")
+    }
+
+    /// A sound release. Its archive and manifest lie in a folder of their own until
+    /// [`Releases::publish`].
+    pub fn sound(&self, version: &str) -> Result<Packed> {
+        self.pack(version, &programs::banger(version)?)
+    }
+
+    /// Release [`BROKEN_VERSION`], whose daemons give the right version and then do not come up.
+    pub fn broken(&self) -> Result<Packed> {
+        let version = BROKEN_VERSION;
+        let sound = programs::banger(version)?;
+        let folder = self.folder.path().join(format!("broken-{version}"));
+        fs::create_dir_all(&folder)?;
+        fs::copy(sound.join("banger"), folder.join("banger"))?;
+        fs::copy(programs::own("broken-bangerd")?, folder.join("bangerd"))?;
+        self.pack(version, &folder)
+    }
+
+    /// Packs and signs what lies in `binaries`.
+    pub fn pack(&self, version: &str, binaries: &Path) -> Result<Packed> {
+        let parsed = |text: &str| {
+            text.parse()
+                .map_err(|error| Error::Wrong(format!("{text:?} is no version: {error}")))
+        };
+        self.sequence.set(self.sequence.get() + 1);
+        banger_release::pack(&PackOptions {
+            binaries: binaries.to_owned(),
+            units: place::workspace().join("units"),
+            version: parsed(version)?,
+            channel: "stable".to_owned(),
+            target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
+            key: self.keys.secret.clone(),
+            password_file: None,
+            out: self.folder.path().join(format!("out-{version}")),
+            sequence: Some(self.sequence.get()),
+            expires_days: 30,
+            upgrades_from: parsed("0.1.0")?,
+            source_date_epoch: 0,
+        })
+        .map_err(|error| wrong(&error))
+    }
+
+    /// Makes a release the newest in the served folder.
+    pub fn publish(&self, release: &Packed) -> Result<()> {
+        // What is named comes before what names it.
+        for path in [
+            &release.archive,
+            &release.manifest_path,
+            &release.signature_path,
+        ] {
+            if let Some(name) = path.file_name() {
+                fs::copy(path, self.public().join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrong(error: &banger_release::ReleaseError) -> Error {
+    Error::Wrong(super::chain(error))
+}

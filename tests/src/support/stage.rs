@@ -1,0 +1,225 @@
+//! A host with banger on it: releases served over TLS on its loopback, an installed version, guests.
+
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+use banger_installer::model::ProcessIdentity;
+use banger_release::Packed;
+use fs_err as fs;
+use serde::Deserialize;
+
+use super::command::{self, Output};
+use super::releases::Releases;
+use super::{Error, Host, Result, console, guest, process, programs};
+
+/// Who owns the guests.
+pub const OWNER: &str = "alice";
+const ADDRESS: &str = "127.0.0.1:8443";
+const KERNEL: &str = "/home/alice/ticker.elf";
+/// Where the host's TLS clients look for authorities.
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// A host that can update from its own release server.
+#[derive(Debug)]
+pub struct Stage {
+    /// The host.
+    pub host: Host,
+    /// What the server serves.
+    pub releases: Releases,
+    _server: Server,
+}
+
+/// A VM as `vm list --json` shows it; other fields are the business of other tests.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Vm {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// Its state.
+    pub state: String,
+    /// Its process, as the host counts.
+    pub pid: Option<u32>,
+}
+
+/// A guest that ticks, and what must not change about it.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// Its name.
+    pub name: String,
+    /// Its pid as the host counts.
+    pub pid: u32,
+    /// Its process as this machine counts.
+    pub identity: ProcessIdentity,
+    /// Its nonce.
+    pub nonce: String,
+    /// Its console log on this machine.
+    pub console: PathBuf,
+}
+
+impl Stage {
+    /// Boots a host for [`OWNER`], serves `releases` in it, and tells banger of the source and the
+    /// key.
+    pub fn new(releases: Releases) -> Result<Self> {
+        let host = Host::new().user(OWNER).build()?;
+        Self::on(host, releases)
+    }
+
+    /// The same on a host that stands.
+    pub fn on(host: Host, releases: Releases) -> Result<Self> {
+        let server = Server::start(&host, &releases)?;
+        host.write(
+            "/etc/banger/config.toml",
+            format!("[update]\nsource = \"https://{ADDRESS}/manifest.json\"\n"),
+        )?;
+        host.write(
+            "/etc/banger/keys.d/bench.pub",
+            fs::read(releases.public_key())?,
+        )?;
+        host.copy(&guest::ticker()?, KERNEL)?;
+        Ok(Self {
+            host,
+            releases,
+            _server: server,
+        })
+    }
+
+    /// Unpacks a release in the host, as a person would, and gives the folder.
+    pub fn unpack(&self, release: &Packed) -> Result<String> {
+        let folder = format!("/root/banger-{}", release.manifest.version);
+        let archive = format!("{folder}.tar.gz");
+        self.host.copy(&release.archive, &archive)?;
+        self.host.run(["mkdir", "-p", &folder])?.ok()?;
+        self.host
+            .run(["tar", "-xzf", &archive, "-C", &folder])?
+            .ok()?;
+        Ok(folder)
+    }
+
+    /// Installs a release from its unpacked archive.
+    pub fn install(&self, release: &Packed) -> Result<Output> {
+        let banger = format!("{}/bin/banger", self.unpack(release)?);
+        self.host
+            .run([banger.as_str(), "system", "install", "--owner", OWNER])
+    }
+
+    /// `banger ...` as root.
+    pub fn banger(&self, words: &[&str]) -> Result<Output> {
+        self.host.run([&["/usr/local/bin/banger"], words].concat())
+    }
+
+    /// `banger ...` as the owner.
+    pub fn banger_as_owner(&self, words: &[&str]) -> Result<Output> {
+        self.host
+            .run_as(OWNER, [&["/usr/local/bin/banger"], words].concat())
+    }
+
+    /// Runs a guest; gives it when it has ticked.
+    pub fn run_guest(&self, name: &str) -> Result<Guest> {
+        self.banger_as_owner(&["vm", "run", name, "--kernel", KERNEL])?
+            .ok()?;
+        let guest = self.find_guest(name)?;
+        console::wait_for_ticks(&guest.console, 5)?;
+        Ok(guest)
+    }
+
+    /// A running guest as it is now.
+    pub fn find_guest(&self, name: &str) -> Result<Guest> {
+        let vm = self.vm(name)?;
+        let pid = vm
+            .pid
+            .ok_or_else(|| Error::Wrong(format!("{name} has no pid: {vm:?}")))?;
+        let identity = process::identify(self.host.outer_pid(pid)?)?
+            .ok_or_else(|| Error::Wrong(format!("the process of {name} is gone")))?;
+        let console = self
+            .host
+            .path(format!("/var/lib/banger-root/vms/{}/console.log", vm.id));
+        let nonce = console::wait_for_ticks(&console, 0)?.nonce;
+        Ok(Guest {
+            name: name.to_owned(),
+            pid,
+            identity,
+            nonce,
+            console,
+        })
+    }
+
+    /// A VM as the list shows it.
+    pub fn vm(&self, name: &str) -> Result<Vm> {
+        let vms = self.vms()?;
+        let found = vms.iter().find(|vm| vm.name == name).cloned();
+        found.ok_or_else(|| Error::Wrong(format!("no {name} in {vms:?}")))
+    }
+
+    /// `banger vm list --json`.
+    pub fn vms(&self) -> Result<Vec<Vm>> {
+        let list = self.banger_as_owner(&["vm", "list", "--json"])?.ok()?;
+        serde_json::from_str(&list)
+            .map_err(|error| Error::Wrong(format!("`vm list --json`: {error}\n{list}")))
+    }
+
+    /// Checks that a guest never stopped: the same process, which goes on ticking in one series, and
+    /// which the list shows as running.
+    pub fn check_untouched(&self, guest: &Guest) -> Result<()> {
+        console::wait_for_ticks(&guest.console, 3)?;
+        let now = self.find_guest(&guest.name)?;
+        let state = self.vm(&guest.name)?.state;
+        let same = now.identity == guest.identity && now.nonce == guest.nonce;
+        if same && state == "running" {
+            return Ok(());
+        }
+        Err(Error::Wrong(format!(
+            "{} was {guest:?}, is {now:?}, {state}",
+            guest.name
+        )))
+    }
+}
+
+/// The release server, on the host's loopback. It runs as a program of this machine in the host's
+/// network and reads a folder outside of the host.
+#[derive(Debug)]
+struct Server {
+    child: Child,
+}
+
+impl Server {
+    fn start(host: &Host, releases: &Releases) -> Result<Self> {
+        let program = programs::own("release-server")?;
+        let authority = releases.public().with_file_name("authority.pem");
+        let mut command = host.command_in_network([program]);
+        command.arg("--dir").arg(releases.public());
+        command
+            .args(["--listen", ADDRESS, "--ca-out"])
+            .arg(&authority);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(Error::io("start the release server"))?;
+        let mut server = Self { child };
+        let certificate = server.authority(&authority)?;
+        host.write(AUTHORITIES, certificate)?;
+        Ok(server)
+    }
+
+    /// The authority's certificate, which the server writes when it listens.
+    fn authority(&mut self, path: &std::path::Path) -> Result<String> {
+        command::wait_for("the release server", 10, || {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("it ended with {status}"));
+            }
+            match fs::read_to_string(path) {
+                Ok(text) if text.contains("END CERTIFICATE") => Ok(text),
+                Ok(_) => Err("an unfinished certificate".to_owned()),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,4 @@
+//! Guests live through whatever happens to the software under them; and first of all, the bench on
+//! which that is shown does what it promises.
+
+mod bench;
