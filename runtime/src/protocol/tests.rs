@@ -41,6 +41,10 @@ impl Service for Daemon {
                 self.let_go.notified().await;
                 Err(Fault::NoSuchVm { name: "web".into() })
             }
+            OwnerRequest::Log(_) => {
+                self.begun.notify_one();
+                std::future::pending().await
+            }
             OwnerRequest::Run(_) => Ok((Reply::Log {}, descriptors)),
             _ => Ok((health(caller.uid), Vec::new())),
         }
@@ -60,7 +64,7 @@ struct World {
     socket: PathBuf,
     daemon: Arc<Daemon>,
     stop: watch::Sender<bool>,
-    served: JoinHandle<std::io::Result<()>>,
+    served: JoinHandle<std::io::Result<usize>>,
 }
 
 impl World {
@@ -116,7 +120,30 @@ async fn a_slow_request_holds_up_no_other_and_is_answered_over_a_stop() {
         matches!(answer, Err(CallError::Fault(Fault::NoSuchVm { .. }))),
         "{answer:?}"
     );
-    world.served.await.unwrap().unwrap();
+    assert_eq!(world.served.await.unwrap().unwrap(), 0, "cut off");
+}
+
+#[tokio::test]
+async fn a_question_that_cannot_be_answered_does_not_hold_up_the_stop() {
+    let world = World::new();
+    let socket = world.socket.clone();
+    let request = OwnerRequest::Log(ByName {
+        name: "web".parse().unwrap(),
+    });
+    let bound = limits::DRAIN + BOUND;
+    let asked =
+        tokio::spawn(
+            async move { call::<_, serde_json::Value>(&socket, request, &[], bound).await },
+        );
+    world.daemon.begun.notified().await;
+    world.stop.send(true).unwrap();
+    assert_eq!(world.served.await.unwrap().unwrap(), 0, "cut off");
+    // hung up on, and then there was no next daemon
+    let answer = asked.await.unwrap();
+    assert!(
+        matches!(answer, Err(CallError::Connect { .. })),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
@@ -132,7 +159,7 @@ async fn a_connection_accepted_before_the_stop_gets_its_first_answer() {
         .await
         .unwrap();
     assert!(reply.is_ok());
-    world.served.await.unwrap().unwrap();
+    assert_eq!(world.served.await.unwrap().unwrap(), 0, "cut off");
 }
 
 #[tokio::test]
