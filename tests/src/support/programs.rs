@@ -43,15 +43,18 @@ pub fn build_own() -> Result<()> {
     Ok(())
 }
 
-/// A folder with `banger` and `bangerd` that say `version`, built optimised.
+/// Names cargo's profile for the programs of releases; `release` when it is not set.
+pub const PROFILE: &str = "BANGER_BENCH_PROFILE";
+
+/// A folder with `banger` and `bangerd` that say `version`.
 pub fn banger(version: &str) -> Result<PathBuf> {
-    let key = sources_digest()?;
+    let key = format!("{}-{}", profile(), sources_digest()?);
     place::cached(&format!("banger-{version}-{key}"), |part| {
         build(version, part)
     })
 }
 
-/// Cargo keeps one optimised build in its folder; a lock keeps another version's from being taken.
+/// Cargo keeps one build in its folder; a lock keeps another version's from being taken.
 fn build(version: &str, part: &Path) -> Result<()> {
     let _lock = place::lock(&place::bench().join(".banger-build.lock"))?;
     let target = place::bench().join("build");
@@ -62,7 +65,8 @@ fn build(version: &str, part: &Path) -> Result<()> {
                 "build",
                 "--quiet",
                 "--locked",
-                "--release",
+                "--profile",
+                &profile(),
                 "-p",
                 "banger-runtime",
                 "--bins",
@@ -74,11 +78,20 @@ fn build(version: &str, part: &Path) -> Result<()> {
             .env("BANGER_RELEASE_URL", ""),
     )?
     .ok()?;
+    // Cargo's name for the folder of its profile `dev` is `debug`.
+    let built = target.join(match profile().as_str() {
+        "dev" => "debug".to_owned(),
+        other => other.to_owned(),
+    });
     fs::create_dir_all(part)?;
     for program in banger_release::PROGRAMS {
-        fs::copy(target.join("release").join(program), part.join(program))?;
+        fs::copy(built.join(program), part.join(program))?;
     }
     Ok(())
+}
+
+fn profile() -> String {
+    std::env::var(PROFILE).unwrap_or_else(|_| "release".to_owned())
 }
 
 fn cargo() -> String {
