@@ -26,6 +26,8 @@ fn an_update_killed_at_a_rename_is_wholly_old_or_wholly_new_after_the_next_run()
         let programs = |tree: &str| -> Vec<String> {
             let lines = tree.lines().filter(|line| !line.contains("install.json"));
             let lines = lines.filter(|line| !line.contains("/lib/toy/0.1.1"));
+            // a run that dies before its first journal leaves the half of one, which the next takes
+            let lines = lines.filter(|line| !line.contains(".journal.json.banger-new"));
             lines.map(str::to_owned).collect()
         };
         assert_eq!(programs(&toy.tree()), programs(&old), "at rename {points}");

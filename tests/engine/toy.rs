@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use banger_tests::support::command::{self, Output};
-use banger_tests::support::{Host, Result, place};
+use banger_tests::support::{Host, Result, place, programs};
 
 /// Where the example lies on the host.
 const PROGRAM: &str = "/usr/local/sbin/toy";
@@ -17,16 +17,14 @@ pub(crate) struct Toy {
 /// Builds the installer's example.
 fn example() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let words = "build --quiet --locked -p banger-installer --example toy --target-dir";
-    let folder = place::bench().join("example");
+    let words = "build --quiet --locked -p banger-installer --example toy";
     command::run(
         Command::new(cargo)
             .current_dir(place::workspace())
-            .args(words.split(' '))
-            .arg(&folder),
+            .args(words.split(' ')),
     )?
     .ok()?;
-    Ok(folder.join("debug/examples/toy"))
+    programs::own("examples/toy")
 }
 
 impl Toy {

@@ -141,7 +141,12 @@ impl Files for HostFiles {
     }
 
     fn remove(&self, path: &Path) -> Result<(), FilesError> {
-        tell("remove", path, remove(path))
+        // what a run that died may have left beside it, too
+        tell(
+            "remove",
+            path,
+            remove(&beside(path)).and_then(|()| remove(path)),
+        )
     }
 
     fn remove_if_empty(&self, folder: &Path) -> Result<(), FilesError> {

@@ -29,7 +29,13 @@ pub(super) fn mend(product: &Product, state: &HostState, plan: &mut Plan) {
         );
     }
     let endangered: Vec<&UnitState> = state.units.iter().filter(|unit| in_danger(unit)).collect();
-    for unit in &endangered {
+    // a drop-in has no effect on a unit without a file: that one is helped by writing the file
+    let loaded: Vec<&UnitState> = endangered
+        .iter()
+        .copied()
+        .filter(|unit| unit.facts.fragment.is_some())
+        .collect();
+    for unit in &loaded {
         plan.push(
             KeepGuests {
                 unit: unit.spec.name.clone(),
@@ -38,7 +44,7 @@ pub(super) fn mend(product: &Product, state: &HostState, plan: &mut Plan) {
             "a stop would have killed its guests",
         );
     }
-    if any_moved || !endangered.is_empty() {
+    if any_moved || !loaded.is_empty() {
         plan.push(ReloadSystemd {}, "only then it is in force");
     }
     if endangered.is_empty() {
@@ -60,10 +66,13 @@ pub(super) fn mend(product: &Product, state: &HostState, plan: &mut Plan) {
             })
         })
         .collect();
-    plan.push(
-        CheckKillMode { units },
-        "systemd's word counts, not a file's",
-    );
+    let units: Vec<UnitName> = loaded.iter().map(|unit| unit.spec.name.clone()).collect();
+    if !units.is_empty() {
+        plan.push(
+            CheckKillMode { units },
+            "systemd's word counts, not a file's",
+        );
+    }
     if !moves.is_empty() {
         plan.push(
             RescopeGuests {

@@ -1,5 +1,6 @@
 //! A machine in memory and in a temporary folder.
 
+mod manager;
 mod world;
 
 use std::cell::{Cell, RefCell};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::effect::systemd::{JobResult, SystemdError};
+use crate::effect::systemd::SystemdError;
 use crate::effect::{Effects, FilesError};
 use crate::model::{
     InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, Requirement, UnitName,
@@ -21,7 +22,7 @@ use crate::plan::Purge;
 use crate::toolkit::{
     InstallRequest, Outcome, ReleaseFolder, Silent, Toolkit, ToolkitError, UpdateRequest,
 };
-use crate::unit::{self, Values};
+use crate::unit::Values;
 
 /// When a machine dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -384,76 +385,6 @@ impl Machine {
     fn systemd_effect<T>(&self, act: impl FnOnce() -> T) -> Result<T, SystemdError> {
         let dead = || SystemdError::Runtime(io::Error::other("the machine is dead"));
         self.effect(dead, || Ok(act()))
-    }
-
-    /// What a Reload does.
-    fn load(&self) {
-        let folder = &self.product.layout.units;
-        let mut units = self.units.borrow_mut();
-        for spec in &self.product.units {
-            let unit = units.entry(spec.name.clone()).or_default();
-            unit.text = std::fs::read_to_string(folder.join(spec.name.as_str())).ok();
-            let drop_ins = folder.join(format!("{}.d", spec.name));
-            unit.drop_ins = std::fs::read_dir(drop_ins)
-                .into_iter()
-                .flatten()
-                .map(|entry| entry.expect("an entry").path())
-                .filter(|path| path.extension().is_some_and(|found| found == "conf"))
-                .map(|path| {
-                    let text = std::fs::read_to_string(&path).expect("text");
-                    (path, text)
-                })
-                .collect();
-        }
-    }
-
-    fn kill_mode(unit: &Unit) -> String {
-        unit.text
-            .iter()
-            .chain(unit.drop_ins.values())
-            .filter_map(|text| {
-                let parsed = unit::parse(text).ok()?;
-                parsed
-                    .values("Service", "KillMode")
-                    .last()
-                    .map(ToString::to_string)
-            })
-            .next_back()
-            .unwrap_or_else(|| "control-group".into())
-    }
-
-    fn stop(&self, name: &UnitName, unit: &mut Unit) {
-        if unit.active && unit.text.is_none() {
-            self.bare_stops.set(self.bare_stops.get() + 1);
-        }
-        unit.active = false;
-        unit.runs = None;
-        let mut child = self.child.borrow_mut();
-        let inside = child
-            .as_ref()
-            .is_some_and(|group| group.ends_with(name.as_str()));
-        if inside && Self::kill_mode(unit) != "process" {
-            *child = None;
-        }
-    }
-
-    fn start(&self, name: &UnitName, unit: &mut Unit) -> JobResult {
-        if unit.text.is_none() {
-            return JobResult::Failed;
-        }
-        if name.as_str() == "toyd.service" {
-            let program = self.product.layout.program("toyd");
-            let Ok(program) = std::fs::read_to_string(program) else {
-                return JobResult::Failed;
-            };
-            if program.ends_with("broken") {
-                unit.failed = true;
-                return JobResult::Failed;
-            }
-            unit.runs = Some(program);
-        }
-        unit.active = true;
-        JobResult::Done
     }
 }
 
