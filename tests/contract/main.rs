@@ -3,5 +3,6 @@
 // helpers of tests are tests too, but clippy only knows functions marked #[test]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod commands;
 mod rooms;
 mod units;

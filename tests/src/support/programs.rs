@@ -57,7 +57,7 @@ pub fn banger(version: &str) -> Result<PathBuf> {
 /// Cargo keeps one build in its folder; a lock keeps another version's from being taken.
 fn build(version: &str, part: &Path) -> Result<()> {
     let _lock = place::lock(&place::bench().join(".banger-build.lock"))?;
-    let target = place::bench().join("build");
+    let target = place::workspace().join("target");
     command::run(
         Command::new(cargo())
             .current_dir(place::workspace())
