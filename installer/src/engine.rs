@@ -10,8 +10,8 @@ use crate::ErrorKind;
 use crate::effect::Effects;
 use crate::journal::{Entry, Journal, JournalError, Phase};
 use crate::model::Layout;
-use crate::plan::{Plan, Planned};
-use crate::step::{Step, StepError, revert};
+use crate::plan::{Operation, Plan, Planned, Step};
+use crate::step::StepError;
 use crate::toolkit::{Event, Report};
 
 /// A run that did not hold.
@@ -21,7 +21,7 @@ pub enum RunError {
     #[error("{operation} did not hold; the host is as it was before")]
     RolledBack {
         /// What the run was about.
-        operation: crate::journal::Operation,
+        operation: Operation,
         /// The step that failed.
         failed_step: String,
         /// Why.
@@ -32,13 +32,13 @@ pub enum RunError {
     #[error("{operation} was interrupted; the host is as it was before")]
     Interrupted {
         /// What the run was about.
-        operation: crate::journal::Operation,
+        operation: Operation,
     },
     /// A step failed, and then taking it back failed, too.
     #[error("{operation} did not hold ({first}), and could not be taken back")]
     Stuck {
         /// What the run was about.
-        operation: crate::journal::Operation,
+        operation: Operation,
         /// What failed first, in words.
         first: String,
         /// What failed while it was taken back.
@@ -81,7 +81,10 @@ impl RunError {
 }
 
 enum Stop {
-    Failed { step: Step, cause: StepError },
+    Failed {
+        step: Box<Step>,
+        cause: Box<StepError>,
+    },
     Interrupted,
     Journal(JournalError),
 }
@@ -97,7 +100,7 @@ pub(crate) fn run(
     report: &mut dyn Report,
 ) -> Result<(), RunError> {
     let path = layout.journal();
-    let mut journal = Journal::new(plan.operation, plan.cleanup.clone());
+    let mut journal = Journal::new(plan.operation, plan.cleanup.clone(), layout.staging());
     match advance(plan, &mut journal, &path, effects, report) {
         Ok(()) => {
             if let Err(error) = journal.finish(&path, effects.files) {
@@ -125,8 +128,8 @@ fn advance(
         }
         report.event(&Event::StepStarted { step, why });
         let failed = |cause| Stop::Failed {
-            step: step.clone(),
-            cause,
+            step: Box::new(step.clone()),
+            cause: Box::new(cause),
         };
         let undo = step.prepare(effects).map_err(failed)?;
         journal.entries.push(Entry {
@@ -173,9 +176,7 @@ fn take_back(
         Stop::Journal(error) => error.to_string(),
     };
     report.event(&Event::Reverting { operation });
-    let reverted =
-        revert(&journal.undos(), effects, report).and_then(|()| Ok(effects.files.remove(path)?));
-    if let Err(revert) = reverted {
+    if let Err(revert) = journal.take_back(path, effects, report) {
         return RunError::Stuck {
             operation,
             first,
@@ -187,7 +188,7 @@ fn take_back(
         Stop::Failed { step, cause } => RunError::RolledBack {
             operation,
             failed_step: step.to_string(),
-            cause: Box::new(cause),
+            cause,
         },
         Stop::Interrupted => RunError::Interrupted { operation },
         Stop::Journal(error) => RunError::Journal(error),

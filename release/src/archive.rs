@@ -29,7 +29,7 @@ pub fn write(mut files: Vec<File>, mtime: u64) -> io::Result<Vec<u8>> {
     let gzip = GzBuilder::new()
         .mtime(0)
         .operating_system(255)
-        .write(Vec::new(), Compression::best());
+        .write(Vec::new(), Compression::default());
     let mut tar = tar::Builder::new(gzip);
     for file in &files {
         let mut header = Header::new_ustar();

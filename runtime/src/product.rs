@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use banger_installer::model::{
-    Layout, Owner, Product, Program, Requirement, UnitKind, UnitName, UnitNameError, UnitSpec,
+    Layout, Owner, Product, Program, UnitKind, UnitName, UnitNameError, UnitSpec,
 };
 use banger_installer::unit::Values;
 
@@ -79,18 +79,9 @@ pub fn product() -> Result<Product, UnitNameError> {
         layout: layout(),
         slice: "banger.slice".parse()?,
         scope_prefix: "banger-vm-".into(),
-        required: required(),
+        // asked by crate::jail::check_host, which knows of programs too
+        required: Vec::new(),
     })
-}
-
-/// What the host must have before anything is installed.
-fn required() -> Vec<Requirement> {
-    vec![Requirement {
-        path: "/dev/kvm".into(),
-        what: "KVM".into(),
-        hint: "turn virtualisation on in the firmware, then: modprobe kvm_intel (or kvm_amd)"
-            .into(),
-    }]
 }
 
 /// Where banger lies.

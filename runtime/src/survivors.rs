@@ -2,13 +2,15 @@
 //! any version, stopped or broken.
 //!
 //! Guarantees: a guest is listed when its record or `handles.json` names a process that lives under
-//! that number with that start time; nothing is written.
+//! that number with that start time, and so is every process that runs as a VM's user, whether a
+//! record knows it or not: what is in doubt is protected too. Nothing is written.
 
 use std::collections::BTreeMap;
 
 use banger_installer::model::{ProcessIdentity, Survivor};
 
-use crate::observe::{HostProcesses, Processes, boot_id};
+use crate::observe::{HostProcesses, Processes, Seen, boot_id};
+use crate::reconcile::{FIRST_UID, LAST_UID};
 use crate::storage::{Handles, Loaded, Places, StorageError, Store};
 
 /// Why the guests cannot be listed. Then nothing may be stopped.
@@ -52,22 +54,28 @@ impl InstalledGuests {
         processes: &impl Processes,
         boot_id: &str,
     ) -> Result<Vec<Survivor>, SurvivorsError> {
-        let mut found = BTreeMap::new();
-        for (name, id, process) in self.named(boot_id)? {
-            let Some(seen) = processes.see(process.pid)? else {
-                continue;
-            };
-            if seen.start_time == process.start_time && !seen.exited {
-                let survivor = Survivor {
+        let names: BTreeMap<(u32, u64), (String, String)> = self
+            .named(boot_id)?
+            .into_iter()
+            .map(|(name, id, process)| ((process.pid, process.start_time), (name, id)))
+            .collect();
+        let mut guests = Vec::new();
+        for seen in processes.see_all()?.into_iter().filter(|seen| !seen.exited) {
+            let known = names.get(&(seen.pid, seen.start_time)).cloned();
+            let as_a_vm = (FIRST_UID..=LAST_UID).contains(&seen.uid);
+            let unknown = || as_a_vm.then(|| name_of_unknown(&seen));
+            if let Some((name, id)) = known.or_else(unknown) {
+                guests.push(Survivor {
                     name,
-                    id: id.clone(),
-                    identity: process,
+                    id,
+                    identity: ProcessIdentity {
+                        pid: seen.pid,
+                        start_time: seen.start_time,
+                    },
                     control_group: seen.control_group,
-                };
-                found.insert(id, survivor);
+                });
             }
         }
-        let mut guests: Vec<Survivor> = found.into_values().collect();
         guests.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(guests)
     }
@@ -111,6 +119,15 @@ impl InstalledGuests {
             _ => Vec::new(),
         }
     }
+}
+
+/// A name to show, and an id that a unit's name can carry: nothing of it comes from the process.
+fn name_of_unknown(seen: &Seen) -> (String, String) {
+    let shown = seen
+        .option("--id")
+        .map(|id| id.to_string_lossy().into_owned());
+    let id = format!("process-{}", seen.pid);
+    (shown.unwrap_or_else(|| id.clone()), id)
 }
 
 #[cfg(test)]
@@ -168,16 +185,31 @@ mod tests {
     #[test]
     fn a_reused_number_or_another_boot_is_no_guest() {
         let (_folder, guests) = guests();
-        let reused = FakeProcesses(vec![firecracker(4121, 78, 600_000, "x")]);
+        let reused = FakeProcesses(vec![firecracker(4121, 78, 1000, "x")]);
         assert!(names(&guests, &reused, "this boot").is_empty());
-        let same = FakeProcesses(vec![firecracker(4121, 77, 600_000, "x")]);
+        let same = FakeProcesses(vec![firecracker(4121, 77, 1000, "x")]);
         assert!(names(&guests, &same, "another boot").is_empty());
         assert_eq!(names(&guests, &same, "this boot"), ["web"]);
     }
 
     #[test]
+    fn a_process_that_runs_as_a_vm_is_protected_without_a_record() {
+        let (_folder, guests) = guests();
+        let ghost = FakeProcesses(vec![firecracker(6001, 5, 600_009, "../x")]);
+        let list = guests.list_among(&ghost, "this boot").unwrap();
+        let [one] = list.as_slice() else {
+            panic!("{list:?}");
+        };
+        assert_eq!(
+            (one.name.as_str(), one.id.as_str()),
+            ("../x", "process-6001")
+        );
+    }
+
+    #[test]
     fn a_host_without_state_has_no_guests() {
         let places = Places::new("/nonexistent", "/nonexistent");
-        assert!(InstalledGuests::at(places).list().unwrap().is_empty());
+        let nobody = FakeProcesses(vec![firecracker(1, 1, 1000, "x")]);
+        assert!(names(&InstalledGuests::at(places), &nobody, "boot").is_empty());
     }
 }

@@ -7,7 +7,7 @@ use banger_installer::error_kind::ErrorKind;
 use banger_installer::fetch::{FetchError, MANIFEST_LIMIT, Source, Transport};
 use banger_tests::release_server::{Mischief, ReleaseServer, ServerOptions};
 
-use crate::world::{Stopped, World, archive_name};
+use crate::world::{Stopped, World, archive_name, good_archive, good_manifest};
 
 fn update(world: &World, server: &ReleaseServer) -> Result<PathBuf, Stopped> {
     let source = Source::parse(&server.url).unwrap();
@@ -262,4 +262,29 @@ fn a_server_without_a_signature() {
     assert_eq!(stopped.kind(), ErrorKind::Refused);
     let error = fetch_error(stopped);
     assert!(matches!(error, FetchError::NoSignature { .. }), "{error:?}");
+}
+
+#[test]
+fn a_signed_manifest_that_leads_away_from_tls() {
+    let world = World::new();
+    let plain_options = ServerOptions {
+        tls: false,
+        ..ServerOptions::default()
+    };
+    let plain = ReleaseServer::start_with(&world.dist, plain_options).unwrap();
+    let server = ReleaseServer::start(&world.dist).unwrap();
+    for place in [
+        "http://releases.example",
+        &plain.url,
+        "https://user@h.example",
+    ] {
+        let mut manifest = good_manifest(&good_archive());
+        manifest.artefacts[0].url = format!("{place}/{}", archive_name());
+        world.publish_manifest(&manifest);
+        let stopped = world.refused(update(&world, &server));
+        assert_eq!(stopped.kind(), ErrorKind::Refused);
+        let error = fetch_error(stopped);
+        assert!(matches!(error, FetchError::LeavesTls { .. }), "{error:?}");
+    }
+    assert_eq!(plain.requests(), 0);
 }

@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicBool;
 use crate::model::{ProcessIdentity, Survivor, UnitName, Version};
 
 pub use clock::{Clock, HostClock};
-pub use files::{Contents, FileImage, Files, FilesError, Found, HostFiles};
+pub use files::{Files, FilesError, HostFiles};
 pub use lock::{Lock, LockError};
 pub use processes::{HostProcesses, ProcessFacts, Processes};
 pub use programs::{HostPrograms, ProgramError, Programs};

@@ -135,9 +135,9 @@ impl Source {
         };
         let artefact = manifest.release_for(target).ok_or_else(no_archive)?;
         match self {
-            Self::Url { manifest: url } => {
-                let url = asset_url(manifest.bytes(), url, artefact).ok_or_else(no_archive)?;
-                check_url(&url)?;
+            Self::Url { manifest: from } => {
+                let url = asset_url(manifest.bytes(), from, artefact).ok_or_else(no_archive)?;
+                check_step(from, &url)?;
                 let mut body = transport.get(&url, Patience::Long)?;
                 spool::spool(&mut body, &url, artefact, staging, progress)
             }
@@ -249,6 +249,18 @@ fn check_url(text: &str) -> Result<(), FetchError> {
         Some("http") => Err(bad("only https is safe (http: loopback addresses only)")),
         _ => Err(bad("only https is fetched")),
     }
+}
+
+/// A manifest that came over TLS may lead only to places with TLS.
+fn check_step(manifest: &str, archive: &str) -> Result<(), FetchError> {
+    let keeps_tls = archive.starts_with("https://") || !manifest.starts_with("https://");
+    if keeps_tls && check_url(archive).is_ok() {
+        return Ok(());
+    }
+    Err(FetchError::LeavesTls {
+        url: manifest.into(),
+        to: archive.into(),
+    })
 }
 
 fn is_loopback(host: &str) -> bool {

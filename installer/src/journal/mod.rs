@@ -10,37 +10,16 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::ErrorKind;
-use crate::effect::{Effects, FileImage, Files, FilesError, Found};
-use crate::step::{Step, StepError, Undo, revert};
+use crate::effect::{Effects, Files, FilesError};
+use crate::model::{FileImage, Found};
+use crate::plan::Step;
+use crate::step::{StepError, Undo, revert};
 use crate::toolkit::{Event, Report};
+
+pub use crate::plan::{Cleanup, Operation};
 
 /// The schema that this code reads and writes.
 pub const JOURNAL_SCHEMA: u32 = 1;
-
-/// What a run is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Operation {
-    /// `install`.
-    Install,
-    /// `update`.
-    Update,
-    /// `restart`.
-    Restart,
-    /// `uninstall`.
-    Uninstall,
-}
-
-impl std::fmt::Display for Operation {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Install => "install",
-            Self::Update => "update",
-            Self::Restart => "restart",
-            Self::Uninstall => "uninstall",
-        })
-    }
-}
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,33 +42,6 @@ pub struct Entry {
     pub done: bool,
 }
 
-/// Something that goes once the run holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cleanup {
-    /// What.
-    pub path: PathBuf,
-    /// A folder that only goes when nothing is in it.
-    pub only_if_empty: bool,
-}
-
-impl Cleanup {
-    /// Goes with all in it.
-    pub fn whole(path: PathBuf) -> Self {
-        Self {
-            path,
-            only_if_empty: false,
-        }
-    }
-
-    /// Goes if nothing is in it.
-    pub fn if_empty(path: PathBuf) -> Self {
-        Self {
-            path,
-            only_if_empty: true,
-        }
-    }
-}
-
 /// The record of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journal {
@@ -103,6 +55,8 @@ pub struct Journal {
     pub entries: Vec<Entry>,
     /// What goes once it holds, in this order.
     pub cleanup: Vec<Cleanup>,
+    /// A folder of nothing but passing things: it goes however the run ends.
+    pub scratch: PathBuf,
 }
 
 /// A journal that cannot be used.
@@ -175,13 +129,14 @@ impl JournalError {
 
 impl Journal {
     /// An empty record.
-    pub fn new(operation: Operation, cleanup: Vec<Cleanup>) -> Self {
+    pub fn new(operation: Operation, cleanup: Vec<Cleanup>, scratch: PathBuf) -> Self {
         Self {
             schema: JOURNAL_SCHEMA,
             operation,
             phase: Phase::Running,
             entries: Vec::new(),
             cleanup,
+            scratch,
         }
     }
 
@@ -236,6 +191,21 @@ impl Journal {
             .collect()
     }
 
+    /// Takes a run back, and forgets it.
+    ///
+    /// # Errors
+    /// [`StepError`]; the journal stays, and the next run tries again.
+    pub fn take_back(
+        &self,
+        path: &Path,
+        effects: &Effects<'_>,
+        report: &mut dyn Report,
+    ) -> Result<(), StepError> {
+        revert(&self.undos(), effects, report)?;
+        effects.files.remove(&self.scratch)?;
+        Ok(effects.files.remove(path)?)
+    }
+
     /// Finishes a committed run: what was set aside goes, then what the plan named, then the
     /// journal.
     ///
@@ -259,6 +229,7 @@ impl Journal {
                 files.remove(&cleanup.path)?;
             }
         }
+        files.remove(&self.scratch)?;
         Ok(files.remove(path)?)
     }
 }
@@ -282,11 +253,12 @@ pub fn recover(
     });
     match journal.phase {
         Phase::Running => {
-            revert(&journal.undos(), effects, report).map_err(|source| JournalError::Revert {
-                operation,
-                source: Box::new(source),
-            })?;
-            effects.files.remove(path)?;
+            journal
+                .take_back(path, effects, report)
+                .map_err(|source| JournalError::Revert {
+                    operation,
+                    source: Box::new(source),
+                })?;
         }
         Phase::Committed => journal.finish(path, effects.files)?,
     }

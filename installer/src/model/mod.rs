@@ -4,17 +4,21 @@
 //! exists is a value that may be used; nothing in this module touches a file, a clock or a socket.
 
 mod digest;
+mod found;
 mod host;
 mod manifest;
 mod product;
 mod receipt;
+mod unit_facts;
 mod unit_name;
 mod version;
 
 pub use digest::{Digest, DigestError};
+pub use found::{Contents, FileImage, Found};
 pub use host::{Owner, ProcessIdentity, Survivor};
 pub use manifest::{Artefact, ArtefactKind, MANIFEST_SCHEMA, Manifest, ManifestError};
 pub use product::{Layout, Product, Program, Requirement, UnitSpec};
 pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError};
+pub use unit_facts::{ServiceFacts, UnitFacts};
 pub use unit_name::{UnitKind, UnitName, UnitNameError};
 pub use version::{Version, VersionError};

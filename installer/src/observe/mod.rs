@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::ErrorKind;
-use crate::effect::systemd::{SystemdError, UnitFacts};
-use crate::effect::{BoxError, Effects, FilesError, Found};
-use crate::model::{Product, Receipt, ReceiptError, Survivor, UnitName, UnitSpec, Version};
-use crate::step::RELOAD_FLOOR;
+use crate::effect::systemd::{RELOAD_FLOOR, SystemdError};
+use crate::effect::{BoxError, Effects, FilesError};
+use crate::model::{
+    Found, Product, Receipt, ReceiptError, Survivor, UnitFacts, UnitName, UnitSpec, Version,
+};
 
 /// The host, as far as it concerns the product.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,17 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::staleness::{in_danger, needs_own_drop_in, shadow};
-use super::{Operation, Plan};
-use crate::effect::Found;
-use crate::journal::Cleanup;
-use crate::model::{Product, Receipt, Survivor, UnitKind, UnitName, Version};
-use crate::observe::{HostState, UnitState};
-use crate::step::{
-    CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, EnableUnits, KeepGuests, Link, Move,
-    ReloadSystemd, RemoveFile, RescopeGuests, RestartUnits, SetAside, StageRelease, StartUnits,
-    WriteReceipt, WriteUnit,
+use super::{
+    CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, Cleanup, EnableUnits, Link,
+    Operation, Plan, ReloadSystemd, RestartUnits, StageRelease, StartUnits, WriteReceipt,
+    WriteUnit, mend,
 };
+use crate::model::{Found, Product, Receipt, UnitKind, UnitName, Version};
+use crate::observe::{HostState, UnitState};
 
 /// What the host is to become.
 #[derive(Debug, Clone)]
@@ -62,12 +58,12 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
         );
     }
     stage(product, goal, &mut plan);
-    mend(product, state, &mut plan);
+    mend::mend(product, state, &mut plan);
     let written = write_units(product, state, goal, &mut plan);
     flip(product, state, goal, &mut plan);
     enable(state, &mut plan);
     run(product, state, goal, &written, &mut plan);
-    drop_unneeded(product, state, goal, &mut plan);
+    mend::drop_unneeded(product, state, goal, &mut plan);
     if !first && state.receipt.as_ref() != Some(&goal.receipt) {
         plan.push(receipt(product, goal), "what is installed has changed");
     }
@@ -80,23 +76,23 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
 fn receipt(product: &Product, goal: &Goal) -> WriteReceipt {
     WriteReceipt {
         path: product.layout.receipt(),
-        receipt: goal.receipt.clone(),
+        receipt: Box::new(goal.receipt.clone()),
     }
 }
 
 fn stage(product: &Product, goal: &Goal, plan: &mut Plan) {
-    let Some(stage) = &goal.stage else { return };
+    let Some(release) = &goal.stage else { return };
     let layout = &product.layout;
     let folder = layout.version(&goal.version);
     let beside = |what: &str| layout.staging().join(format!("{}.{what}", goal.version));
     plan.push(
         StageRelease {
-            from: stage.from.clone(),
-            copy_by: (!stage.may_move).then(|| beside("new")),
+            from: release.from.clone(),
+            copy_by: (!release.may_move).then(|| beside("new")),
             to: folder.clone(),
-            aside: stage.replaces.then(|| beside("replaced")),
+            aside: release.replaces.then(|| beside("replaced")),
         },
-        if stage.replaces {
+        if release.replaces {
             "what lies there is not this release"
         } else {
             "it is not there yet"
@@ -114,79 +110,6 @@ fn stage(product: &Product, goal: &Goal, plan: &mut Plan) {
         },
         "before anything points at them",
     );
-}
-
-/// Before anything else is done to the services: nothing that stops them, a rollback included, may
-/// reach their children.
-fn mend(product: &Product, state: &HostState, plan: &mut Plan) {
-    let shadows = state.units.iter().filter_map(|unit| {
-        let by = shadow(&product.layout, unit)?;
-        Some((unit, by))
-    });
-    let mut moved = false;
-    for (unit, by) in shadows {
-        let mut aside = by.as_os_str().to_owned();
-        aside.push(".set-aside-by-banger");
-        moved = true;
-        plan.push(
-            SetAside {
-                path: by.into(),
-                aside: aside.into(),
-                keep: true,
-            },
-            format!("it overrules {}", unit.spec.name),
-        );
-    }
-    let stale: Vec<&UnitState> = state.units.iter().filter(|unit| in_danger(unit)).collect();
-    for unit in &stale {
-        plan.push(
-            KeepGuests {
-                unit: unit.spec.name.clone(),
-                path: product.layout.keep_guests_drop_in(&unit.spec.name),
-            },
-            "a stop would have killed its guests",
-        );
-    }
-    if moved || !stale.is_empty() {
-        plan.push(ReloadSystemd {}, "only then it is in force");
-    }
-    if stale.is_empty() {
-        return;
-    }
-    let units: Vec<UnitName> = stale.iter().map(|unit| unit.spec.name.clone()).collect();
-    let moves: Vec<Move> = state
-        .survivors
-        .iter()
-        .filter(|survivor| units.iter().any(|unit| lies_in(survivor, unit)))
-        .filter_map(|survivor| {
-            let name = format!("{}{}.scope", product.scope_prefix, survivor.id);
-            Some(Move {
-                survivor: survivor.clone(),
-                scope: name.parse().ok()?,
-            })
-        })
-        .collect();
-    plan.push(
-        CheckKillMode { units },
-        "systemd's word counts, not a file's",
-    );
-    if !moves.is_empty() {
-        plan.push(
-            RescopeGuests {
-                slice: product.slice.clone(),
-                moves,
-            },
-            "their unit was stale",
-        );
-    }
-}
-
-/// Whether a survivor lives in a unit's control group, or beneath it.
-fn lies_in(survivor: &Survivor, unit: &UnitName) -> bool {
-    survivor
-        .control_group
-        .split('/')
-        .any(|part| part == unit.as_str())
 }
 
 fn write_units(
@@ -355,35 +278,6 @@ fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], 
     }
 }
 
-/// The toolkit's own drop-in goes as soon as nothing makes it necessary.
-fn drop_unneeded(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
-    let mut units = Vec::new();
-    for unit in &state.units {
-        let own = product.layout.keep_guests_drop_in(&unit.spec.name);
-        let there = in_danger(unit) || unit.drop_ins.iter().any(|drop_in| drop_in.path == own);
-        let text = goal
-            .units
-            .iter()
-            .find(|rendered| rendered.unit == unit.spec.name);
-        let unneeded =
-            text.is_some_and(|found| !needs_own_drop_in(&product.layout, unit, &found.text));
-        if there && unneeded {
-            plan.push(
-                RemoveFile { path: own },
-                "the unit itself has KillMode=process now",
-            );
-            units.push(unit.spec.name.clone());
-        }
-    }
-    if !units.is_empty() {
-        plan.push(ReloadSystemd {}, "only then it is gone");
-        plan.push(
-            CheckKillMode { units },
-            "systemd's word counts, not a file's",
-        );
-    }
-}
-
 /// Keeps the new version and the one before it.
 fn prune(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
     let kept = |version: &Version| {
@@ -396,7 +290,6 @@ fn prune(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
             .filter(|version| !kept(version))
             .map(|version| Cleanup::whole(product.layout.version(version))),
     );
-    plan.cleanup.push(Cleanup::whole(product.layout.staging()));
     for unit in &state.units {
         let own = product.layout.keep_guests_drop_in(&unit.spec.name);
         if let Some(folder) = own.parent() {

@@ -5,17 +5,76 @@
 //! word, before the first step that stops a service whose children must live.
 
 mod converge;
+mod mend;
 mod staleness;
+mod step;
 mod uninstall;
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Cleanup, Operation};
-use crate::step::Step;
-
 pub use converge::{Goal, Rendered, Stage, converge};
 pub use staleness::{Finding, Staleness, findings, in_danger};
+pub(crate) use step::listed;
+pub use step::{
+    CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, DisableUnits, EnableUnits,
+    KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests, RestartUnits, SetAside,
+    StageRelease, StartUnits, Step, StopUnits, WriteReceipt, WriteUnit,
+};
 pub use uninstall::{Purge, uninstall};
+
+/// What a run is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// `install`.
+    Install,
+    /// `update`.
+    Update,
+    /// `restart`.
+    Restart,
+    /// `uninstall`.
+    Uninstall,
+}
+
+impl std::fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Install => "install",
+            Self::Update => "update",
+            Self::Restart => "restart",
+            Self::Uninstall => "uninstall",
+        })
+    }
+}
+
+/// Something that goes once the run holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleanup {
+    /// What.
+    pub path: PathBuf,
+    /// A folder that only goes when nothing is in it.
+    pub only_if_empty: bool,
+}
+
+impl Cleanup {
+    /// Goes with all in it.
+    pub fn whole(path: PathBuf) -> Self {
+        Self {
+            path,
+            only_if_empty: false,
+        }
+    }
+
+    /// Goes if nothing is in it.
+    pub fn if_empty(path: PathBuf) -> Self {
+        Self {
+            path,
+            only_if_empty: true,
+        }
+    }
+}
 
 /// What a run will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::effect::Found;
-use crate::model::{Layout, UnitName};
+use crate::model::{Found, Layout, UnitFacts, UnitName};
 use crate::observe::{DropIn, UnitState};
 use crate::unit;
 
@@ -142,7 +141,9 @@ pub fn findings(layout: &Layout, state: &UnitState, installed: Option<&str>) -> 
             return Some(Staleness::KeptByDropIn { path: own.clone() });
         }
         let settings = settings(drop_in);
-        (!settings.is_empty()).then(|| Staleness::DropIn {
+        // one that is to blame for the KillMode is named with it
+        let blamed = in_danger(state) && may_set_kill_mode(drop_in);
+        (!settings.is_empty() && !blamed).then(|| Staleness::DropIn {
             path: drop_in.path.clone(),
             settings,
         })
@@ -191,7 +192,7 @@ pub(super) fn shadow<'a>(layout: &Layout, state: &'a UnitState) -> Option<&'a Pa
 
 /// What a Reload changed, `NeedDaemonReload` notwithstanding.
 fn was_not_loaded(state: &UnitState) -> bool {
-    let told = |facts: &crate::effect::systemd::UnitFacts| {
+    let told = |facts: &UnitFacts| {
         let service = facts.service.as_ref();
         (
             facts.load_state.clone(),
@@ -216,7 +217,7 @@ pub(super) fn needs_own_drop_in(layout: &Layout, state: &UnitState, text: &str) 
             .any(|drop_in| drop_in.path != own && may_set_kill_mode(drop_in))
 }
 
-/// Whether a drop-in sets a KillMode that kills, or cannot be read: then nobody knows.
+/// Whether a drop-in sets a `KillMode` that kills, or cannot be read: then nobody knows.
 fn may_set_kill_mode(drop_in: &DropIn) -> bool {
     let Some(text) = &drop_in.text else {
         return true;

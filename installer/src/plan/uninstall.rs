@@ -1,11 +1,10 @@
 //! From any state to nothing.
 
-use super::{Operation, Plan};
-use crate::effect::Found;
-use crate::journal::Cleanup;
-use crate::model::{Product, UnitName};
+use super::{
+    Cleanup, DisableUnits, Operation, Plan, ReloadSystemd, RemoveFile, SetAside, StopUnits,
+};
+use crate::model::{Found, Product, UnitName};
 use crate::observe::HostState;
-use crate::step::{DisableUnits, ReloadSystemd, RemoveFile, SetAside, StopUnits};
 
 /// Whether state goes, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

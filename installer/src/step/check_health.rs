@@ -1,39 +1,15 @@
-use std::fmt;
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-
-use super::{Act, Detail, StepError, Undo, listed};
+use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
-use crate::model::{UnitName, Version};
+use crate::model::UnitName;
+use crate::plan::CheckHealth;
 use crate::toolkit::Report;
+use std::time::Duration;
 
 /// The longest that a service may take from the end of its start job to a good answer.
 pub const HEALTH_BOUND: Duration = Duration::from_secs(20);
 
 /// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// Waits until each service answers, and with the right version: a start job that is done says
-/// neither (systemd calls a service started that dies at once).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckHealth {
-    /// The services.
-    pub units: Vec<UnitName>,
-    /// What they must say.
-    pub version: Version,
-}
-
-impl fmt::Display for CheckHealth {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "wait until {} answer with {}",
-            listed(&self.units),
-            self.version
-        )
-    }
-}
 
 impl CheckHealth {
     fn wait_for(&self, unit: &UnitName, effects: &Effects<'_>) -> Result<(), StepError> {

@@ -1,28 +1,7 @@
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
-use super::{Act, Detail, StepError, Undo, listed};
+use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
-use crate::model::UnitName;
+use crate::plan::CheckKillMode;
 use crate::toolkit::Report;
-
-/// Asks systemd whether a stop of a service would reach its main process alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckKillMode {
-    /// The services.
-    pub units: Vec<UnitName>,
-}
-
-impl fmt::Display for CheckKillMode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "see that KillMode=process is in force for {}",
-            listed(&self.units)
-        )
-    }
-}
 
 impl Act for CheckKillMode {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

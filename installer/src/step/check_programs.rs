@@ -1,29 +1,8 @@
-use std::fmt;
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
-
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::Version;
+use crate::plan::CheckPrograms;
 use crate::toolkit::Report;
-
-/// Asks every program of a release for its version, before anything points at it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckPrograms {
-    /// The folder that holds them.
-    pub folder: PathBuf,
-    /// Their names.
-    pub programs: Vec<String>,
-    /// What they must say.
-    pub version: Version,
-}
-
-impl fmt::Display for CheckPrograms {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "see that each program says {}", self.version)
-    }
-}
 
 impl Act for CheckPrograms {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

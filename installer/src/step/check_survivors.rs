@@ -1,28 +1,7 @@
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
-use crate::model::Survivor;
+use crate::plan::CheckSurvivors;
 use crate::toolkit::{Event, Report};
-
-/// Compares every survivor with what it was before the run: the same pid with the same start time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckSurvivors {
-    /// Who was there before.
-    pub survivors: Vec<Survivor>,
-}
-
-impl fmt::Display for CheckSurvivors {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "see that all {} that ran still run",
-            self.survivors.len()
-        )
-    }
-}
 
 impl Act for CheckSurvivors {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

@@ -88,7 +88,7 @@ pub enum StepError {
         expected: Version,
     },
     /// Survivors that are gone.
-    #[error("no longer alive: {}", crate::step::listed(names))]
+    #[error("no longer alive: {}", crate::plan::listed(names))]
     Lost {
         /// Their names.
         names: Vec<String>,
@@ -154,5 +154,5 @@ impl StepError {
 }
 
 fn listed_paths(paths: &[std::path::Display<'_>]) -> String {
-    crate::step::listed(paths)
+    crate::plan::listed(paths)
 }

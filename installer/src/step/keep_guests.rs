@@ -1,11 +1,7 @@
-use std::fmt;
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
-
 use super::{Act, Detail, StepError, Undo};
-use crate::effect::{Effects, FileImage};
-use crate::model::UnitName;
+use crate::effect::Effects;
+use crate::model::FileImage;
+use crate::plan::KeepGuests;
 use crate::toolkit::Report;
 
 /// The text of the toolkit's own drop-in.
@@ -15,24 +11,6 @@ const TEXT: &str = "\
 [Service]
 KillMode=process
 ";
-
-/// Makes a service spare its children, by a drop-in of the toolkit's own that beats the unit file
-/// and the administrator's drop-ins, which stay as they are.
-///
-/// Not taken back: a run that is rolled back must be able to restart the service without harm, too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeepGuests {
-    /// The service.
-    pub unit: UnitName,
-    /// The drop-in.
-    pub path: PathBuf,
-}
-
-impl fmt::Display for KeepGuests {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "give {} KillMode=process", self.unit)
-    }
-}
 
 impl Act for KeepGuests {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

@@ -1,33 +1,9 @@
-use std::fmt;
-use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
-
 use super::{Act, Detail, StepError, Undo};
-use crate::effect::{Effects, Found};
+use crate::effect::Effects;
+use crate::model::Found;
+use crate::plan::Link;
 use crate::toolkit::Report;
-
-/// Points a link elsewhere, in one rename: `current` at a version, or a program's name through
-/// `current`. A plain program that stood there (as releases before the toolkit installed it) is
-/// kept beside it until the run holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
-    /// The link.
-    pub link: PathBuf,
-    /// What it names.
-    pub target: PathBuf,
-}
-
-impl fmt::Display for Link {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "point {} at {}",
-            self.link.display(),
-            self.target.display()
-        )
-    }
-}
+use std::path::{Path, PathBuf};
 
 /// Where a plain file is kept.
 fn aside(link: &Path) -> PathBuf {

@@ -1,24 +1,9 @@
-use std::fmt;
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
-
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
+use crate::effect::systemd::RELOAD_FLOOR;
+use crate::plan::ReloadSystemd;
 use crate::toolkit::Report;
-
-/// systemd refuses a Reload with less room than this in /run, where it keeps its state over it.
-pub const RELOAD_FLOOR: u64 = 16 * 1024 * 1024;
-
-/// Makes systemd read all unit files anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReloadSystemd {}
-
-impl fmt::Display for ReloadSystemd {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("make systemd read its units anew")
-    }
-}
+use std::path::Path;
 
 impl Act for ReloadSystemd {
     fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError> {

@@ -1,48 +1,8 @@
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::effect::systemd::ScopeRequest;
-use crate::model::{Survivor, UnitName};
+use crate::plan::{Move, RescopeGuests};
 use crate::toolkit::{Event, Report};
-
-/// Moves survivors out of the services' control groups, each into a scope of its own, where no stop
-/// of a service reaches them.
-///
-/// Not taken back: a survivor is as safe there as it can be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RescopeGuests {
-    /// The slice of the scopes.
-    pub slice: UnitName,
-    /// Who goes where.
-    pub moves: Vec<Move>,
-}
-
-/// One survivor's move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Move {
-    /// Who.
-    pub survivor: Survivor,
-    /// Where to.
-    pub scope: UnitName,
-}
-
-impl fmt::Display for RescopeGuests {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self
-            .moves
-            .iter()
-            .map(|one| one.survivor.name.as_str())
-            .collect();
-        write!(
-            formatter,
-            "move {} out of the services' reach",
-            super::listed(&names)
-        )
-    }
-}
 
 impl Act for RescopeGuests {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

@@ -1,56 +1,9 @@
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
-use super::{Act, Detail, StepError, Undo, listed};
+use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::effect::systemd::{JobKind, JobResult};
-use crate::model::{UnitName, Version};
+use crate::model::UnitName;
+use crate::plan::{RestartUnits, StartUnits, StopUnits};
 use crate::toolkit::Report;
-
-/// Starts units, all jobs queued together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StartUnits {
-    /// Units that do not run.
-    pub units: Vec<UnitName>,
-}
-
-/// Stops units, all jobs queued together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StopUnits {
-    /// Units that run.
-    pub units: Vec<UnitName>,
-}
-
-/// Restarts services, all jobs queued together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestartUnits {
-    /// The services.
-    pub units: Vec<UnitName>,
-    /// Sockets of theirs that do not listen yet. systemd starts a socket only while its service
-    /// does not run, so the services are stopped, the sockets started, and then the services.
-    pub sockets: Vec<UnitName>,
-    /// The version that stands when this is taken back.
-    pub fallback: Option<Version>,
-}
-
-impl fmt::Display for StartUnits {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "start {}", listed(&self.units))
-    }
-}
-
-impl fmt::Display for StopUnits {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "stop {}", listed(&self.units))
-    }
-}
-
-impl fmt::Display for RestartUnits {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "restart {}", listed(&self.units))
-    }
-}
 
 fn run(kind: JobKind, units: &[UnitName], effects: &Effects<'_>) -> Result<(), StepError> {
     if units.is_empty() {

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act as _, CheckHealth, CheckKillMode, RestartUnits, StartUnits, StepError, StopUnits};
-use crate::effect::{Effects, Found};
-use crate::model::{UnitName, Version};
+use super::{Act as _, StepError};
+use crate::effect::Effects;
+use crate::model::{Found, UnitName, Version};
+use crate::plan::{CheckHealth, CheckKillMode, RestartUnits, StartUnits, StopUnits};
 use crate::toolkit::Report;
 
 /// How one step is taken back.
@@ -125,7 +126,9 @@ fn put_back(undo: &Undo, effects: &Effects<'_>) -> Result<(), StepError> {
             if effects.files.look(aside)? == Found::Folder {
                 effects.files.remove(path)?;
             }
-            Ok(effects.files.rename(aside, path)?)
+            effects.files.rename(aside, path)?;
+            // rename(2) does nothing between two names of one file
+            Ok(effects.files.remove(aside)?)
         }
         _ => Ok(()),
     }

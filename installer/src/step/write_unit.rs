@@ -1,29 +1,8 @@
-use std::fmt;
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
-
 use super::{Act, Detail, StepError, Undo};
-use crate::effect::{Effects, FileImage};
-use crate::model::UnitName;
+use crate::effect::Effects;
+use crate::model::FileImage;
+use crate::plan::WriteUnit;
 use crate::toolkit::Report;
-
-/// Writes a unit file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WriteUnit {
-    /// The unit.
-    pub unit: UnitName,
-    /// Its file.
-    pub path: PathBuf,
-    /// The text.
-    pub text: String,
-}
-
-impl fmt::Display for WriteUnit {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "write {}", self.path.display())
-    }
-}
 
 impl Act for WriteUnit {
     fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError> {

@@ -40,7 +40,7 @@ pub enum ToolkitError {
         product: String,
     },
     /// Those who must live would not.
-    #[error("still running: {}", crate::step::listed(names))]
+    #[error("still running: {}", crate::plan::listed(names))]
     GuestsInTheWay {
         /// Their names.
         names: Vec<String>,

@@ -5,26 +5,27 @@
 //! host as it was. Nothing here prints: what happens goes to a [`Report`].
 
 mod error;
+mod prepare;
 mod report;
 mod request;
 mod status;
 
 use std::path::Path;
 
-use jiff::Timestamp;
-
 use crate::effect::systemd::{HostSystemd, SystemdError};
 use crate::effect::{
-    Effects, Found, Health, HostClock, HostFiles, HostProcesses, HostPrograms, Lock, Survivors,
+    Effects, Health, HostClock, HostFiles, HostProcesses, HostPrograms, Lock, Survivors,
 };
 use crate::engine;
-use crate::journal::{self, Operation};
-use crate::model::{LastUpdate, Product, RECEIPT_SCHEMA, Receipt, Survivor, Version};
+use crate::journal;
+use crate::model::{Found, Product, Receipt, Survivor, Version};
 use crate::observe::{Freshness, HostState, observe};
-use crate::plan::{self, Finding, Goal, Plan, Purge, Rendered, Stage};
+use crate::plan::{self, Finding, Goal, Operation, Plan, Purge, Rendered, Stage};
 use crate::unit;
 
 pub use crate::engine::RunError;
+use prepare::{all_findings, installed_receipt, render_units, updated_receipt};
+
 pub use error::ToolkitError;
 pub use report::{Event, Report, Silent};
 pub use request::{InstallRequest, ReleaseFolder, UpdateRequest};
@@ -113,6 +114,7 @@ impl<'a> Toolkit<'a> {
     ) -> Result<Self, ToolkitError> {
         let lock = Lock::take(&product.layout.lock())?;
         journal::recover(&product.layout.journal(), &effects, report)?;
+        sweep_staging(product, &effects)?;
         Ok(Self {
             product,
             effects,
@@ -284,6 +286,8 @@ impl<'a> Toolkit<'a> {
         version: Option<Version>,
     ) -> Result<Outcome, ToolkitError> {
         if plan.is_empty() {
+            // a release may have been fetched for nothing
+            sweep_staging(self.product, &self.effects)?;
             return Ok(Outcome::Unchanged);
         }
         engine::run(&plan, &self.product.layout, &self.effects, self.report)?;
@@ -316,97 +320,14 @@ impl<'a> Toolkit<'a> {
     }
 }
 
-fn all_findings(
-    product: &Product,
-    state: &HostState,
-    installed: Option<&[Rendered]>,
-) -> Vec<Finding> {
-    // before the first install everything is missing, which is no finding
-    if state.receipt.is_none() {
-        return Vec::new();
+/// Whoever holds the lock may do so: what lies there is nobody else's.
+fn sweep_staging(product: &Product, effects: &Effects<'_>) -> Result<(), ToolkitError> {
+    let staging = product.layout.staging();
+    if effects.files.look(&staging)? != Found::Missing {
+        effects.files.remove(&staging)?;
     }
-    let text = |unit: &crate::observe::UnitState| {
-        let rendered = installed?
-            .iter()
-            .find(|found| found.unit == unit.spec.name)?;
-        Some(rendered.text.as_str())
-    };
-    state
-        .units
-        .iter()
-        .flat_map(|unit| plan::findings(&product.layout, unit, text(unit)))
-        .collect()
+    Ok(())
 }
 
-fn render_units(
-    product: &Product,
-    effects: &Effects<'_>,
-    folder: &Path,
-    values: &unit::Values,
-) -> Result<Vec<Rendered>, ToolkitError> {
-    product
-        .units
-        .iter()
-        .map(|spec| {
-            let path = folder.join("units").join(format!("{}.in", spec.name));
-            let image = match effects.files.look(&path)? {
-                Found::File(image) => image,
-                _ => return Err(ToolkitError::NoTemplate { path }),
-            };
-            let Some(template) = image.contents.as_text() else {
-                return Err(ToolkitError::NoTemplate { path });
-            };
-            let text = unit::render(template, values).map_err(|source| ToolkitError::Template {
-                unit: spec.name.clone(),
-                source,
-            })?;
-            Ok(Rendered {
-                unit: spec.name.clone(),
-                text,
-            })
-        })
-        .collect()
-}
-
-fn installed_receipt(request: &InstallRequest, state: &HostState, now: Timestamp) -> Receipt {
-    let version = request.release.version.clone();
-    match &state.receipt {
-        Some(old) => Receipt {
-            owner: request.owner.clone(),
-            previous: if old.version == version {
-                old.previous.clone()
-            } else {
-                Some(old.version.clone())
-            },
-            version,
-            ..old.clone()
-        },
-        None => Receipt {
-            schema: RECEIPT_SCHEMA,
-            owner: request.owner.clone(),
-            version,
-            previous: None,
-            channel: request.channel.clone(),
-            method: request.method,
-            highest_sequence: 0,
-            latest_released: None,
-            installed: now,
-            last_update: None,
-            unknown: serde_json::Map::new(),
-        },
-    }
-}
-
-fn updated_receipt(old: &Receipt, request: &UpdateRequest, now: Timestamp) -> Receipt {
-    Receipt {
-        version: request.release.version.clone(),
-        previous: Some(old.version.clone()),
-        highest_sequence: old.highest_sequence.max(request.sequence),
-        latest_released: old.latest_released.max(Some(request.released)),
-        last_update: Some(LastUpdate {
-            from: old.version.clone(),
-            finished: now,
-        }),
-        ..old.clone()
-    }
-}
+#[cfg(test)]
+mod tests;

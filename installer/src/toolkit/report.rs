@@ -1,7 +1,7 @@
-use crate::journal::{Operation, Phase};
+use crate::journal::Phase;
 use crate::model::UnitName;
-use crate::plan::Finding;
-use crate::step::{Step, StepError};
+use crate::plan::{Finding, Operation, Step};
+use crate::step::StepError;
 
 /// What happens in a run, as it happens.
 #[derive(Debug)]

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::{ToolkitError, all_findings, render_units};
+use super::ToolkitError;
+use super::prepare::{all_findings, render_units};
 use crate::effect::Effects;
-use crate::effect::systemd::UnitFacts;
-use crate::journal::{Journal, Operation};
-use crate::model::{Product, Receipt, Survivor, UnitName, Version};
+use crate::journal::Journal;
+use crate::model::{Product, Receipt, Survivor, UnitFacts, UnitName, Version};
 use crate::observe::{Freshness, observe};
-use crate::plan::Finding;
+use crate::plan::{Finding, Operation};
 use crate::unit;
 
 /// The state of the product on this host.

@@ -14,6 +14,7 @@ use super::host::Host;
 use super::report::ScreenReport;
 use super::{Failure, Screen, Tone, caller, status};
 use crate::build::Build;
+use crate::jail;
 use crate::product::UNIT_TEMPLATES;
 
 /// The channel of a first install.
@@ -48,6 +49,8 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
     let owner = keep_owner(owner, toolkit.receipt().ok().map(|receipt| receipt.owner))?;
     caller::require_home(&owner)?;
+    jail::check_host()
+        .map_err(|lack| Failure::new(&lack, Some(lack.hint()), ErrorKind::HostLacks))?;
     let unpacked = UnpackedRelease::beside_this_program(&host)?;
     let request = InstallRequest {
         values: host.unit_values(&owner),

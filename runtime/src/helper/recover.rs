@@ -33,6 +33,7 @@ pub(super) fn recover(helper: &Arc<Helper>) -> Result<(), HelperError> {
     let foreign = strangers(&records, &processes);
     let foreign_uids = foreign.iter().map(|seen| seen.uid).collect();
     others.extend(foreign.into_iter().map(stranger));
+    let before = records.clone();
     let machines: Vec<Machine> = records
         .into_iter()
         .map(|record| settle(record, registry.boot_id(), &processes, &helper.places))
@@ -45,7 +46,9 @@ pub(super) fn recover(helper: &Arc<Helper>) -> Result<(), HelperError> {
             record.id,
             record.state.word()
         );
-        if let Err(error) = registry.store().save(record) {
+        // most are as they were, and each write is synced
+        let changed = before.iter().all(|one| one != record);
+        if changed && let Err(error) = registry.store().save(record) {
             tracing::error!("{error}: {}", source_of(&error));
         }
     }

@@ -70,6 +70,8 @@ pub(super) fn judge_exit(
     match (before, status, last.console) {
         (VmState::Stopping | VmState::Stopped, _, _) => (VmState::Stopped, None),
         (VmState::Failed, _, _) => (VmState::Failed, None),
+        // the start that waits for it has more to say
+        (VmState::Starting, Some(_), _) => (VmState::Starting, None),
         (_, Some(status), _) if status.success() => shut_down(),
         (_, None, _) if ended_well => shut_down(),
         (_, Some(status), line) => {
@@ -126,6 +128,7 @@ mod tests {
         for (before, status, words, expected) in [
             (VmState::Stopping, killed, silent(), VmState::Stopped),
             (VmState::Running, ended, silent(), VmState::Stopped),
+            (VmState::Starting, killed, silent(), VmState::Starting),
             (VmState::Running, killed, silent(), VmState::Failed),
             (VmState::Running, None, silent(), VmState::Failed),
             (

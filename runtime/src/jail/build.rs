@@ -10,7 +10,8 @@ use rustix::fs::{Gid, Uid, fchown};
 use crate::protocol::{VmId, limits};
 use crate::storage::{Places, create_folder};
 
-/// Lays out a new jail: `kernel`, `config.json`, and `rootfs` where there is one, plus the host's
+/// Lays out a new jail: `kernel`, `config.json`, `firecracker.log`, and `rootfs` where there is one,
+/// plus the host's
 /// link to the API socket. The folders are root's; the jailer gives `root` itself to the VM's uid.
 ///
 /// # Errors
@@ -32,6 +33,8 @@ pub fn build(
     }
     let config = new_file(&root.join("config.json"), uid, 0o400)?;
     serde_json::to_writer(config, configuration)?;
+    // Firecracker opens its log, it does not make it
+    new_file(&places.jail_log(id), uid, 0o600)?;
     let link = places.api_link(id);
     remove_link(&link)?;
     symlink(places.jail_socket(id), link)

@@ -18,6 +18,10 @@ pub const DRAIN: Duration = Duration::from_secs(15);
 /// How long a daemon that was told to stop waits for the first request of a connection that it had
 /// accepted already.
 pub const FIRST_REQUEST: Duration = Duration::from_secs(1);
+/// How long a daemon that was told to stop tries on to answer a question. Then it hangs up, and the
+/// caller asks the next daemon: the owner daemon may wait for a helper that systemd starts only
+/// when the owner daemon has ended.
+pub const LAST_QUESTIONS: Duration = Duration::from_secs(1);
 /// A health call: connection, call and answer. A daemon that restarts answers within it.
 pub const HEALTH: Duration = Duration::from_secs(10);
 /// Any other call that reads.

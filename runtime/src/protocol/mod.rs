@@ -20,3 +20,6 @@ pub use messages::{
     VmState, VmSummary,
 };
 pub use names::{Cpus, GraceSeconds, InputError, MemoryMib, VmId, VmName};
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 //! Guarantees: a task per connection, so a slow request holds up no other; the caller's identity
 //! comes from the kernel and is judged before a request is read; no frame, wait or number of
 //! connections is without a bound; and a stop loses no request: what was accepted is answered,
-//! what was not stays in the socket, which is systemd's and goes to the next daemon.
+//! what was not stays in the socket, which is systemd's and goes to the next daemon. Only a question
+//! that cannot be answered soon is left without an answer, and its caller asks the next daemon.
 
 use std::future::Future;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Connection, Fault, Reply, limits, serve_stream};
+use super::{Connection, Fault, Idempotence, Reply, limits, serve_stream};
 
 /// Who calls, as the kernel says (`SO_PEERCRED`, unix(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub type Answer = Result<(Reply, Vec<OwnedFd>), Fault>;
 /// What a daemon does with requests.
 pub trait Service: Send + Sync + 'static {
     /// Its closed set of requests.
-    type Request: DeserializeOwned + Clone + std::fmt::Debug + Send;
+    type Request: DeserializeOwned + Idempotence + Clone + std::fmt::Debug + Send;
 
     /// Judges the caller and the request, then does it.
     fn answer(
@@ -42,6 +43,7 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// Serves until `stop` turns true, then finishes what was accepted, within [`limits::DRAIN`].
+/// Returns how many connections had to be cut off after that.
 ///
 /// # Errors
 /// When accept(2) fails for another reason than the caller's.
@@ -49,7 +51,7 @@ pub async fn serve<S: Service>(
     listener: UnixListener,
     service: Arc<S>,
     mut stop: watch::Receiver<bool>,
-) -> std::io::Result<()> {
+) -> std::io::Result<usize> {
     let permits = Arc::new(Semaphore::new(limits::CONNECTIONS));
     let mut tasks = JoinSet::new();
     loop {
@@ -83,7 +85,7 @@ pub async fn serve<S: Service>(
             limits::DRAIN.as_secs()
         );
     }
-    Ok(())
+    Ok(tasks.len())
 }
 
 async fn accept(
@@ -134,9 +136,13 @@ async fn attend<S: Service>(
             Err(_) | Ok(Err(zlink::Error::UnexpectedEof)) => return Ok(()),
             Ok(Ok((call, descriptors))) => {
                 keep_to_ourselves(&descriptors)?;
-                service
-                    .answer(caller, call.method().clone(), descriptors)
-                    .await
+                let request = call.method().clone();
+                let question = request.reads_only();
+                tokio::select! {
+                    biased;
+                    answer = service.answer(caller, request, descriptors) => answer,
+                    () = until_given_up(&mut stop), if question => return Ok(()),
+                }
             }
             Ok(Err(zlink::Error::Json(error))) => Err(Fault::BadRequest {
                 reason: error.to_string(),
@@ -155,6 +161,13 @@ async fn until_closing(stop: &mut watch::Receiver<bool>, first: bool) {
     if first {
         tokio::time::sleep(limits::FIRST_REQUEST).await;
     }
+}
+
+/// Resolves when a question may be left to the next daemon.
+async fn until_given_up(stop: &mut watch::Receiver<bool>) {
+    // an error means that the daemon is past its loop
+    let _ = stop.wait_for(|stop| *stop).await;
+    tokio::time::sleep(limits::LAST_QUESTIONS).await;
 }
 
 /// zlink receives descriptors without `MSG_CMSG_CLOEXEC`; none may reach a VM's process.

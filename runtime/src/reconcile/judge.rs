@@ -61,8 +61,8 @@ pub fn judge(record: &VmRecord, boot_id: &str, processes: &[Seen]) -> Verdict {
     }
     match living().find(|seen| is_kin(record, seen)) {
         Some(seen) => Verdict::Unsure(format!(
-            "process {} is gone, but process {} ({}) is of this VM",
-            process.pid, seen.pid, seen.comm
+            "process {} ({}) has its id or user, but is not the recorded one",
+            seen.pid, seen.comm
         )),
         None => Verdict::Gone(Why::Exited),
     }

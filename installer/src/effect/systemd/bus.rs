@@ -11,8 +11,8 @@ use zbus::proxy::CacheProperties;
 use zbus::{OwnedObjectPath, Variant};
 
 use super::proxies::{ManagerProxy, ServiceProxy, UnitProxy};
-use super::{JobKind, JobResult, ScopeRequest, ServiceFacts, SystemdError, UnitFacts};
-use crate::model::{UnitKind, UnitName};
+use super::{JobKind, JobResult, ScopeRequest, SystemdError};
+use crate::model::{ServiceFacts, UnitFacts, UnitKind, UnitName};
 
 /// The longest wait for an answer to one call. A Reload with many units takes seconds.
 pub const METHOD_BOUND: Duration = Duration::from_secs(60);

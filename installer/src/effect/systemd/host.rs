@@ -1,7 +1,7 @@
 //! This machine's systemd, for synchronous callers.
 
-use super::{Bus, JobKind, JobResult, ScopeRequest, Systemd, SystemdError, UnitFacts};
-use crate::model::UnitName;
+use super::{Bus, JobKind, JobResult, ScopeRequest, Systemd, SystemdError};
+use crate::model::{UnitFacts, UnitName};
 
 /// A [`Bus`] with the runtime that drives it: one thread, none besides the caller's.
 #[derive(Debug)]

@@ -1,0 +1,243 @@
+//! A toy product under the toolkit: a script as daemon, with a child that must live.
+//!
+//! `toy make-release DIR VERSION [broken|deaf]` writes a release; `toy install DIR VERSION`,
+//! `toy update DIR VERSION`, `toy restart`, `toy uninstall [--purge]` and `toy status` run the
+//! toolkit on this machine. The tests run it on a throwaway host; it is also the shortest answer to
+//! "how do I use this for a service of my own".
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example is a program for people"
+)]
+
+use std::error::Error;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use banger_installer::effect::{BoxError, Health, HostProcesses, Processes, Survivors};
+use banger_installer::model::{
+    InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, Survivor, UnitName, UnitSpec,
+    Version,
+};
+use banger_installer::plan::Purge;
+use banger_installer::toolkit::{
+    Event, HostSide, InstallRequest, Outcome, ReleaseFolder, Report, Toolkit, UpdateRequest, status,
+};
+use banger_installer::unit::Values;
+
+/// The daemon: says its version, starts its child once, tells its pid and version, says ready.
+const DAEMON: &str = r#"#!/bin/sh
+if [ "$1" = --version ]; then echo "toyd @version@"; exit 0; fi
+if ! kill -0 "$(cat /var/lib/toy/child 2>/dev/null)" 2>/dev/null; then
+    sleep infinity & echo $! > /var/lib/toy/child
+fi
+@behave@
+echo "$$ @version@" > /run/toy/answer
+systemd-notify --ready
+while :; do sleep 3600 & echo $! > /run/toy/idle; wait $!; done
+"#;
+
+const SERVICE: &str = "\
+[Unit]
+Description=toy @version@
+[Service]
+Type=notify
+NotifyAccess=all
+ExecStart=@programs@/toyd
+KillMode=process
+StateDirectory=toy
+RuntimeDirectory=toy
+RuntimeDirectoryPreserve=yes
+Restart=always
+RestartSec=200ms
+[Install]
+WantedBy=multi-user.target
+";
+
+const SLICE: &str = "[Unit]\nDescription=toy children\n";
+
+struct Toy;
+
+impl Survivors for Toy {
+    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+        let Ok(text) = std::fs::read_to_string("/var/lib/toy/child") else {
+            return Ok(Vec::new());
+        };
+        let pid = text.trim().parse()?;
+        let facts = HostProcesses.facts(pid);
+        Ok(facts
+            .map(|facts| Survivor {
+                name: "child".into(),
+                id: "child".into(),
+                identity: ProcessIdentity {
+                    pid,
+                    start_time: facts.start_time,
+                },
+                control_group: facts.control_group,
+            })
+            .into_iter()
+            .collect())
+    }
+}
+
+impl Health for Toy {
+    fn probe(&self, _unit: &UnitName) -> Result<Version, BoxError> {
+        let text = std::fs::read_to_string("/run/toy/answer")?;
+        let (pid, version) = text.trim().split_once(' ').ok_or("no answer yet")?;
+        HostProcesses
+            .facts(pid.parse()?)
+            .ok_or("who answered is gone")?;
+        Ok(version.parse()?)
+    }
+}
+
+struct Print;
+
+impl Report for Print {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::StepStarted { step, why } => println!("  … {step} ({why})"),
+            Event::StepDone { detail, .. } => println!("  ✓ {detail}"),
+            Event::StepFailed { cause, .. } => println!("  ✗ {cause}"),
+            Event::Finding { finding } => println!("  ! {finding}"),
+            other => println!("  . {other:?}"),
+        }
+    }
+}
+
+fn product() -> Result<Product, Box<dyn Error>> {
+    Ok(Product {
+        name: "toy".into(),
+        target: "any".into(),
+        programs: vec![Program {
+            name: "toyd".into(),
+        }],
+        units: vec![
+            UnitSpec {
+                name: "toy.slice".parse()?,
+                enable: false,
+                keeps_children: false,
+            },
+            UnitSpec {
+                name: "toyd.service".parse()?,
+                enable: true,
+                keeps_children: true,
+            },
+        ],
+        layout: Layout {
+            versions: "/usr/local/lib/toy".into(),
+            programs: "/usr/local/bin".into(),
+            units: "/etc/systemd/system".into(),
+            config: "/etc/toy".into(),
+            install_state: "/var/lib/toy-install".into(),
+            product_state: vec!["/var/lib/toy".into(), "/run/toy".into()],
+        },
+        slice: "toy.slice".parse()?,
+        scope_prefix: "toy-child-".into(),
+        required: Vec::new(),
+    })
+}
+
+fn make_release(folder: &Path, version: &str, behaviour: &str) -> Result<(), Box<dyn Error>> {
+    let behave = match behaviour {
+        "broken" => "exit 1",
+        "deaf" => "systemd-notify --ready; exec sleep infinity",
+        "liar" => {
+            "systemd-notify --ready; echo \"$$ 9.9.9\" > /run/toy/answer; exec sleep infinity"
+        }
+        _ => "",
+    };
+    let daemon = DAEMON
+        .replace("@behave@", behave)
+        .replace("@version@", version);
+    std::fs::create_dir_all(folder.join("bin"))?;
+    std::fs::create_dir_all(folder.join("units"))?;
+    let program = folder.join("bin/toyd");
+    std::fs::write(&program, daemon)?;
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
+    std::fs::write(
+        folder.join("units/toyd.service.in"),
+        SERVICE.replace("@version@", version),
+    )?;
+    std::fs::write(folder.join("units/toy.slice.in"), SLICE)?;
+    Ok(())
+}
+
+fn values() -> Values {
+    Values::new().with("programs", "/usr/local/bin")
+}
+
+fn release(words: &[String]) -> Result<ReleaseFolder, Box<dyn Error>> {
+    let folder = words.get(1).ok_or("which folder?")?;
+    let version = words.get(2).ok_or("which version?")?;
+    Ok(ReleaseFolder {
+        path: PathBuf::from(folder),
+        version: version.parse()?,
+    })
+}
+
+fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
+    let command = words.first().map_or("", String::as_str);
+    if command == "make-release" {
+        let folder = PathBuf::from(words.get(1).ok_or("which folder?")?);
+        let behaviour = words.get(3).map_or("", String::as_str);
+        return make_release(&folder, words.get(2).ok_or("which version?")?, behaviour);
+    }
+    let product = product()?;
+    let side = HostSide::connect()?;
+    let interrupt = AtomicBool::new(false);
+    let effects = side.effects(&Toy, &Toy, &interrupt);
+    if command == "status" {
+        let status = status(&product, &effects, &|_| Some(values()))?;
+        println!("{}", serde_json::to_string_pretty(&status)?);
+        return Ok(());
+    }
+    let mut report = Print;
+    let mut toolkit = Toolkit::begin(&product, effects, &mut report)?;
+    let outcome = match command {
+        "install" => toolkit.install(&InstallRequest {
+            owner: Owner {
+                user: "nobody".into(),
+                uid: 65534,
+                gid: 65534,
+                home: "/".into(),
+            },
+            release: release(words)?,
+            values: values(),
+            channel: "stable".into(),
+            method: InstallMethod::SelfInstalled,
+        })?,
+        "update" => toolkit.update(&UpdateRequest {
+            release: release(words)?,
+            values: values(),
+            sequence: 1,
+            released: jiff::Timestamp::now(),
+        })?,
+        "restart" => toolkit.restart(&values())?,
+        "uninstall" => {
+            let purge = words.get(1).is_some_and(|word| word == "--purge");
+            toolkit.uninstall(if purge { Purge::State } else { Purge::Keep })?
+        }
+        other => return Err(format!("no such command: {other:?}").into()),
+    };
+    match outcome {
+        Outcome::Unchanged => println!("unchanged"),
+        Outcome::Changed(_) => println!("changed"),
+    }
+    Ok(())
+}
+
+fn main() -> std::process::ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let Err(error) = run(&words) else {
+        return std::process::ExitCode::SUCCESS;
+    };
+    eprintln!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprintln!("  cause: {cause}");
+        source = cause.source();
+    }
+    std::process::ExitCode::FAILURE
+}

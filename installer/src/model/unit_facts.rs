@@ -1,0 +1,58 @@
+//! What systemd holds of a unit.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What systemd holds of a unit, as of this moment (org.freedesktop.systemd1(5)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitFacts {
+    /// `LoadState`: `loaded`, `not-found`, `masked`, `bad-setting`, `error`, ...
+    pub load_state: String,
+    /// `ActiveState`: `active`, `inactive`, `activating`, `deactivating`, `failed`, `reloading`.
+    pub active_state: String,
+    /// `SubState`: say `running` or `listening`.
+    pub sub_state: String,
+    /// `FragmentPath`: the unit file in force, when there is one.
+    pub fragment: Option<PathBuf>,
+    /// `DropInPaths`, in the order in which they apply.
+    pub drop_ins: Vec<PathBuf>,
+    /// `UnitFileState`: `enabled`, `disabled`, `masked`, `static`, ... or empty.
+    pub unit_file_state: String,
+    /// `NeedDaemonReload`. A hint only: systemd 252 says "no" wrongly.
+    pub needs_reload: bool,
+    /// `ActiveEnterTimestamp`: microseconds since 1970, 0 when it never was active.
+    pub active_since: u64,
+    /// What only services have.
+    pub service: Option<ServiceFacts>,
+}
+
+/// What systemd holds of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceFacts {
+    /// `KillMode` in force, drop-ins included.
+    pub kill_mode: String,
+    /// `MainPID`, 0 when it does not run.
+    pub main_pid: u32,
+    /// `ControlGroup`, empty when it does not run.
+    pub control_group: String,
+    /// The program of the first `ExecStart` line.
+    pub exec_start: Option<PathBuf>,
+}
+
+impl UnitFacts {
+    /// Whether it runs, or is on its way there.
+    pub fn is_active(&self) -> bool {
+        matches!(
+            self.active_state.as_str(),
+            "active" | "activating" | "reloading"
+        )
+    }
+
+    /// Whether a stop would reach the main process alone. Units that are no service kill nothing.
+    pub fn keeps_children(&self) -> bool {
+        self.service
+            .as_ref()
+            .is_none_or(|service| service.kill_mode == "process")
+    }
+}

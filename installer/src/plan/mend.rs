@@ -1,0 +1,122 @@
+//! What is done about a unit whose stop would kill.
+
+use super::staleness::{in_danger, needs_own_drop_in, shadow};
+use super::{
+    CheckKillMode, Goal, KeepGuests, Move, Plan, ReloadSystemd, RemoveFile, RescopeGuests, SetAside,
+};
+use crate::model::{Product, Survivor, UnitName};
+use crate::observe::{HostState, UnitState};
+
+/// Before anything else is done to the services: nothing that stops them, a rollback included, may
+/// reach their children.
+pub(super) fn mend(product: &Product, state: &HostState, plan: &mut Plan) {
+    let shadows = state.units.iter().filter_map(|unit| {
+        let by = shadow(&product.layout, unit)?;
+        Some((unit, by))
+    });
+    let mut any_moved = false;
+    for (unit, by) in shadows {
+        let mut aside = by.as_os_str().to_owned();
+        aside.push(".set-aside-by-banger");
+        any_moved = true;
+        plan.push(
+            SetAside {
+                path: by.into(),
+                aside: aside.into(),
+                keep: true,
+            },
+            format!("it overrules {}", unit.spec.name),
+        );
+    }
+    let endangered: Vec<&UnitState> = state.units.iter().filter(|unit| in_danger(unit)).collect();
+    // a drop-in has no effect on a unit without a file: that one is helped by writing the file
+    let loaded: Vec<&UnitState> = endangered
+        .iter()
+        .copied()
+        .filter(|unit| unit.facts.fragment.is_some())
+        .collect();
+    for unit in &loaded {
+        plan.push(
+            KeepGuests {
+                unit: unit.spec.name.clone(),
+                path: product.layout.keep_guests_drop_in(&unit.spec.name),
+            },
+            "a stop would have killed its guests",
+        );
+    }
+    if any_moved || !loaded.is_empty() {
+        plan.push(ReloadSystemd {}, "only then it is in force");
+    }
+    if endangered.is_empty() {
+        return;
+    }
+    let units: Vec<UnitName> = endangered
+        .iter()
+        .map(|unit| unit.spec.name.clone())
+        .collect();
+    let moves: Vec<Move> = state
+        .survivors
+        .iter()
+        .filter(|survivor| units.iter().any(|unit| lies_in(survivor, unit)))
+        .filter_map(|survivor| {
+            let name = format!("{}{}.scope", product.scope_prefix, survivor.id);
+            Some(Move {
+                survivor: survivor.clone(),
+                scope: name.parse().ok()?,
+            })
+        })
+        .collect();
+    let units: Vec<UnitName> = loaded.iter().map(|unit| unit.spec.name.clone()).collect();
+    if !units.is_empty() {
+        plan.push(
+            CheckKillMode { units },
+            "systemd's word counts, not a file's",
+        );
+    }
+    if !moves.is_empty() {
+        plan.push(
+            RescopeGuests {
+                slice: product.slice.clone(),
+                moves,
+            },
+            "their unit was stale",
+        );
+    }
+}
+
+/// Whether a survivor lives in a unit's control group, or beneath it.
+fn lies_in(survivor: &Survivor, unit: &UnitName) -> bool {
+    survivor
+        .control_group
+        .split('/')
+        .any(|part| part == unit.as_str())
+}
+
+/// The toolkit's own drop-in goes as soon as nothing makes it necessary.
+pub(super) fn drop_unneeded(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
+    let mut units = Vec::new();
+    for unit in &state.units {
+        let own = product.layout.keep_guests_drop_in(&unit.spec.name);
+        let there = in_danger(unit) || unit.drop_ins.iter().any(|drop_in| drop_in.path == own);
+        let text = goal
+            .units
+            .iter()
+            .find(|rendered| rendered.unit == unit.spec.name);
+        let unneeded =
+            text.is_some_and(|found| !needs_own_drop_in(&product.layout, unit, &found.text));
+        if there && unneeded {
+            plan.push(
+                RemoveFile { path: own },
+                "the unit itself has KillMode=process now",
+            );
+            units.push(unit.spec.name.clone());
+        }
+    }
+    if !units.is_empty() {
+        plan.push(ReloadSystemd {}, "only then it is gone");
+        plan.push(
+            CheckKillMode { units },
+            "systemd's word counts, not a file's",
+        );
+    }
+}

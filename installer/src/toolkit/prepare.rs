@@ -1,0 +1,110 @@
+//! From a request and the host to what the planner takes.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::{InstallRequest, ToolkitError, UpdateRequest};
+use crate::effect::Effects;
+use crate::model::{Found, LastUpdate, Product, RECEIPT_SCHEMA, Receipt};
+use crate::observe::HostState;
+use crate::plan::{self, Finding, Rendered};
+use crate::unit;
+
+pub(super) fn all_findings(
+    product: &Product,
+    state: &HostState,
+    installed: Option<&[Rendered]>,
+) -> Vec<Finding> {
+    // before the first install everything is missing, which is no finding
+    if state.receipt.is_none() {
+        return Vec::new();
+    }
+    let text = |unit: &crate::observe::UnitState| {
+        let rendered = installed?
+            .iter()
+            .find(|found| found.unit == unit.spec.name)?;
+        Some(rendered.text.as_str())
+    };
+    state
+        .units
+        .iter()
+        .flat_map(|unit| plan::findings(&product.layout, unit, text(unit)))
+        .collect()
+}
+
+pub(super) fn render_units(
+    product: &Product,
+    effects: &Effects<'_>,
+    folder: &Path,
+    values: &unit::Values,
+) -> Result<Vec<Rendered>, ToolkitError> {
+    product
+        .units
+        .iter()
+        .map(|spec| {
+            let path = folder.join("units").join(format!("{}.in", spec.name));
+            let Found::File(image) = effects.files.look(&path)? else {
+                return Err(ToolkitError::NoTemplate { path });
+            };
+            let Some(template) = image.contents.as_text() else {
+                return Err(ToolkitError::NoTemplate { path });
+            };
+            let text = unit::render(template, values).map_err(|source| ToolkitError::Template {
+                unit: spec.name.clone(),
+                source,
+            })?;
+            Ok(Rendered {
+                unit: spec.name.clone(),
+                text,
+            })
+        })
+        .collect()
+}
+
+pub(super) fn installed_receipt(
+    request: &InstallRequest,
+    state: &HostState,
+    now: Timestamp,
+) -> Receipt {
+    let version = request.release.version.clone();
+    match &state.receipt {
+        Some(old) => Receipt {
+            owner: request.owner.clone(),
+            previous: if old.version == version {
+                old.previous.clone()
+            } else {
+                Some(old.version.clone())
+            },
+            version,
+            ..old.clone()
+        },
+        None => Receipt {
+            schema: RECEIPT_SCHEMA,
+            owner: request.owner.clone(),
+            version,
+            previous: None,
+            channel: request.channel.clone(),
+            method: request.method,
+            highest_sequence: 0,
+            latest_released: None,
+            installed: now,
+            last_update: None,
+            unknown: serde_json::Map::new(),
+        },
+    }
+}
+
+pub(super) fn updated_receipt(old: &Receipt, request: &UpdateRequest, now: Timestamp) -> Receipt {
+    Receipt {
+        version: request.release.version.clone(),
+        previous: Some(old.version.clone()),
+        highest_sequence: old.highest_sequence.max(request.sequence),
+        latest_released: old.latest_released.max(Some(request.released)),
+        last_update: Some(LastUpdate {
+            from: old.version.clone(),
+            finished: now,
+        }),
+        ..old.clone()
+    }
+}

@@ -1,0 +1,152 @@
+//! The machine dies at every effect of every operation, before it and after it; the next run finds
+//! it wholly old or wholly new, and the child alive.
+
+use std::io::Write as _;
+
+use super::machine::{Dies, Machine};
+use crate::plan::Purge;
+use crate::toolkit::{Outcome, ToolkitError};
+
+/// The numbers are part of the proof: nextest shows them on request.
+macro_rules! tell {
+    ($($words:tt)*) => {
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    };
+}
+
+/// An operation and the machine that it starts from.
+struct Case {
+    name: &'static str,
+    start: fn() -> Machine,
+    run: fn(&Machine) -> Result<Outcome, ToolkitError>,
+}
+
+const CASES: [Case; 4] = [
+    Case {
+        name: "install",
+        start: Machine::new,
+        run: |machine| machine.install("0.1.0"),
+    },
+    Case {
+        name: "update",
+        start: || Machine::installed("0.1.0"),
+        run: |machine| machine.update("0.1.1"),
+    },
+    Case {
+        name: "restart",
+        start: || Machine::installed("0.1.0"),
+        run: Machine::restart,
+    },
+    Case {
+        name: "uninstall",
+        start: || {
+            let machine = Machine::installed("0.1.0");
+            machine.end_child();
+            machine
+        },
+        run: |machine| machine.uninstall(Purge::State),
+    },
+];
+
+/// How many effects the operation has when nothing dies, and the machine after it.
+fn whole(case: &Case) -> (usize, Machine) {
+    let machine = (case.start)();
+    let before = machine.effects_done();
+    (case.run)(&machine).expect("nothing died");
+    (machine.effects_done() - before, machine)
+}
+
+#[test]
+fn a_run_that_dies_anywhere_ends_wholly_old_or_wholly_new() {
+    for case in &CASES {
+        let old = (case.start)().snapshot();
+        let (effects, machine) = whole(case);
+        let new = machine.snapshot();
+        let mut ends = [0, 0];
+        for point in 0..effects {
+            for dies in [Dies::Before, Dies::After] {
+                let machine = (case.start)();
+                let child = machine.child_lives();
+                machine.die_at(point, dies);
+                // an uninstall may be through but for its lock, and an update but for sweeping
+                let _ = (case.run)(&machine);
+                machine.revive();
+                machine.recover().expect("recovery");
+                let end = machine.snapshot();
+                let place = format!("{} died {dies:?} effect {point}", case.name);
+                assert!(end == old || end == new, "{place}: {end:#?}");
+                assert_eq!(machine.child_lives(), child, "{place}: the child");
+                ends[usize::from(end == new)] += 1;
+            }
+        }
+        tell!(
+            "{}: {} points of death, {} ended old, {} new",
+            case.name,
+            2 * effects,
+            ends[0],
+            ends[1]
+        );
+        assert!(effects > 0);
+    }
+}
+
+#[test]
+fn a_recovery_that_dies_is_recovered_by_the_next() {
+    for case in &CASES {
+        let old = (case.start)().snapshot();
+        let (effects, machine) = whole(case);
+        let new = machine.snapshot();
+        let mut points = 0;
+        for point in (0..effects).step_by(3) {
+            for second in 0..effects {
+                let machine = (case.start)();
+                machine.die_at(point, Dies::After);
+                let _ = (case.run)(&machine);
+                machine.revive();
+                machine.die_at(second, Dies::After);
+                let died = machine.recover().is_err();
+                machine.revive();
+                machine.recover().expect("the second recovery");
+                let end = machine.snapshot();
+                assert!(
+                    end == old || end == new,
+                    "{} died after effect {point}, its recovery after {second}: {end:#?}",
+                    case.name
+                );
+                points += 1;
+                if !died {
+                    break;
+                }
+            }
+        }
+        tell!("{}: {points} double deaths", case.name);
+    }
+}
+
+#[test]
+fn a_stale_machine_that_dies_anywhere_keeps_its_child_and_can_be_updated() {
+    let stale = || {
+        let machine = Machine::installed("0.1.0");
+        machine.make_stale();
+        machine.write_drop_in("admin.conf", "[Service]\nKillMode=mixed\n");
+        machine
+    };
+    let machine = stale();
+    let before = machine.effects_done();
+    machine.update("0.1.1").expect("nothing died");
+    let effects = machine.effects_done() - before;
+    for point in 0..effects {
+        for dies in [Dies::Before, Dies::After] {
+            let machine = stale();
+            machine.die_at(point, dies);
+            let _ = machine.update("0.1.1");
+            machine.revive();
+            machine
+                .update("0.1.1")
+                .unwrap_or_else(|error| panic!("{dies:?} {point}: {error}"));
+            assert!(machine.child_lives(), "{dies:?} {point}");
+            assert_eq!(machine.running().as_deref(), Some("0.1.1"));
+        }
+    }
+    tell!("stale update: {} points of death", 2 * effects);
+}

@@ -1,0 +1,408 @@
+//! A machine in memory and in a temporary folder.
+
+mod manager;
+mod world;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::effect::systemd::SystemdError;
+use crate::effect::{Effects, FilesError};
+use crate::model::{
+    InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, Requirement, UnitName,
+    UnitSpec,
+};
+use crate::plan::Purge;
+use crate::toolkit::{
+    InstallRequest, Outcome, ReleaseFolder, Silent, Toolkit, ToolkitError, UpdateRequest,
+};
+use crate::unit::Values;
+
+/// When a machine dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dies {
+    /// Instead of the effect.
+    Before,
+    /// Right after it.
+    After,
+}
+
+/// What systemd holds of a unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Unit {
+    text: Option<String>,
+    drop_ins: BTreeMap<PathBuf, String>,
+    active: bool,
+    failed: bool,
+    enabled: bool,
+    /// The whole daemon that runs: what its program file held at its start.
+    runs: Option<String>,
+}
+
+pub(super) struct Machine {
+    root: tempfile::TempDir,
+    product: Product,
+    units: RefCell<BTreeMap<UnitName, Unit>>,
+    /// The child's control group while it lives.
+    child: RefCell<Option<String>>,
+    effects: Cell<usize>,
+    death: Cell<Option<(usize, Dies)>>,
+    dead: Cell<bool>,
+    jobs: Cell<usize>,
+    bare_stops: Cell<usize>,
+    interrupt: AtomicBool,
+    interrupt_at_restart: Cell<bool>,
+    time: Cell<Duration>,
+}
+
+const SERVICE: &str = "[Unit]\nDescription=toy @version@\n[Service]\nExecStart=@programs@/toyd\n\
+                       KillMode=process\n[Install]\nWantedBy=multi-user.target\n";
+const CHILD: ProcessIdentity = ProcessIdentity {
+    pid: 77,
+    start_time: 4711,
+};
+
+fn name(text: &str) -> UnitName {
+    text.parse().expect("a unit name")
+}
+
+/// In memory where there is such a place: a test writes and syncs some ten thousand files.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("a folder")
+}
+
+fn product(root: &Path) -> Product {
+    let layout = Layout {
+        versions: "/usr/local/lib/toy".into(),
+        programs: "/usr/local/bin".into(),
+        units: "/etc/systemd/system".into(),
+        config: "/etc/toy".into(),
+        install_state: "/var/lib/toy-install".into(),
+        product_state: vec!["/var/lib/toy".into()],
+    };
+    let spec = |text, enable, keeps_children| UnitSpec {
+        name: name(text),
+        enable,
+        keeps_children,
+    };
+    Product {
+        name: "toy".into(),
+        target: "any".into(),
+        programs: vec![Program {
+            name: "toyd".into(),
+        }],
+        units: vec![
+            spec("toy.slice", false, false),
+            spec("toyd.socket", true, false),
+            spec("toyd.service", true, true),
+        ],
+        layout: layout.beneath(root),
+        slice: name("toy.slice"),
+        scope_prefix: "toy-child-".into(),
+        required: Vec::new(),
+    }
+}
+
+impl Machine {
+    pub(super) fn new() -> Self {
+        let root = folder();
+        Self {
+            product: product(root.path()),
+            root,
+            units: RefCell::default(),
+            child: RefCell::default(),
+            effects: Cell::new(0),
+            death: Cell::new(None),
+            dead: Cell::new(false),
+            jobs: Cell::new(0),
+            bare_stops: Cell::new(0),
+            interrupt: AtomicBool::new(false),
+            interrupt_at_restart: Cell::new(false),
+            time: Cell::new(Duration::ZERO),
+        }
+    }
+
+    /// A machine on which a version runs, with a child in the service's control group.
+    pub(super) fn installed(version: &str) -> Self {
+        let machine = Self::new();
+        machine.install(version).expect("the install");
+        *machine.child.borrow_mut() = Some("/system.slice/toyd.service".into());
+        std::fs::create_dir_all(machine.path("var/lib/toy")).expect("a folder");
+        std::fs::write(machine.path("var/lib/toy/state"), "kept").expect("a file");
+        machine
+    }
+
+    pub(super) fn lacking(mut self, path: &str) -> Self {
+        self.product.required.push(Requirement {
+            path: path.into(),
+            what: "KVM".into(),
+            hint: "modprobe kvm".into(),
+        });
+        self
+    }
+
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    pub(super) fn drop_in(&self, file: &str) -> PathBuf {
+        self.path("etc/systemd/system/toyd.service.d").join(file)
+    }
+
+    pub(super) fn own_drop_in(&self) -> PathBuf {
+        self.drop_in("zzz-banger-keep-guests.conf")
+    }
+
+    pub(super) fn write_drop_in(&self, file: &str, text: &str) {
+        let path = self.drop_in(file);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+
+    /// The unit as releases before the toolkit wrote it, loaded by systemd.
+    pub(super) fn make_stale(&self) {
+        let path = self.path("etc/systemd/system/toyd.service");
+        let text = std::fs::read_to_string(&path).expect("the unit");
+        std::fs::write(&path, text.replace("KillMode=process\n", "")).expect("written");
+        self.load();
+    }
+
+    pub(super) fn die_at(&self, effect: usize, dies: Dies) {
+        self.death.set(Some((self.effects.get() + effect, dies)));
+    }
+
+    /// Powers the machine up again: systemd's memory and the disk are as they were.
+    pub(super) fn revive(&self) {
+        self.death.set(None);
+        self.dead.set(false);
+    }
+
+    pub(super) fn effects_done(&self) -> usize {
+        self.effects.get()
+    }
+
+    pub(super) fn jobs(&self) -> usize {
+        self.jobs.get()
+    }
+
+    pub(super) fn stops_without_a_unit(&self) -> usize {
+        self.bare_stops.get()
+    }
+
+    pub(super) fn interrupt_at_next_restart(&self) {
+        self.interrupt_at_restart.set(true);
+    }
+
+    pub(super) fn child_lives(&self) -> bool {
+        self.child.borrow().is_some()
+    }
+
+    pub(super) fn child_group(&self) -> String {
+        self.child.borrow().clone().expect("the child lives")
+    }
+
+    pub(super) fn end_child(&self) {
+        *self.child.borrow_mut() = None;
+    }
+
+    /// The version that runs.
+    pub(super) fn running(&self) -> Option<String> {
+        let units = self.units.borrow();
+        let program = units.get(&name("toyd.service"))?.runs.clone()?;
+        program
+            .lines()
+            .next()?
+            .strip_prefix("toyd ")
+            .map(str::to_owned)
+    }
+
+    /// All that counts of the disk and of systemd's memory.
+    pub(super) fn snapshot(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        walk(self.root.path(), self.root.path(), &mut found);
+        found.retain(|line| !line.starts_with("var/lib/toy-install"));
+        for (unit, state) in self.units.borrow().iter() {
+            if *state != Unit::default() {
+                found.push(format!("{unit}: {state:?}"));
+            }
+        }
+        found.sort();
+        let root = self.root.path().display().to_string();
+        found.iter().map(|line| line.replace(&root, "")).collect()
+    }
+
+    fn release(version: &str, behaviour: &str, folder: PathBuf) -> ReleaseFolder {
+        let label = if behaviour == "mislabelled" {
+            "9.9.9"
+        } else {
+            version
+        };
+        let files = [
+            ("bin/toyd", format!("toyd {label}\n{behaviour}")),
+            (
+                "units/toyd.service.in",
+                SERVICE.replace("@version@", version),
+            ),
+            (
+                "units/toyd.socket.in",
+                "[Socket]\nListenStream=/run/toy\n".into(),
+            ),
+            ("units/toy.slice.in", "[Slice]\n".into()),
+        ];
+        for (path, text) in files {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        }
+        ReleaseFolder {
+            path: folder,
+            version: version.parse().expect("a version"),
+        }
+    }
+
+    fn values() -> Values {
+        Values::new().with("programs", "/usr/local/bin")
+    }
+
+    fn effects(&self) -> Effects<'_> {
+        Effects {
+            files: self,
+            systemd: self,
+            processes: self,
+            programs: self,
+            clock: self,
+            survivors: self,
+            health: self,
+            interrupt: &self.interrupt,
+        }
+    }
+
+    fn run<T>(
+        &self,
+        work: impl FnOnce(Toolkit<'_>) -> Result<T, ToolkitError>,
+    ) -> Result<T, ToolkitError> {
+        self.interrupt.store(false, Ordering::Relaxed);
+        work(Toolkit::begin(&self.product, self.effects(), &mut Silent)?)
+    }
+
+    pub(super) fn recover(&self) -> Result<(), ToolkitError> {
+        self.run(|_toolkit| Ok(()))
+    }
+
+    pub(super) fn install(&self, version: &str) -> Result<Outcome, ToolkitError> {
+        let elsewhere = folder();
+        let release = Self::release(version, "", elsewhere.path().join("release"));
+        self.run(|mut toolkit| {
+            toolkit.install(&InstallRequest {
+                owner: Owner {
+                    user: "alice".into(),
+                    uid: 1000,
+                    gid: 1000,
+                    home: "/home/alice".into(),
+                },
+                release,
+                values: Self::values(),
+                channel: "stable".into(),
+                method: InstallMethod::SelfInstalled,
+            })
+        })
+    }
+
+    pub(super) fn update(&self, version: &str) -> Result<Outcome, ToolkitError> {
+        self.update_to(version, "")
+    }
+
+    pub(super) fn update_to(
+        &self,
+        version: &str,
+        behaviour: &str,
+    ) -> Result<Outcome, ToolkitError> {
+        self.run(|mut toolkit| {
+            let folder = self.product.layout.staging().join("fetched");
+            toolkit.update(&UpdateRequest {
+                release: Self::release(version, behaviour, folder),
+                values: Self::values(),
+                sequence: 7,
+                released: Timestamp::UNIX_EPOCH,
+            })
+        })
+    }
+
+    pub(super) fn restart(&self) -> Result<Outcome, ToolkitError> {
+        self.run(|mut toolkit| toolkit.restart(&Self::values()))
+    }
+
+    pub(super) fn uninstall(&self, purge: Purge) -> Result<Outcome, ToolkitError> {
+        self.run(|toolkit| toolkit.uninstall(purge))
+    }
+
+    /// Counts an effect, and lets the machine die where it is to.
+    fn effect<T, E>(
+        &self,
+        dead: impl Fn() -> E,
+        act: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        if self.dead.get() {
+            return Err(dead());
+        }
+        let number = self.effects.get();
+        self.effects.set(number + 1);
+        match self.death.get() {
+            Some((at, Dies::Before)) if at == number => {
+                self.dead.set(true);
+                Err(dead())
+            }
+            Some((at, Dies::After)) if at == number => {
+                let _ = act();
+                self.dead.set(true);
+                Err(dead())
+            }
+            _ => act(),
+        }
+    }
+
+    fn file_effect<T>(
+        &self,
+        path: &Path,
+        act: impl FnOnce() -> Result<T, FilesError>,
+    ) -> Result<T, FilesError> {
+        let dead = || FilesError {
+            what: "reach",
+            path: path.into(),
+            source: io::Error::other("the machine is dead"),
+        };
+        self.effect(dead, act)
+    }
+
+    fn systemd_effect<T>(&self, act: impl FnOnce() -> T) -> Result<T, SystemdError> {
+        let dead = || SystemdError::Runtime(io::Error::other("the machine is dead"));
+        self.effect(dead, || Ok(act()))
+    }
+}
+
+fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let shown = path
+            .strip_prefix(root)
+            .expect("beneath")
+            .display()
+            .to_string();
+        if let Ok(target) = path.read_link() {
+            found.push(format!("{shown} -> {}", target.display()));
+        } else if path.is_dir() {
+            walk(root, &path, found);
+        } else {
+            let text = std::fs::read_to_string(&path).expect("text");
+            found.push(format!("{shown}: {text}"));
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What the toolkit sees of the machine.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{CHILD, Machine, name};
+use crate::effect::systemd::{JobKind, JobResult, ScopeRequest, Systemd, SystemdError};
+use crate::effect::{
+    BoxError, Clock, Files, FilesError, Health, HostFiles, ProcessFacts, Processes, ProgramError,
+    Programs, Survivors,
+};
+use crate::model::{FileImage, Found, ServiceFacts, Survivor, UnitFacts, UnitName, Version};
+
+impl Systemd for Machine {
+    fn reload(&self) -> Result<(), SystemdError> {
+        self.systemd_effect(|| self.load())
+    }
+
+    fn unit(&self, name: &UnitName) -> Result<UnitFacts, SystemdError> {
+        let units = self.units.borrow();
+        let unit = units.get(name).cloned().unwrap_or_default();
+        let word = |yes, good: &str, bad: &str| (if yes { good } else { bad }).to_owned();
+        let service = name.as_str().ends_with(".service").then(|| ServiceFacts {
+            kill_mode: Self::kill_mode(&unit),
+            main_pid: 0,
+            control_group: String::new(),
+            exec_start: None,
+        });
+        Ok(UnitFacts {
+            load_state: word(unit.text.is_some(), "loaded", "not-found"),
+            active_state: if unit.failed {
+                "failed".into()
+            } else {
+                word(unit.active, "active", "inactive")
+            },
+            sub_state: String::new(),
+            fragment: unit.text.map(|_| self.product.layout.unit(name)),
+            drop_ins: unit.drop_ins.into_keys().collect(),
+            unit_file_state: word(unit.enabled, "enabled", "disabled"),
+            needs_reload: false,
+            active_since: 0,
+            service,
+        })
+    }
+
+    fn run_jobs(&self, kind: JobKind, names: &[UnitName]) -> Result<Vec<JobResult>, SystemdError> {
+        if kind == JobKind::Restart && self.interrupt_at_restart.take() {
+            self.interrupt.store(true, Ordering::Relaxed);
+        }
+        self.jobs.set(self.jobs.get() + names.len());
+        self.systemd_effect(|| {
+            let mut units = self.units.borrow_mut();
+            names
+                .iter()
+                .map(|name| {
+                    let unit = units.entry(name.clone()).or_default();
+                    if kind != JobKind::Start {
+                        self.stop(name, unit);
+                    }
+                    match kind {
+                        JobKind::Stop => JobResult::Done,
+                        // after a crash loop a start is refused
+                        _ if unit.failed => JobResult::Failed,
+                        _ => self.start(name, unit),
+                    }
+                })
+                .collect()
+        })
+    }
+
+    fn reset_failed(&self, name: &UnitName) -> Result<(), SystemdError> {
+        self.systemd_effect(|| {
+            self.units
+                .borrow_mut()
+                .entry(name.clone())
+                .or_default()
+                .failed = false;
+        })
+    }
+
+    fn enable(&self, names: &[UnitName]) -> Result<(), SystemdError> {
+        self.systemd_effect(|| {
+            for name in names {
+                self.units
+                    .borrow_mut()
+                    .entry(name.clone())
+                    .or_default()
+                    .enabled = true;
+            }
+        })
+    }
+
+    fn disable(&self, names: &[UnitName]) -> Result<(), SystemdError> {
+        self.systemd_effect(|| {
+            for name in names {
+                self.units
+                    .borrow_mut()
+                    .entry(name.clone())
+                    .or_default()
+                    .enabled = false;
+            }
+        })
+    }
+
+    fn start_transient_scope(&self, scope: &ScopeRequest) -> Result<(), SystemdError> {
+        self.systemd_effect(|| {
+            let mut child = self.child.borrow_mut();
+            if child.is_some() && scope.pids == [CHILD.pid] {
+                *child = Some(format!("/{}/{}", scope.slice, scope.name));
+            }
+        })
+    }
+}
+
+impl Files for Machine {
+    fn look(&self, path: &Path) -> Result<Found, FilesError> {
+        let mut found = HostFiles.look(path)?;
+        // whoever runs the test stands for root
+        if let Found::File(image) = &mut found {
+            (image.uid, image.gid) = (0, 0);
+        }
+        Ok(found)
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<OsString>, FilesError> {
+        HostFiles.list(folder)
+    }
+
+    fn same_tree(&self, left: &Path, right: &Path) -> Result<bool, FilesError> {
+        HostFiles.same_tree(left, right)
+    }
+
+    fn free_bytes(&self, _path: &Path) -> Result<u64, FilesError> {
+        Ok(u64::MAX)
+    }
+
+    fn write_whole(&self, path: &Path, image: &FileImage) -> Result<(), FilesError> {
+        self.file_effect(path, || HostFiles.write_whole(path, image))
+    }
+
+    fn replace_link(&self, path: &Path, target: &Path) -> Result<(), FilesError> {
+        self.file_effect(path, || HostFiles.replace_link(path, target))
+    }
+
+    fn hard_link(&self, path: &Path, second: &Path) -> Result<(), FilesError> {
+        self.file_effect(path, || HostFiles.hard_link(path, second))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
+        self.file_effect(from, || HostFiles.rename(from, to))
+    }
+
+    fn copy_tree(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
+        self.file_effect(from, || HostFiles.copy_tree(from, to))
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), FilesError> {
+        self.file_effect(path, || HostFiles.remove(path))
+    }
+
+    fn remove_if_empty(&self, folder: &Path) -> Result<(), FilesError> {
+        self.file_effect(folder, || HostFiles.remove_if_empty(folder))
+    }
+}
+
+impl Processes for Machine {
+    fn facts(&self, pid: u32) -> Option<ProcessFacts> {
+        let control_group = self.child.borrow().clone().filter(|_| pid == CHILD.pid)?;
+        Some(ProcessFacts {
+            start_time: CHILD.start_time,
+            control_group,
+        })
+    }
+}
+
+impl Programs for Machine {
+    fn version_line(&self, program: &Path) -> Result<String, ProgramError> {
+        let text = std::fs::read_to_string(program).map_err(|source| ProgramError::Run {
+            program: program.into(),
+            source,
+        })?;
+        Ok(text.lines().next().unwrap_or_default().to_owned())
+    }
+}
+
+impl Clock for Machine {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.time.get()
+    }
+
+    fn pause(&self, time: Duration) {
+        self.time.set(self.time.get() + time);
+    }
+}
+
+impl Survivors for Machine {
+    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+        let group = self.child.borrow().clone();
+        Ok(group
+            .map(|control_group| Survivor {
+                name: "child".into(),
+                id: "child".into(),
+                identity: CHILD,
+                control_group,
+            })
+            .into_iter()
+            .collect())
+    }
+}
+
+impl Health for Machine {
+    fn probe(&self, _unit: &UnitName) -> Result<Version, BoxError> {
+        let units = self.units.borrow();
+        let unit = units.get(&name("toyd.service")).ok_or("no unit")?;
+        let program = unit.runs.as_ref().ok_or("it does not run")?;
+        let (line, behaviour) = program.split_once('\n').ok_or("no program")?;
+        match behaviour {
+            "deaf" => Err("no answer".into()),
+            "liar" => Ok(Version::new(6, 6, 6)),
+            _ => Ok(Version::from_version_line("toyd", line)?),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The toolkit against a machine that exists only in memory and in a temporary folder, and that can
+//! die at any effect.
+
+mod crash;
+mod machine;
+mod plans;
+
+use machine::Machine;
+
+use super::{Outcome, ToolkitError};
+use crate::ErrorKind;
+use crate::engine::RunError;
+use crate::plan::Purge;
+
+#[test]
+fn a_second_install_changes_nothing() {
+    let machine = Machine::new();
+    assert!(matches!(machine.install("0.1.0"), Ok(Outcome::Changed(_))));
+    let before = machine.effects_done();
+    assert!(matches!(machine.install("0.1.0"), Ok(Outcome::Unchanged)));
+    // the Reload that makes systemd's word worth asking for is no change
+    assert_eq!(machine.effects_done(), before + 1);
+}
+
+#[test]
+fn an_update_keeps_the_child_and_the_version_before() {
+    let machine = Machine::installed("0.1.0");
+    machine.update("0.1.1").expect("the update");
+    assert_eq!(machine.running().as_deref(), Some("0.1.1"));
+    assert!(machine.child_lives());
+    assert!(machine.path("usr/local/lib/toy/0.1.0").exists());
+    machine.update("0.1.2").expect("the next");
+    assert!(!machine.path("usr/local/lib/toy/0.1.0").exists());
+    assert!(machine.path("usr/local/lib/toy/0.1.1").exists());
+}
+
+#[test]
+fn a_daemon_that_does_not_come_up_is_rolled_back() {
+    let machine = Machine::installed("0.1.0");
+    let before = machine.snapshot();
+    for behaviour in ["broken", "deaf", "liar"] {
+        let error = machine
+            .update_to("0.1.1", behaviour)
+            .expect_err("a bad release held");
+        assert_eq!(error.kind(), ErrorKind::RolledBack, "{behaviour}: {error}");
+        assert_eq!(machine.snapshot(), before, "{behaviour}");
+        assert!(machine.child_lives());
+    }
+}
+
+#[test]
+fn programs_of_another_version_are_never_pointed_at() {
+    let machine = Machine::installed("0.1.0");
+    let before = machine.snapshot();
+    let jobs = machine.jobs();
+    let error = machine
+        .update_to("0.1.1", "mislabelled")
+        .expect_err("a mislabelled release held");
+    assert!(matches!(
+        error,
+        ToolkitError::Run(RunError::RolledBack { .. })
+    ));
+    assert_eq!(machine.snapshot(), before);
+    assert_eq!(machine.jobs(), jobs, "a daemon was touched");
+}
+
+#[test]
+fn an_interrupted_run_is_taken_back() {
+    let machine = Machine::installed("0.1.0");
+    let before = machine.snapshot();
+    machine.interrupt_at_next_restart();
+    let error = machine.update("0.1.1").expect_err("it was interrupted");
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(machine.snapshot(), before);
+}
+
+#[test]
+fn uninstall_names_who_is_in_the_way_and_leaves_nothing_when_nobody_is() {
+    let machine = Machine::installed("0.1.0");
+    let error = machine.uninstall(Purge::State).expect_err("a child lives");
+    assert_eq!(error.kind(), ErrorKind::GuestsInTheWay);
+    assert!(error.to_string().contains("child"), "{error}");
+    machine.end_child();
+    machine.uninstall(Purge::State).expect("nobody is there");
+    assert_eq!(machine.snapshot(), Machine::new().snapshot());
+    assert!(!machine.path("var/lib/toy-install").exists());
+}
+
+#[test]
+fn what_uninstall_stops_still_has_its_unit_file() {
+    let machine = Machine::installed("0.1.0");
+    machine.end_child();
+    machine.uninstall(Purge::Keep).expect("it goes");
+    assert_eq!(machine.stops_without_a_unit(), 0);
+}
+
+#[test]
+fn a_stale_unit_is_mended_before_the_restart() {
+    let machine = Machine::installed("0.1.0");
+    machine.make_stale();
+    machine.update("0.1.1").expect("the update");
+    assert!(machine.child_lives());
+    assert_eq!(machine.child_group(), "/toy.slice/toy-child-child.scope");
+    assert!(!machine.own_drop_in().exists(), "no longer needed");
+}
+
+#[test]
+fn a_stale_unit_stays_mended_when_the_update_is_rolled_back() {
+    let machine = Machine::installed("0.1.0");
+    machine.make_stale();
+    machine
+        .update_to("0.1.1", "liar")
+        .expect_err("a bad release held");
+    assert!(machine.child_lives());
+    assert_eq!(machine.running().as_deref(), Some("0.1.0"));
+    assert!(machine.own_drop_in().exists());
+}
+
+#[test]
+fn an_overriding_drop_in_is_overruled_and_kept() {
+    let machine = Machine::installed("0.1.0");
+    machine.write_drop_in("admin.conf", "[Service]\nKillMode=control-group\n");
+    machine.restart().expect("the restart");
+    assert!(machine.child_lives());
+    assert!(machine.own_drop_in().exists());
+    assert!(machine.drop_in("admin.conf").exists());
+    // as soon as the reason is gone, so is the remedy
+    std::fs::remove_file(machine.drop_in("admin.conf")).expect("removed");
+    machine.install("0.1.0").expect("the install");
+    assert!(!machine.own_drop_in().exists());
+    assert!(machine.child_lives());
+}
+
+#[test]
+fn a_second_run_is_turned_away_at_once() {
+    let machine = Machine::installed("0.1.0");
+    let lock = crate::effect::Lock::take(&machine.path("var/lib/toy-install/lock"));
+    let error = machine.update("0.1.1").expect_err("the lock is held");
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    assert!(error.to_string().contains(&std::process::id().to_string()));
+    drop(lock);
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_stops_the_run() {
+    for text in ["{", "{\"schema\":2}", "{\"schema\":1}"] {
+        let machine = Machine::installed("0.1.0");
+        let before = machine.snapshot();
+        let journal = machine.path("var/lib/toy-install/journal.json");
+        std::fs::write(&journal, text).expect("written");
+        assert!(matches!(
+            machine.update("0.1.1"),
+            Err(ToolkitError::Journal(_))
+        ));
+        assert_eq!(machine.snapshot(), before);
+        assert_eq!(std::fs::read_to_string(&journal).expect("there"), text);
+    }
+}
+
+#[test]
+fn a_missing_requirement_and_a_missing_install_are_told() {
+    let machine = Machine::new().lacking("/nonexistent/kvm");
+    let error = machine.install("0.1.0").expect_err("no kvm");
+    assert_eq!(error.kind(), ErrorKind::HostLacks);
+    assert!(error.hint().is_some());
+    let error = Machine::new().update("0.1.1").expect_err("not installed");
+    assert_eq!(error.kind(), ErrorKind::NotInstalled);
+}

@@ -1,0 +1,9 @@
+//! The toolkit on a real systemd: a toy service with a child that must live.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a stage that cannot be set fails the test that stands on it"
+)]
+
+mod crash;
+mod scenes;
+mod toy;

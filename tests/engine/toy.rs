@@ -1,0 +1,94 @@
+//! A host with the toolkit's toy product on it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use banger_tests::support::command::{self, Output};
+use banger_tests::support::{Host, Result, place, programs};
+
+/// Where the example lies on the host.
+const PROGRAM: &str = "/usr/local/sbin/toy";
+
+/// A host with releases of the toy product in `/root`.
+pub(crate) struct Toy {
+    pub(crate) host: Host,
+}
+
+/// Builds the installer's example.
+fn example() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let words = "build --quiet --locked -p banger-installer --example toy";
+    command::run(
+        Command::new(cargo)
+            .current_dir(place::workspace())
+            .args(words.split(' ')),
+    )?
+    .ok()?;
+    programs::own("examples/toy")
+}
+
+impl Toy {
+    /// A host on which nothing of the product is.
+    pub(crate) fn new() -> Self {
+        let example = example().unwrap();
+        let host = Host::new().without_firecracker().build().unwrap();
+        host.copy(&example, PROGRAM).unwrap();
+        let toy = Self { host };
+        for words in ["0.1.0", "0.1.1", "0.1.2 broken", "0.1.3 liar"] {
+            let version = words.split(' ').next().unwrap();
+            let made = toy.run(&format!("make-release /root/{version} {words}"));
+            made.ok().unwrap();
+        }
+        toy
+    }
+
+    /// A host on which 0.1.0 runs.
+    pub(crate) fn installed() -> Self {
+        let toy = Self::new();
+        toy.install().ok().unwrap();
+        toy
+    }
+
+    pub(crate) fn run(&self, words: &str) -> Output {
+        self.host.shell(&format!("{PROGRAM} {words}")).unwrap()
+    }
+
+    pub(crate) fn install(&self) -> Output {
+        self.run("install /root/0.1.0 0.1.0")
+    }
+
+    pub(crate) fn update(&self, version: &str) -> Output {
+        self.run(&format!("update /root/{version} {version}"))
+    }
+
+    pub(crate) fn shell(&self, line: &str) -> String {
+        self.host.shell(line).unwrap().ok().unwrap().trim().into()
+    }
+
+    /// The child's pid and start time.
+    pub(crate) fn child(&self) -> String {
+        self.shell("pid=$(cat /var/lib/toy/child); cut -d' ' -f1,22 /proc/$pid/stat")
+    }
+
+    pub(crate) fn child_group(&self) -> String {
+        self.shell("grep ^0:: /proc/$(cat /var/lib/toy/child)/cgroup")
+    }
+
+    /// The version that runs, as its own process told.
+    pub(crate) fn answer(&self) -> String {
+        self.shell("read pid version < /run/toy/answer; kill -0 $pid && echo $version")
+    }
+
+    pub(crate) fn current(&self) -> String {
+        self.shell("readlink /usr/local/lib/toy/current")
+    }
+
+    /// Everything of the product's on the disk: names, and contents of files.
+    pub(crate) fn tree(&self) -> String {
+        self.shell(
+            "find /etc/systemd/system /usr/local/lib /usr/local/bin /etc/toy /var/lib/toy-install \
+             \\( -type f -exec sha256sum {} + \\) -o \\( -type l -printf '%p -> %l\\n' \\) 2>&1 \
+             | grep -v toy-install/lock | sort",
+        )
+    }
+}
