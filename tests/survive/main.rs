@@ -1,4 +1,7 @@
 //! Guests live through whatever happens to the software under them; and first of all, the bench on
 //! which that is shown does what it promises.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 mod bench;
+mod restarts;

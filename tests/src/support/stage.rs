@@ -116,11 +116,22 @@ impl Stage {
 
     /// Runs a guest; gives it when it has ticked.
     pub fn run_guest(&self, name: &str) -> Result<Guest> {
-        self.banger_as_owner(&["vm", "run", name, "--kernel", KERNEL])?
-            .ok()?;
+        let run = self.banger_as_owner(&["vm", "run", name, "--kernel", KERNEL])?;
+        if !run.success() {
+            return Err(Error::Wrong(format!("{}\n{}", run.text(), self.logs())));
+        }
         let guest = self.find_guest(name)?;
         console::wait_for_ticks(&guest.console, 5)?;
         Ok(guest)
+    }
+
+    /// The last lines of every log that may tell why a guest did not start.
+    fn logs(&self) -> String {
+        let line = "tail -n 20 /var/lib/banger-root/vms/*/*.log; \
+                    journalctl --no-pager --quiet --lines=20 --unit='bangerd*'";
+        self.host
+            .shell(line)
+            .map_or_else(|error| error.to_string(), |output| output.text())
     }
 
     /// A running guest as it is now.

@@ -1,0 +1,65 @@
+//! Contract 4: what may happen to the daemons, and what must not happen to a guest.
+
+use banger_tests::support::command;
+use banger_tests::support::releases::Releases;
+use banger_tests::support::stage::{Guest, Stage};
+
+/// A host with 0.1.0 installed and one guest in it.
+fn stage_with_guest() -> (Stage, Guest) {
+    let releases = Releases::new().unwrap();
+    let first = releases.sound("0.1.0").unwrap();
+    let stage = Stage::new(releases).unwrap();
+    stage.install(&first).unwrap().ok().unwrap();
+    let guest = stage.run_guest("web").unwrap();
+    (stage, guest)
+}
+
+/// Waits until a unit's main process is another than `before`.
+fn wait_for_new_main_pid(stage: &Stage, unit: &str, before: &str) {
+    command::wait_for(&format!("a new main process of {unit}"), 30, || {
+        let now = stage
+            .host
+            .property(unit, "MainPID")
+            .map_err(|error| error.to_string())?;
+        if now == before || now == "0" {
+            Err(now)
+        } else {
+            Ok(())
+        }
+    })
+    .unwrap();
+}
+
+#[test]
+fn contract_4_restarts_and_crashes_of_both_daemons_leave_a_guest_alone() {
+    let (stage, guest) = stage_with_guest();
+    for unit in ["bangerd.service", "bangerd-root.service"] {
+        for act in ["restart", "kill --signal=KILL"] {
+            let before = stage.host.property(unit, "MainPID").unwrap();
+            let line = format!("systemctl {act} {unit}");
+            stage.host.shell(&line).unwrap().ok().unwrap();
+            wait_for_new_main_pid(&stage, unit, &before);
+            stage.check_untouched(&guest).unwrap();
+        }
+    }
+    stage.banger(&["system", "restart"]).unwrap().ok().unwrap();
+    stage.check_untouched(&guest).unwrap();
+}
+
+#[test]
+fn contract_4_an_update_and_a_rollback_leave_a_guest_alone() {
+    let (stage, guest) = stage_with_guest();
+    let second = stage.releases.sound("0.1.1").unwrap();
+    let broken = stage.releases.broken().unwrap();
+    stage.releases.publish(&second).unwrap();
+    stage.banger(&["update", "--yes"]).unwrap().ok().unwrap();
+    stage.check_untouched(&guest).unwrap();
+    stage.releases.publish(&broken).unwrap();
+    let update = stage.banger(&["update", "--yes"]).unwrap();
+    assert_eq!(update.code, Some(9), "{}", update.text());
+    assert_eq!(
+        stage.banger(&["--version"]).unwrap().ok().unwrap(),
+        "banger 0.1.1"
+    );
+    stage.check_untouched(&guest).unwrap();
+}
