@@ -131,6 +131,7 @@ fn product() -> Result<Product, Box<dyn Error>> {
             units: "/etc/systemd/system".into(),
             config: "/etc/toy".into(),
             install_state: "/var/lib/toy-install".into(),
+            lock: "/run/toy-install.lock".into(),
             product_state: vec!["/var/lib/toy".into(), "/run/toy".into()],
         },
         slice: "toy.slice".parse()?,

@@ -92,6 +92,7 @@ pub fn layout() -> Layout {
         units: "/etc/systemd/system".into(),
         config: "/etc/banger".into(),
         install_state: "/var/lib/banger-install".into(),
+        lock: "/run/banger-install.lock".into(),
         product_state: [
             "/var/lib/banger",
             "/var/lib/banger-root",

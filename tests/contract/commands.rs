@@ -261,7 +261,11 @@ fn bad_input_for_a_vm_is_refused_and_leaves_nothing() {
     host.copy(&guest::ticker().unwrap(), "/home/alice/ticker.elf")
         .unwrap();
     let run = |name: &str, kernel: &str| {
-        banger_as(&host, "alice", &["vm", "run", name, "--kernel", kernel])
+        banger_as(
+            &host,
+            "alice",
+            &["vm", "run", "--kernel", kernel, "--", name],
+        )
     };
     let before = tree(&host);
     let long = "a".repeat(65);

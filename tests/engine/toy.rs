@@ -88,7 +88,7 @@ impl Toy {
         self.shell(
             "find /etc/systemd/system /usr/local/lib /usr/local/bin /etc/toy /var/lib/toy-install \
              \\( -type f -exec sha256sum {} + \\) -o \\( -type l -printf '%p -> %l\\n' \\) 2>&1 \
-             | grep -v toy-install/lock | sort",
+             | sort",
         )
     }
 }

@@ -69,6 +69,9 @@ pub struct Layout {
     pub config: PathBuf,
     /// The toolkit's own state, root 0700: `/var/lib/banger-install`.
     pub install_state: PathBuf,
+    /// The lock of the one run that may change the host, on a file system that a boot empties, so
+    /// that a run which changes nothing leaves nothing: `/run/banger-install.lock`.
+    pub lock: PathBuf,
     /// Folders that belong to the product and go with `--purge`: state, caches, sockets.
     pub product_state: Vec<PathBuf>,
 }
@@ -120,11 +123,6 @@ impl Layout {
         self.versions.join(".staging")
     }
 
-    /// The lock of the one run that may change the host.
-    pub fn lock(&self) -> PathBuf {
-        self.install_state.join("lock")
-    }
-
     /// The path of a unit file.
     pub fn unit(&self, name: &UnitName) -> PathBuf {
         self.units.join(name.as_str())
@@ -153,6 +151,7 @@ impl Layout {
             units: moved(&self.units),
             config: moved(&self.config),
             install_state: moved(&self.install_state),
+            lock: moved(&self.lock),
             product_state: self.product_state.iter().map(moved).collect(),
         }
     }

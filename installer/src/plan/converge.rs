@@ -243,6 +243,14 @@ fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], 
             .current
             .as_ref()
             .and_then(|current| current.to_str()?.parse().ok());
+        if written.is_empty() {
+            plan.push(
+                CheckKillMode {
+                    units: restart.clone(),
+                },
+                "systemd's word counts, not a file's",
+            );
+        }
         plan.push(
             RestartUnits {
                 units: restart,

@@ -112,7 +112,7 @@ impl<'a> Toolkit<'a> {
         effects: Effects<'a>,
         report: &'a mut dyn Report,
     ) -> Result<Self, ToolkitError> {
-        let lock = Lock::take(&product.layout.lock())?;
+        let lock = Lock::take(&product.layout.lock)?;
         journal::recover(&product.layout.journal(), &effects, report)?;
         sweep_staging(product, &effects)?;
         Ok(Self {
@@ -261,7 +261,7 @@ impl<'a> Toolkit<'a> {
         let (plan, state) = self.plan_uninstall(purge)?;
         let outcome = self.carry_out(plan, state, Vec::new(), None)?;
         let layout = &self.product.layout;
-        self.effects.files.remove(&layout.lock())?;
+        self.effects.files.remove(&layout.lock)?;
         self.effects.files.remove_if_empty(&layout.install_state)?;
         Ok(outcome)
     }

@@ -134,7 +134,7 @@ fn an_overriding_drop_in_is_overruled_and_kept() {
 #[test]
 fn a_second_run_is_turned_away_at_once() {
     let machine = Machine::installed("0.1.0");
-    let lock = crate::effect::Lock::take(&machine.path("var/lib/toy-install/lock"));
+    let lock = crate::effect::Lock::take(&machine.path("run/toy-install.lock"));
     let error = machine.update("0.1.1").expect_err("the lock is held");
     assert_eq!(error.kind(), ErrorKind::Locked);
     assert!(error.to_string().contains(&std::process::id().to_string()));

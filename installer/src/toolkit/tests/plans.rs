@@ -17,6 +17,7 @@ fn layout() -> Layout {
         units: "/etc/systemd/system".into(),
         config: "/c".into(),
         install_state: "/s".into(),
+        lock: "/l".into(),
         product_state: Vec::new(),
     }
 }

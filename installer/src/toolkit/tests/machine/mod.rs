@@ -86,6 +86,7 @@ fn product(root: &Path) -> Product {
         units: "/etc/systemd/system".into(),
         config: "/etc/toy".into(),
         install_state: "/var/lib/toy-install".into(),
+        lock: "/run/toy-install.lock".into(),
         product_state: vec!["/var/lib/toy".into()],
     };
     let spec = |text, enable, keeps_children| UnitSpec {
@@ -228,7 +229,7 @@ impl Machine {
     pub(super) fn snapshot(&self) -> Vec<String> {
         let mut found = Vec::new();
         walk(self.root.path(), self.root.path(), &mut found);
-        found.retain(|line| !line.starts_with("var/lib/toy-install"));
+        found.retain(|line| !line.starts_with("var/lib/toy-install") && !line.starts_with("run"));
         for (unit, state) in self.units.borrow().iter() {
             if *state != Unit::default() {
                 found.push(format!("{unit}: {state:?}"));
