@@ -40,17 +40,17 @@ pub(crate) fn tree(host: &Host) -> BTreeMap<PathBuf, String> {
     for top in ["etc", "usr/local", "var/lib", "var/cache", "opt"] {
         collect(&host.path(Path::new("/").join(top)), &mut found);
     }
-    // what the host's own services write while we look
+    // what the host's own services, and guests, write while we look
+    let busy = [
+        "/var/lib/systemd",
+        "/var/lib/dbus",
+        "/etc/resolv.conf",
+        "/var/lib/private",
+        "/console.log",
+    ];
     found.retain(|path, _| {
         let text = path.to_string_lossy();
-        ![
-            "/var/lib/systemd",
-            "/var/lib/dbus",
-            "/etc/resolv.conf",
-            "/var/lib/private",
-        ]
-        .iter()
-        .any(|own| text.contains(own))
+        !busy.iter().any(|own| text.contains(own))
     });
     found
 }

@@ -6,3 +6,4 @@
 mod commands;
 mod rooms;
 mod units;
+mod updates;

@@ -1,10 +1,9 @@
 //! A host with the toolkit's toy product on it.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use banger_tests::support::command::{self, Output};
-use banger_tests::support::{Host, Result, place, programs};
+use banger_tests::support::{Host, Result, programs};
 
 /// Where the example lies on the host.
 const PROGRAM: &str = "/usr/local/sbin/toy";
@@ -16,14 +15,8 @@ pub(crate) struct Toy {
 
 /// Builds the installer's example.
 fn example() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let words = "build --quiet --locked -p banger-installer --example toy";
-    command::run(
-        Command::new(cargo)
-            .current_dir(place::workspace())
-            .args(words.split(' ')),
-    )?
-    .ok()?;
+    command::run(programs::cargo().args(words.split(' ')))?.ok()?;
     programs::own("examples/toy")
 }
 

@@ -5,3 +5,4 @@
 
 mod bench;
 mod restarts;
+mod stale;

@@ -49,10 +49,14 @@ pub(super) fn run(
         screen.line("Nothing was changed.");
         return Ok(ExitCode::SUCCESS);
     }
-    let folder = offer.stage(&host.product, &receipt, screen)?;
+    // a release that is refused or does not hold is not kept; the next try fetches it anew
+    let clear = || fs_err::remove_dir_all(host.product.layout.staging());
+    let folder = offer
+        .stage(&host.product, &receipt, screen)
+        .inspect_err(|_| drop(clear()))?;
     let request = UpdateRequest {
         release: ReleaseFolder {
-            path: folder.clone(),
+            path: folder,
             version: offer.manifest.version.clone(),
         },
         values: host.unit_values(&receipt.owner),
@@ -60,10 +64,7 @@ pub(super) fn run(
         released: offer.manifest.released,
     };
     host.hold_signals()?;
-    let outcome = toolkit.update(&request).inspect_err(|_| {
-        // a release that did not hold is not kept; the next try fetches it anew
-        let _ = fs_err::remove_dir_all(host.product.layout.staging());
-    })?;
+    let outcome = toolkit.update(&request).inspect_err(|_| drop(clear()))?;
     conclude(&outcome, screen);
     Ok(ExitCode::SUCCESS)
 }

@@ -31,7 +31,7 @@ pub fn own(name: &str) -> Result<PathBuf> {
 
 /// Builds this crate's programs, so that [`own`] finds them.
 pub fn build_own() -> Result<()> {
-    command::run(Command::new(cargo()).current_dir(place::workspace()).args([
+    command::run(cargo().args([
         "build",
         "--quiet",
         "--locked",
@@ -59,8 +59,7 @@ fn build(version: &str, part: &Path) -> Result<()> {
     let _lock = place::lock(&place::bench().join(".banger-build.lock"))?;
     let target = place::workspace().join("target");
     command::run(
-        Command::new(cargo())
-            .current_dir(place::workspace())
+        cargo()
             .args([
                 "build",
                 "--quiet",
@@ -94,8 +93,27 @@ fn profile() -> String {
     std::env::var(PROFILE).unwrap_or_else(|_| "release".to_owned())
 }
 
-fn cargo() -> String {
-    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+/// Cargo, in the workspace. What an outer cargo or nextest tells its own child is taken away: build
+/// scripts watch some of it, and would build their crates anew every time.
+pub fn cargo() -> Command {
+    const TOLD: [&str; 6] = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "CARGO_PRIMARY_",
+        "NEXTEST",
+    ];
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.current_dir(place::workspace());
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if TOLD.iter().any(|told| text.starts_with(told)) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 fn sources_digest() -> Result<String> {
