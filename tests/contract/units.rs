@@ -261,3 +261,25 @@ fn contract_1_systemd_analyze_verify_finds_nothing() {
         "systemd-analyze verify did not read the units: {said}"
     );
 }
+
+#[test]
+fn what_is_released_is_what_is_installed() {
+    let product = banger_runtime::product::product().unwrap();
+    let sorted = |names: Vec<&str>| {
+        let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    let units = product.units.iter().map(|unit| unit.name.as_str());
+    assert_eq!(
+        sorted(units.collect()),
+        sorted(banger_release::UNITS.to_vec())
+    );
+    let programs = product.programs.iter().map(|program| program.name.as_str());
+    assert_eq!(
+        sorted(programs.collect()),
+        sorted(banger_release::PROGRAMS.to_vec())
+    );
+    assert_eq!(product.name, banger_release::PRODUCT);
+    assert_eq!(product.target, banger_installer::fetch::host_target());
+}

@@ -23,6 +23,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("pip3", "python3-pip"),
     ("python3", "python3"),
     ("strace", "strace"),
+    ("systemd-analyze", "systemd"),
     ("systemd-nspawn", "systemd-container"),
     ("useradd", "passwd"),
 ];
