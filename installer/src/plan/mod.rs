@@ -18,9 +18,9 @@ pub use converge::{Goal, Rendered, Stage, converge};
 pub use staleness::{Finding, Staleness, findings, in_danger};
 pub(crate) use step::listed;
 pub use step::{
-    CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, DisableUnits, EnableUnits,
-    KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests, RestartUnits, SetAside,
-    StageRelease, StartUnits, Step, StopUnits, WriteReceipt, WriteUnit,
+    CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant, DisableUnits,
+    EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests, RestartUnits,
+    SetAside, StageRelease, StartUnits, Step, StopUnits, WriteReceipt, WriteUnit,
 };
 pub use uninstall::{Purge, uninstall};
 

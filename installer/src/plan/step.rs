@@ -67,6 +67,8 @@ steps! {
     CheckHealth,
     /// Compare survivors with what they were.
     CheckSurvivors,
+    /// See that nobody is left who must live.
+    CheckVacant,
     /// Write the receipt.
     WriteReceipt,
 }
@@ -399,5 +401,16 @@ pub(crate) fn listed<T: std::fmt::Display>(things: &[T]) -> String {
             let first: Vec<String> = first.iter().map(ToString::to_string).collect();
             format!("{} and {last}", first.join(", "))
         }
+    }
+}
+
+/// Sees, once the doors are closed, that nobody runs who must live: one may have started between
+/// the look at the host and the stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckVacant {}
+
+impl fmt::Display for CheckVacant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("see that no guest is left")
     }
 }

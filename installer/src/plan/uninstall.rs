@@ -1,10 +1,12 @@
 //! From any state to nothing.
 
+use super::mend::mend;
 use super::{
-    Cleanup, DisableUnits, Operation, Plan, ReloadSystemd, RemoveFile, SetAside, StopUnits,
+    CheckKillMode, CheckVacant, Cleanup, DisableUnits, Operation, Plan, ReloadSystemd, RemoveFile,
+    SetAside, StopUnits, in_danger,
 };
-use crate::model::{Found, Product, UnitName};
-use crate::observe::HostState;
+use crate::model::{Found, Product, UnitKind, UnitName};
+use crate::observe::{HostState, UnitState};
 
 /// Whether state goes, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,13 +23,26 @@ pub enum Purge {
 /// at the very end.
 pub fn uninstall(product: &Product, state: &HostState, purge: Purge) -> Plan {
     let mut plan = Plan::new(Operation::Uninstall);
-    let names = |filter: &dyn Fn(&crate::observe::UnitState) -> bool| -> Vec<UnitName> {
+    let names = |filter: &dyn Fn(&UnitState) -> bool| -> Vec<UnitName> {
         let units = state.units.iter().filter(|unit| filter(unit));
         units.map(|unit| unit.spec.name.clone()).collect()
     };
-    let running = names(&|unit| unit.facts.is_active());
-    if !running.is_empty() {
-        plan.push(StopUnits { units: running }, "before their files go");
+    mend(product, state, &mut plan);
+    let is_slice = |unit: &UnitState| unit.spec.name.kind() == UnitKind::Slice;
+    let daemons = names(&|unit| unit.facts.is_active() && unit.spec.keeps_children);
+    if !daemons.is_empty() {
+        let check = CheckKillMode { units: daemons };
+        plan.push(check, "systemd's word counts, not a file's");
+    }
+    let doors_first = names(&|unit| unit.facts.is_active() && !is_slice(unit));
+    if !doors_first.is_empty() {
+        plan.push(StopUnits { units: doors_first }, "before their files go");
+    }
+    // a slice takes along what is in it: not before nobody can come any more
+    plan.push(CheckVacant {}, "one may have come since the first look");
+    let slices = names(&|unit| unit.facts.is_active() && is_slice(unit));
+    if !slices.is_empty() {
+        plan.push(StopUnits { units: slices }, "it is empty");
     }
     let enabled = names(&|unit| unit.facts.unit_file_state == "enabled");
     if !enabled.is_empty() {
@@ -42,7 +57,7 @@ fn remove_files(product: &Product, state: &HostState, plan: &mut Plan) {
     let layout = &product.layout;
     for unit in &state.units {
         let own = layout.keep_guests_drop_in(&unit.spec.name);
-        if unit.drop_ins.iter().any(|drop_in| drop_in.path == own) {
+        if in_danger(unit) || unit.drop_ins.iter().any(|drop_in| drop_in.path == own) {
             plan.push(RemoveFile { path: own }, "written by this software");
         }
         if unit.file != Found::Missing {

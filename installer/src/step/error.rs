@@ -93,6 +93,15 @@ pub enum StepError {
         /// Their names.
         names: Vec<String>,
     },
+    /// Survivors that nobody counted on.
+    #[error("still running: {}", crate::plan::listed(names))]
+    StillThere {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// Survivors cannot be counted.
+    #[error("cannot tell who must live")]
+    Survivors(#[source] crate::effect::BoxError),
     /// A survivor did not arrive in its scope.
     #[error("{name} (pid {pid}) is in {found}, not in {scope}")]
     NotInScope {
@@ -136,6 +145,7 @@ impl StepError {
             | Self::WrongVersion { unit, .. } => {
                 Some(format!("journalctl -u {unit} --since \"5 min ago\""))
             }
+            Self::StillThere { .. } => Some("stop them first".into()),
             Self::InTheWay { path } => Some(format!("move {} away", path.display())),
             _ => None,
         }
@@ -147,7 +157,9 @@ impl StepError {
             Self::Files(error) => error.kind(),
             Self::Systemd(error) => error.kind(),
             Self::RunIsFull { .. } => ErrorKind::HostLacks,
-            Self::KillMode { .. } => ErrorKind::GuestsInTheWay,
+            Self::KillMode { .. } | Self::StillThere { .. } | Self::Survivors(_) => {
+                ErrorKind::GuestsInTheWay
+            }
             _ => ErrorKind::Other,
         }
     }

@@ -8,6 +8,7 @@ mod check_health;
 mod check_kill_mode;
 mod check_programs;
 mod check_survivors;
+mod check_vacant;
 mod error;
 mod keep_guests;
 mod link;
@@ -61,6 +62,7 @@ fn actor(step: &Step) -> &dyn Act {
         Step::RestartUnits(step) => step,
         Step::CheckHealth(step) => step,
         Step::CheckSurvivors(step) => step,
+        Step::CheckVacant(step) => step,
         Step::WriteReceipt(step) => step,
     }
 }

@@ -87,6 +87,17 @@ fn uninstall_names_who_is_in_the_way_and_leaves_nothing_when_nobody_is() {
 }
 
 #[test]
+fn one_who_comes_while_uninstall_is_at_work_stops_it() {
+    let machine = Machine::installed("0.1.0");
+    let before = machine.snapshot();
+    machine.let_child_be_late();
+    let error = machine.uninstall(Purge::State).expect_err("a child came");
+    assert_eq!(error.kind(), ErrorKind::GuestsInTheWay);
+    assert!(machine.child_lives());
+    assert_eq!(machine.snapshot(), before);
+}
+
+#[test]
 fn what_uninstall_stops_still_has_its_unit_file() {
     let machine = Machine::installed("0.1.0");
     machine.end_child();

@@ -51,6 +51,8 @@ pub(super) struct Machine {
     units: RefCell<BTreeMap<UnitName, Unit>>,
     /// The child's control group while it lives.
     child: RefCell<Option<String>>,
+    /// The next look does not see the child: it starts right after.
+    child_is_late: Cell<bool>,
     effects: Cell<usize>,
     death: Cell<Option<(usize, Dies)>>,
     dead: Cell<bool>,
@@ -120,6 +122,7 @@ impl Machine {
             root,
             units: RefCell::default(),
             child: RefCell::default(),
+            child_is_late: Cell::new(false),
             effects: Cell::new(0),
             death: Cell::new(None),
             dead: Cell::new(false),
@@ -339,6 +342,11 @@ impl Machine {
 
     pub(super) fn restart(&self) -> Result<Outcome, ToolkitError> {
         self.run(|mut toolkit| toolkit.restart(&Self::values()))
+    }
+
+    /// The child starts right after the next look at who lives.
+    pub(super) fn let_child_be_late(&self) {
+        self.child_is_late.set(true);
     }
 
     pub(super) fn uninstall(&self, purge: Purge) -> Result<Outcome, ToolkitError> {

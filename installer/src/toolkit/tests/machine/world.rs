@@ -203,7 +203,8 @@ impl Clock for Machine {
 
 impl Survivors for Machine {
     fn list(&self) -> Result<Vec<Survivor>, BoxError> {
-        let group = self.child.borrow().clone();
+        let late = self.child_is_late.replace(false);
+        let group = self.child.borrow().clone().filter(|_| !late);
         Ok(group
             .map(|control_group| Survivor {
                 name: "child".into(),
