@@ -63,3 +63,24 @@ fn contract_4_an_update_and_a_rollback_leave_a_guest_alone() {
     );
     stage.check_untouched(&guest).unwrap();
 }
+
+#[test]
+fn contract_4_handles_are_written_from_what_was_found() {
+    let (stage, guest) = stage_with_guest();
+    let handles = stage.host.path("/var/lib/banger-root/handles.json");
+    // neither a list that is missing nor one that lies is believed
+    for before in [None, Some(r#"{"schema":1,"boot_id":"none","vms":[]}"#)] {
+        match before {
+            None => fs_err::remove_file(&handles).unwrap(),
+            Some(lie) => fs_err::write(&handles, lie).unwrap(),
+        }
+        stage.banger(&["system", "restart"]).unwrap().ok().unwrap();
+        let written = fs_err::read_to_string(&handles).unwrap();
+        let parsed: serde_json::Value = serde_json::from_str(&written).unwrap();
+        let vms = parsed["vms"].as_array().unwrap();
+        assert_eq!(vms.len(), 1, "{written}");
+        assert_eq!(vms[0]["name"], "web", "{written}");
+        assert_eq!(vms[0]["pid"], guest.pid, "{written}");
+        stage.check_untouched(&guest).unwrap();
+    }
+}

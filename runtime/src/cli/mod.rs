@@ -66,7 +66,10 @@ fn dispatch(
         },
         Command::Completions { shell } => {
             let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "banger", &mut std::io::stdout());
+            // into memory: clap_complete panics when a reader goes away
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "banger", &mut script);
+            screen.line(String::from_utf8_lossy(&script).trim_end());
             Ok(ExitCode::SUCCESS)
         }
         Command::Man { directory } => write_man_pages(build, &directory),

@@ -27,6 +27,10 @@ use crate::protocol::{
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum VmCommand {
     /// Start a new VM.
+    #[command(after_help = "\
+Examples:
+  banger vm run web --kernel vmlinux
+  banger vm run db --kernel vmlinux --rootfs disk.ext4 --cpus 2 --memory 512")]
     Run {
         /// Its name: lower-case letters, digits and hyphens, at most 64.
         name: String,
