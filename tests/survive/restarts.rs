@@ -1,8 +1,9 @@
 //! Contract 4: what may happen to the daemons, and what must not happen to a guest.
 
+use banger_tests::support::api;
 use banger_tests::support::command;
 use banger_tests::support::releases::Releases;
-use banger_tests::support::stage::{Guest, Stage};
+use banger_tests::support::stage::{Guest, OWNER, Stage};
 
 /// A host with 0.1.0 installed and one guest in it.
 fn stage_with_guest() -> (Stage, Guest) {
@@ -83,4 +84,22 @@ fn contract_4_handles_are_written_from_what_was_found() {
         assert_eq!(vms[0]["pid"], guest.pid, "{written}");
         stage.check_untouched(&guest).unwrap();
     }
+}
+
+#[test]
+fn contract_4_no_request_fails_while_the_daemons_are_restarted_and_replaced() {
+    let (stage, guest) = stage_with_guest();
+    let second = stage.releases.sound("0.1.1").unwrap();
+    stage.releases.publish(&second).unwrap();
+    let client = api::Client::start(&stage.host, OWNER).unwrap();
+    for _ in 0..5 {
+        stage.banger(&["system", "restart"]).unwrap().ok().unwrap();
+    }
+    stage.banger(&["update", "--yes"]).unwrap().ok().unwrap();
+    let tally = client.stop().unwrap();
+    println!("{tally:?}");
+    assert_eq!(tally.failed, 0, "{tally:?}");
+    assert!(tally.versions.contains(&"0.1.0".to_owned()), "{tally:?}");
+    assert!(tally.versions.contains(&"0.1.1".to_owned()), "{tally:?}");
+    stage.check_untouched(&guest).unwrap();
 }

@@ -1,4 +1,5 @@
-//! Asks the owner daemon all the time until its input ends, then prints what it counted as JSON.
+//! Asks the owner daemon all the time, as several clients at once, until its input ends, then prints
+//! what they counted as JSON.
 //!
 //! It speaks varlink's framing (JSON, ended by a NUL) by itself, with the standard library alone: a
 //! client that shares no code with the daemon, and that never asks twice to hide a failure.
@@ -27,8 +28,11 @@ struct Arguments {
     #[arg(long)]
     socket: PathBuf,
     /// The pause between two requests, in milliseconds
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 2)]
     every: u64,
+    /// How many clients ask at the same time
+    #[arg(long, default_value_t = 16)]
+    clients: usize,
 }
 
 fn main() -> io::Result<()> {
@@ -39,17 +43,34 @@ fn main() -> io::Result<()> {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         end.store(true, Ordering::SeqCst);
     });
+    let askers: Vec<_> = (0..arguments.clients)
+        .map(|_| {
+            let (socket, ended) = (arguments.socket.clone(), Arc::clone(&ended));
+            std::thread::spawn(move || ask_until(&ended, &socket, arguments.every))
+        })
+        .collect();
+    let mut all = Tally::default();
+    for asker in askers {
+        let tally = asker
+            .join()
+            .map_err(|_| io::Error::other("a client panicked"))?;
+        all.add(tally);
+    }
+    println!("{}", serde_json::to_string(&all)?);
+    Ok(())
+}
+
+fn ask_until(ended: &AtomicBool, socket: &Path, pause: u64) -> Tally {
     let mut tally = Tally::default();
     while !ended.load(Ordering::SeqCst) {
         for method in METHODS {
             let start = Instant::now();
-            let answer = ask(&arguments.socket, method);
+            let answer = ask(socket, method);
             count(&mut tally, method, start.elapsed(), answer);
-            std::thread::sleep(Duration::from_millis(arguments.every));
+            std::thread::sleep(Duration::from_millis(pause));
         }
     }
-    println!("{}", serde_json::to_string(&tally)?);
-    Ok(())
+    tally
 }
 
 fn count(tally: &mut Tally, method: &str, wait: Duration, answer: io::Result<serde_json::Value>) {

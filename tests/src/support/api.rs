@@ -24,6 +24,23 @@ pub struct Tally {
     pub versions: Vec<String>,
 }
 
+impl Tally {
+    /// Adds what another client counted.
+    pub fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.failed += other.failed;
+        self.longest_wait_us = self.longest_wait_us.max(other.longest_wait_us);
+        if self.first_failure.is_none() {
+            self.first_failure = other.first_failure;
+        }
+        for version in other.versions {
+            if !self.versions.contains(&version) {
+                self.versions.push(version);
+            }
+        }
+    }
+}
+
 /// The running client.
 #[derive(Debug)]
 pub struct Client {
