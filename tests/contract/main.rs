@@ -8,3 +8,4 @@ mod commands;
 mod rooms;
 mod units;
 mod updates;
+mod vms;
