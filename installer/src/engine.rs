@@ -11,8 +11,8 @@ use crate::effect::Effects;
 use crate::journal::{Entry, Journal, JournalError, Phase};
 use crate::model::Layout;
 use crate::plan::{Operation, Plan, Planned, Step};
+use crate::report::{Event, Report};
 use crate::step::StepError;
-use crate::toolkit::{Event, Report};
 
 /// A run that did not hold.
 #[derive(Debug, thiserror::Error)]
@@ -169,7 +169,10 @@ fn take_back(
     let operation = plan.operation;
     let first = match &stop {
         Stop::Failed { step, cause } => {
-            report.event(&Event::StepFailed { step, cause });
+            report.event(&Event::StepFailed {
+                step,
+                cause: cause.as_ref(),
+            });
             cause.to_string()
         }
         Stop::Interrupted => "it was interrupted".into(),

@@ -8,6 +8,7 @@ pub mod journal;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod report;
 pub mod step;
 pub mod toolkit;
 pub mod unit;

@@ -50,6 +50,14 @@ const ROOMS: &[Room] = &[
         ],
     },
     Room {
+        folder: "installer/src/step",
+        forbidden: &["crate::toolkit", "crate::engine", "crate::journal"],
+    },
+    Room {
+        folder: "installer/src/journal",
+        forbidden: &["crate::toolkit", "crate::engine"],
+    },
+    Room {
         folder: "installer/src/effect",
         forbidden: &[
             "crate::step",

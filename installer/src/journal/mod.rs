@@ -13,23 +13,13 @@ use crate::ErrorKind;
 use crate::effect::{Effects, Files, FilesError};
 use crate::model::{FileImage, Found};
 use crate::plan::Step;
+use crate::report::{Event, Report};
 use crate::step::{StepError, Undo, revert};
-use crate::toolkit::{Event, Report};
 
-pub use crate::plan::{Cleanup, Operation};
+pub use crate::plan::{Cleanup, Operation, Phase};
 
 /// The schema that this code reads and writes.
 pub const JOURNAL_SCHEMA: u32 = 1;
-
-/// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Steps are at work: taken back when it dies.
-    Running,
-    /// All steps hold: only the cleaning up is left, and is finished when it dies.
-    Committed,
-}
 
 /// One step of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -38,6 +38,16 @@ pub enum Operation {
     Uninstall,
 }
 
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Steps are at work: taken back when it dies.
+    Running,
+    /// All steps hold: only the cleaning up is left, and is finished when it dies.
+    Committed,
+}
+
 impl std::fmt::Display for Operation {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {

@@ -2,7 +2,7 @@ use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::UnitName;
 use crate::plan::CheckHealth;
-use crate::toolkit::Report;
+use crate::report::Report;
 use std::time::Duration;
 
 /// The longest that a service may take from the end of its start job to a good answer.

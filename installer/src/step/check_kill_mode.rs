@@ -1,7 +1,7 @@
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::plan::CheckKillMode;
-use crate::toolkit::Report;
+use crate::report::Report;
 
 impl Act for CheckKillMode {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

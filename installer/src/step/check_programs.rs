@@ -2,7 +2,7 @@ use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::Version;
 use crate::plan::CheckPrograms;
-use crate::toolkit::Report;
+use crate::report::Report;
 
 impl Act for CheckPrograms {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

@@ -1,7 +1,7 @@
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::plan::CheckSurvivors;
-use crate::toolkit::{Event, Report};
+use crate::report::{Event, Report};
 
 impl Act for CheckSurvivors {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

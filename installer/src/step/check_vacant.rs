@@ -1,7 +1,7 @@
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::plan::CheckVacant;
-use crate::toolkit::Report;
+use crate::report::Report;
 
 impl Act for CheckVacant {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

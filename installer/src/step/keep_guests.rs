@@ -2,7 +2,7 @@ use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::FileImage;
 use crate::plan::KeepGuests;
-use crate::toolkit::Report;
+use crate::report::Report;
 
 /// The text of the toolkit's own drop-in.
 const TEXT: &str = "\

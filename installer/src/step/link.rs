@@ -2,7 +2,7 @@ use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::Found;
 use crate::plan::Link;
-use crate::toolkit::Report;
+use crate::report::Report;
 use std::path::{Path, PathBuf};
 
 /// Where a plain file is kept.

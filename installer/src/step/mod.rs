@@ -25,7 +25,7 @@ mod write_unit;
 
 use crate::effect::Effects;
 pub use crate::plan::Step;
-use crate::toolkit::Report;
+use crate::report::Report;
 
 pub use check_health::HEALTH_BOUND;
 pub use error::StepError;

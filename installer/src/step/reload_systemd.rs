@@ -2,7 +2,7 @@ use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::effect::systemd::RELOAD_FLOOR;
 use crate::plan::ReloadSystemd;
-use crate::toolkit::Report;
+use crate::report::Report;
 use std::path::Path;
 
 impl Act for ReloadSystemd {

@@ -1,7 +1,7 @@
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::plan::RemoveFile;
-use crate::toolkit::Report;
+use crate::report::Report;
 
 impl Act for RemoveFile {
     fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError> {

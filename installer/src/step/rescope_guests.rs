@@ -2,7 +2,7 @@ use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::effect::systemd::ScopeRequest;
 use crate::plan::{Move, RescopeGuests};
-use crate::toolkit::{Event, Report};
+use crate::report::{Event, Report};
 
 impl Act for RescopeGuests {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

@@ -3,7 +3,7 @@ use crate::effect::Effects;
 use crate::effect::systemd::{JobKind, JobResult};
 use crate::model::UnitName;
 use crate::plan::{RestartUnits, StartUnits, StopUnits};
-use crate::toolkit::Report;
+use crate::report::Report;
 
 fn run(kind: JobKind, units: &[UnitName], effects: &Effects<'_>) -> Result<(), StepError> {
     if units.is_empty() {

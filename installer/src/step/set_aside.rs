@@ -2,7 +2,7 @@ use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::Found;
 use crate::plan::SetAside;
-use crate::toolkit::Report;
+use crate::report::Report;
 
 impl Act for SetAside {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

@@ -1,7 +1,7 @@
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::plan::{DisableUnits, EnableUnits};
-use crate::toolkit::Report;
+use crate::report::Report;
 
 impl Act for EnableUnits {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {

@@ -13,7 +13,7 @@ use super::{Act as _, StepError};
 use crate::effect::Effects;
 use crate::model::{Found, UnitName, Version};
 use crate::plan::{CheckHealth, CheckKillMode, RestartUnits, StartUnits, StopUnits};
-use crate::toolkit::Report;
+use crate::report::Report;
 
 /// How one step is taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

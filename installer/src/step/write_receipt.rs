@@ -2,7 +2,7 @@ use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::FileImage;
 use crate::plan::WriteReceipt;
-use crate::toolkit::Report;
+use crate::report::Report;
 
 impl Act for WriteReceipt {
     fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError> {

@@ -6,7 +6,6 @@
 
 mod error;
 mod prepare;
-mod report;
 mod request;
 mod status;
 
@@ -26,8 +25,8 @@ use crate::unit;
 pub use crate::engine::RunError;
 use prepare::{all_findings, installed_receipt, render_units, updated_receipt};
 
+pub use crate::report::{Event, Report, Silent};
 pub use error::ToolkitError;
-pub use report::{Event, Report, Silent};
 pub use request::{InstallRequest, ReleaseFolder, UpdateRequest};
 pub use status::{Status, UnitStatus, status};
 

@@ -1,7 +1,11 @@
-use crate::journal::Phase;
+//! What a run tells while it is at work, and to whom.
+//!
+//! Guarantees: an event is told after what it speaks of has happened; nothing here prints.
+
+use std::error::Error;
+
 use crate::model::UnitName;
-use crate::plan::{Finding, Operation, Step};
-use crate::step::StepError;
+use crate::plan::{Finding, Operation, Phase, Step};
 
 /// What happens in a run, as it happens.
 #[derive(Debug)]
@@ -45,7 +49,7 @@ pub enum Event<'a> {
         /// Which.
         step: &'a Step,
         /// Why.
-        cause: &'a StepError,
+        cause: &'a (dyn Error + 'static),
     },
     /// The run is being taken back.
     Reverting {
