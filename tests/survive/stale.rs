@@ -108,6 +108,11 @@ fn contract_7_a_guest_under_a_stale_unit_survives_an_update() {
         "{}",
         update.text()
     );
+    let told = update
+        .stdout
+        .matches("moved to its own scope first")
+        .count();
+    assert_eq!(told, guests.len(), "{}", update.text());
     assert_mended(&stage);
     for guest in &guests {
         stage.check_untouched(guest).unwrap();

@@ -7,6 +7,7 @@ mod arguments;
 mod caller;
 mod failure;
 mod host;
+mod preview;
 mod release;
 mod report;
 mod screen;

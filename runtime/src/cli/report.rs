@@ -14,6 +14,8 @@ use super::{Screen, Tone};
 pub(super) struct ScreenReport<'a> {
     screen: &'a Screen,
     checked: Vec<(String, u32, bool)>,
+    /// Findings that were printed: a plan that is made twice finds them twice.
+    found: Vec<String>,
 }
 
 impl<'a> ScreenReport<'a> {
@@ -21,6 +23,7 @@ impl<'a> ScreenReport<'a> {
         Self {
             screen,
             checked: Vec::new(),
+            found: Vec::new(),
         }
     }
 
@@ -99,7 +102,13 @@ impl Report for ScreenReport<'_> {
                 Phase::Running => screen.back(&format!("{operation} taken back"), ""),
                 Phase::Committed => screen.done(&format!("{operation} finished"), ""),
             },
-            Event::Finding { finding } => screen.note(&finding.to_string()),
+            Event::Finding { finding } => {
+                let text = finding.to_string();
+                if !self.found.contains(&text) {
+                    screen.note(&text);
+                    self.found.push(text);
+                }
+            }
             Event::StepDone { step, detail } => self.step_done(step, detail),
             Event::StepFailed { step, cause } => {
                 if !self.checked.is_empty() {

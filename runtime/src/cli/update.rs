@@ -3,16 +3,17 @@
 use std::process::ExitCode;
 
 use banger_installer::error_kind::ErrorKind;
-use banger_installer::model::{InstallMethod, Receipt, Survivor, UnitKind};
+use banger_installer::model::{InstallMethod, Receipt};
 use banger_installer::toolkit::{
     InstallRequest, Outcome, ReleaseFolder, Silent, Toolkit, UpdateRequest,
 };
 
 use super::arguments::UpdateOptions;
 use super::host::Host;
+use super::preview::announce;
 use super::release::{Offer, look};
 use super::report::ScreenReport;
-use super::{Failure, Screen, Tone, caller};
+use super::{Failure, Screen, caller};
 use crate::build::Build;
 
 /// The exit code of `--check` when there is a newer release.
@@ -44,15 +45,22 @@ pub(super) fn run(
     if !offer.is_newer_than(&receipt) {
         return mend(&mut toolkit, &host, &receipt, screen);
     }
-    announce(&offer, &receipt, &host, screen)?;
-    if !options.yes && !screen.confirm("Continue?") {
-        screen.line("Nothing was changed.");
-        return Ok(ExitCode::SUCCESS);
-    }
+    take(options, &offer, &receipt, &mut toolkit, &host, screen)
+}
+
+/// Fetches what is offered, tells what it changes, asks, and updates.
+fn take(
+    options: &UpdateOptions,
+    offer: &Offer,
+    receipt: &Receipt,
+    toolkit: &mut Toolkit<'_>,
+    host: &Host,
+    screen: &Screen,
+) -> Result<ExitCode, Failure> {
     // a release that is refused or does not hold is not kept; the next try fetches it anew
     let clear = || fs_err::remove_dir_all(host.product.layout.staging());
     let folder = offer
-        .stage(&host.product, &receipt, screen)
+        .stage(&host.product, receipt, screen)
         .inspect_err(|_| drop(clear()))?;
     let request = UpdateRequest {
         release: ReleaseFolder {
@@ -63,6 +71,16 @@ pub(super) fn run(
         sequence: offer.manifest.sequence,
         released: offer.manifest.released,
     };
+    let (plan, state, _) = toolkit
+        .plan_update(&request)
+        .inspect_err(|_| drop(clear()))?;
+    let guests = &state.survivors;
+    announce(offer, receipt, &host.product, &plan, guests, screen);
+    if !options.yes && !screen.confirm("Continue?") {
+        drop(clear());
+        screen.line("Nothing was changed.");
+        return Ok(ExitCode::SUCCESS);
+    }
     host.hold_signals()?;
     let outcome = toolkit.update(&request).inspect_err(|_| drop(clear()))?;
     conclude(&outcome, screen);
@@ -161,62 +179,6 @@ fn mend(
     Ok(ExitCode::SUCCESS)
 }
 
-fn announce(offer: &Offer, receipt: &Receipt, host: &Host, screen: &Screen) -> Result<(), Failure> {
-    let manifest = &offer.manifest;
-    let day = manifest
-        .released
-        .to_string()
-        .chars()
-        .take(10)
-        .collect::<String>();
-    screen.line(&format!(
-        "{}   {}, released {day}, signed by key {}",
-        screen.paint(
-            Tone::Strong,
-            &format!("banger {} → {}", receipt.version, manifest.version)
-        ),
-        manifest.channel,
-        manifest.signed_by().short(),
-    ));
-    let guests = host.effects().survivors.list().map_err(|error| {
-        Failure::plain(
-            format!("cannot tell which guests run, so nothing is touched: {error}"),
-            Some("sudo banger system status".into()),
-            ErrorKind::GuestsInTheWay,
-        )
-    })?;
-    let services = host
-        .product
-        .units
-        .iter()
-        .filter(|unit| unit.name.kind() == UnitKind::Service);
-    screen.line(&format!(
-        "\n  {:<27} swapped in one step, {} services restarted; {} is kept",
-        format!("{} programs", host.product.programs.len()),
-        services.count(),
-        receipt.version
-    ));
-    screen.line(&format!(
-        "  {:<27} {} running, none will be touched",
-        "Your guests",
-        guests.len()
-    ));
-    for guest in &guests {
-        screen.line(&format!("    {}", guest_line(guest)));
-    }
-    screen.line("");
-    Ok(())
-}
-
-fn guest_line(guest: &Survivor) -> String {
-    let place = if guest.control_group.ends_with(".scope") {
-        "own scope"
-    } else {
-        "in its unit's group; the unit leaves it alone"
-    };
-    format!("{:<14} pid {:<10} {place}", guest.name, guest.identity.pid)
-}
-
 fn conclude(outcome: &Outcome, screen: &Screen) {
     match outcome {
         Outcome::Unchanged => screen.line("Nothing had to be changed."),
@@ -226,11 +188,12 @@ fn conclude(outcome: &Outcome, screen: &Screen) {
                 .as_ref()
                 .map(ToString::to_string)
                 .unwrap_or_default();
-            screen.line(&format!(
-                "\nUpdated to {version}. {} of {} guests alive.",
-                summary.survivors.len(),
-                summary.survivors.len()
-            ));
+            let guests = match summary.survivors.len() {
+                0 => "no guest was running".into(),
+                1 => "the guest that ran lives".into(),
+                count => format!("all {count} guests that ran live"),
+            };
+            screen.line(&format!("\nUpdated to {version}; {guests}."));
         }
     }
 }
