@@ -79,3 +79,16 @@ fn no_escape_sequence_reaches_a_pipe() {
         );
     }
 }
+
+#[test]
+fn a_packaged_program_prints_how_its_package_is_updated() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("banger");
+    let built = programs::banger("0.1.0").unwrap().join("banger");
+    fs_err::copy(built, &program).unwrap();
+    let command = "apt-get install --only-upgrade banger";
+    fs_err::write(folder.path().join("self-update-instructions"), command).unwrap();
+    let output = Command::new(&program).arg("update").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains(command));
+}

@@ -347,3 +347,32 @@ fn an_uninstall_with_purge_leaves_the_host_as_it_was_before_the_install() {
         .unwrap();
     assert_eq!(left.stdout.trim(), "", "left in /run");
 }
+
+#[test]
+fn an_uninstall_without_purge_keeps_what_is_the_users() {
+    let host = with_release(Host::new().user("alice").build().unwrap());
+    let installed = banger(&host, &["system", "install", "--owner", "alice"]);
+    assert!(installed.success(), "{}", installed.text());
+    let kept = [
+        "/etc/banger/config.toml",
+        "/etc/banger/keys.d/mine.pub",
+        "/var/lib/banger/mine",
+        "/var/lib/banger-root/mine",
+    ];
+    for path in kept {
+        host.write(path, "mine").unwrap();
+    }
+    let removed = banger(&host, &["system", "uninstall"]);
+    assert!(removed.success(), "{}", removed.text());
+    for path in kept {
+        assert!(host.path(path).exists(), "{path} is gone");
+    }
+    let gone = [
+        "/etc/banger/install.json",
+        "/usr/local/lib/banger",
+        "/usr/local/bin/banger",
+    ];
+    for path in gone {
+        assert!(!host.path(path).exists(), "{path} is left");
+    }
+}
