@@ -1,8 +1,8 @@
 //! A toy product under the toolkit: a script as daemon, with a child that must live.
 //!
 //! `toy make-release DIR VERSION [broken|deaf]` writes a release; `toy install DIR VERSION`,
-//! `toy update DIR VERSION`, `toy restart`, `toy uninstall [--purge]` and `toy status` run the
-//! toolkit on this machine. The tests run it on a throwaway host; it is also the shortest answer to
+//! `toy update DIR VERSION`, `toy rollback`, `toy restart`, `toy uninstall [--purge]` and `toy status`
+//! run the toolkit on this machine. The tests run it on a throwaway host; it is also the shortest answer to
 //! "how do I use this for a service of my own".
 #![allow(
     clippy::print_stdout,
@@ -22,7 +22,8 @@ use banger_installer::model::{
 };
 use banger_installer::plan::Purge;
 use banger_installer::toolkit::{
-    Event, HostSide, InstallRequest, Outcome, ReleaseFolder, Report, Toolkit, UpdateRequest, status,
+    Event, HostSide, InstallRequest, Outcome, ReleaseFolder, Report, RestartRequest,
+    RollbackRequest, Toolkit, UninstallRequest, UpdateRequest, status,
 };
 use banger_installer::unit::Values;
 
@@ -215,10 +216,15 @@ fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
             sequence: 1,
             released: jiff::Timestamp::now(),
         })?,
-        "restart" => toolkit.restart(&values())?,
+        "rollback" => toolkit.rollback(&RollbackRequest {
+            values: values(),
+            why: None,
+        })?,
+        "restart" => toolkit.restart(&RestartRequest { values: values() })?,
         "uninstall" => {
             let purge = words.get(1).is_some_and(|word| word == "--purge");
-            toolkit.uninstall(if purge { Purge::State } else { Purge::Keep })?
+            let purge = if purge { Purge::State } else { Purge::Keep };
+            toolkit.uninstall(UninstallRequest { purge })?
         }
         other => return Err(format!("no such command: {other:?}").into()),
     };

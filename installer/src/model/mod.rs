@@ -18,7 +18,7 @@ pub use found::{Contents, FileImage, Found};
 pub use host::{Owner, ProcessIdentity, Survivor};
 pub use manifest::{Artefact, ArtefactKind, MANIFEST_SCHEMA, Manifest, ManifestError};
 pub use product::{Layout, Product, Program, Requirement, UnitSpec};
-pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError};
+pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
 pub use unit_facts::{ServiceFacts, UnitFacts};
 pub use unit_name::{UnitKind, UnitName, UnitNameError};
 pub use version::{Version, VersionError};

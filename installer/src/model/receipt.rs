@@ -37,6 +37,9 @@ pub struct Receipt {
     /// The last update that held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update: Option<LastUpdate>,
+    /// The last version that was left for the one before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<RolledBack>,
     /// Fields of later versions, kept as they are.
     #[serde(flatten)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
@@ -64,6 +67,18 @@ pub struct LastUpdate {
     pub from: Version,
     /// When the health check had passed.
     pub finished: Timestamp,
+}
+
+/// A version that was left for the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// The version that was left.
+    pub version: Version,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in a person's words; none when a person asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// A receipt that cannot be read.

@@ -5,6 +5,7 @@
 //! word, before the first step that stops a service whose children must live.
 
 mod converge;
+mod fate;
 mod mend;
 mod staleness;
 mod step;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use converge::{Goal, Rendered, Stage, converge};
+pub use fate::{Fate, FateKind, fates};
 pub use staleness::{Finding, Staleness, findings, in_danger};
 pub(crate) use step::listed;
 pub use step::{
@@ -32,6 +34,8 @@ pub enum Operation {
     Install,
     /// `update`.
     Update,
+    /// `update --rollback`, and what a service that does not stay well causes.
+    Rollback,
     /// `restart`.
     Restart,
     /// `uninstall`.
@@ -53,6 +57,7 @@ impl std::fmt::Display for Operation {
         formatter.write_str(match self {
             Self::Install => "install",
             Self::Update => "update",
+            Self::Rollback => "rollback",
             Self::Restart => "restart",
             Self::Uninstall => "uninstall",
         })
@@ -118,6 +123,13 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.cleanup.is_empty()
+    }
+
+    /// What goes for certain when all steps hold; folders that only go when they are empty are not
+    /// among it.
+    pub fn swept(&self) -> impl Iterator<Item = &std::path::Path> {
+        let swept = self.cleanup.iter().filter(|cleanup| !cleanup.only_if_empty);
+        swept.map(|cleanup| cleanup.path.as_path())
     }
 
     pub(crate) fn push(&mut self, step: impl Into<Step>, why: impl Into<String>) {

@@ -16,6 +16,15 @@ macro_rules! steps {
             $($(#[$doc])* $name($name),)+
         }
 
+        impl Step {
+            /// The name of its kind, as the journal writes it in lower case with dashes.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($name),)+
+                }
+            }
+        }
+
         $(impl From<$name> for Step {
             fn from(step: $name) -> Self {
                 Self::$name(step)

@@ -5,8 +5,9 @@ use crate::effect::systemd::SystemdError;
 use crate::effect::{FilesError, LockError};
 use crate::engine::RunError;
 use crate::journal::JournalError;
-use crate::model::{Requirement, UnitName};
+use crate::model::{Requirement, UnitName, Version};
 use crate::observe::ObserveError;
+use crate::plan::Operation;
 use crate::unit::RenderError;
 
 /// A request that was not fulfilled. All but a [`RunError::Stuck`] leave the host as it was.
@@ -38,6 +39,18 @@ pub enum ToolkitError {
     NotInstalled {
         /// The product.
         product: String,
+    },
+    /// The version before is not there.
+    #[error("there is no version before {version} to go back to")]
+    NothingBefore {
+        /// The version in use.
+        version: Version,
+    },
+    /// A dry run cannot tell what would be done.
+    #[error("an interrupted {operation} was found; a dry run takes nothing back")]
+    Interrupted {
+        /// What was interrupted.
+        operation: Operation,
     },
     /// Those who must live would not.
     #[error("still running: {}", crate::plan::listed(names))]
@@ -74,6 +87,12 @@ impl ToolkitError {
             Self::Run(error) => error.hint(),
             Self::Requirement(requirement) => Some(requirement.hint.clone()),
             Self::NotInstalled { product } => Some(format!("sudo {product} system install")),
+            Self::NothingBefore { .. } => {
+                Some("each update keeps the version before it, and a rollback uses it up".into())
+            }
+            Self::Interrupted { .. } => {
+                Some("run any command that changes something: it takes that back first".into())
+            }
             Self::GuestsInTheWay { .. } => Some("stop them first".into()),
             Self::NoTemplate { .. } | Self::Template { .. } => None,
         }
@@ -90,9 +109,10 @@ impl ToolkitError {
             Self::Run(error) => error.kind(),
             Self::Requirement(_) => ErrorKind::HostLacks,
             Self::NotInstalled { .. } => ErrorKind::NotInstalled,
+            Self::Interrupted { .. } => ErrorKind::Other,
             Self::GuestsInTheWay { .. } => ErrorKind::GuestsInTheWay,
             Self::NoTemplate { .. } => ErrorKind::Refused,
-            Self::Template { .. } => ErrorKind::BadInput,
+            Self::Template { .. } | Self::NothingBefore { .. } => ErrorKind::BadInput,
         }
     }
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::{InstallRequest, ToolkitError, UpdateRequest};
+use super::{InstallRequest, RollbackRequest, ToolkitError, UpdateRequest};
 use crate::effect::Effects;
-use crate::model::{Found, LastUpdate, Product, RECEIPT_SCHEMA, Receipt};
+use crate::model::{Found, LastUpdate, Product, RECEIPT_SCHEMA, Receipt, RolledBack, Version};
 use crate::observe::HostState;
 use crate::plan::{self, Finding, Rendered};
 use crate::unit;
@@ -90,6 +90,7 @@ pub(super) fn installed_receipt(
             latest_released: None,
             installed: now,
             last_update: None,
+            rolled_back: None,
             unknown: serde_json::Map::new(),
         },
     }
@@ -104,6 +105,27 @@ pub(super) fn updated_receipt(old: &Receipt, request: &UpdateRequest, now: Times
         last_update: Some(LastUpdate {
             from: old.version.clone(),
             finished: now,
+        }),
+        rolled_back: None,
+        ..old.clone()
+    }
+}
+
+/// The version that was left is not kept as the one before: it is no way back to anything good.
+pub(super) fn rolled_back_receipt(
+    old: &Receipt,
+    version: &Version,
+    request: &RollbackRequest,
+    now: Timestamp,
+) -> Receipt {
+    Receipt {
+        version: version.clone(),
+        previous: None,
+        last_update: None,
+        rolled_back: Some(RolledBack {
+            version: old.version.clone(),
+            at: now,
+            why: request.why.clone(),
         }),
         ..old.clone()
     }

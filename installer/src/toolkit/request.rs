@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use crate::model::{InstallMethod, Owner, Version};
+use crate::plan::Purge;
 use crate::unit;
 
 /// A release as it lies in a folder: `bin/PROGRAM` and `units/NAME.in`.
@@ -40,4 +41,27 @@ pub struct UpdateRequest {
     pub sequence: u64,
     /// When the manifest was signed.
     pub released: Timestamp,
+}
+
+/// A way back to the version before.
+#[derive(Debug, Clone)]
+pub struct RollbackRequest {
+    /// What the unit templates are filled with.
+    pub values: unit::Values,
+    /// Why, in a person's words, for the receipt; none when a person asks for it.
+    pub why: Option<String>,
+}
+
+/// A restart of the services.
+#[derive(Debug, Clone)]
+pub struct RestartRequest {
+    /// What the unit templates are filled with.
+    pub values: unit::Values,
+}
+
+/// A removal.
+#[derive(Debug, Clone, Copy)]
+pub struct UninstallRequest {
+    /// Whether state goes, too.
+    pub purge: Purge,
 }

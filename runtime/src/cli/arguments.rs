@@ -60,7 +60,8 @@ pub(super) enum SystemCommand {
     #[command(after_help = "\
 Examples:
   sudo banger system install                 for the user who called sudo
-  sudo banger system install --owner alice   for alice")]
+  sudo banger system install --owner alice   for alice
+  sudo banger system install --dry-run       what that would do, step by step")]
     Install(InstallOptions),
     /// What is installed, what runs, what is stale, in one look
     Status {
@@ -69,7 +70,10 @@ Examples:
         json: bool,
     },
     /// Restart both daemons; no VM is touched
-    Restart,
+    Restart {
+        #[command(flatten)]
+        dry_run: DryRunOptions,
+    },
     /// Remove banger from this machine
     #[command(after_help = "\
 Examples:
@@ -82,7 +86,20 @@ Examples:
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
+        #[command(flatten)]
+        dry_run: DryRunOptions,
     },
+}
+
+/// Showing instead of doing.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct DryRunOptions {
+    /// Show each step with its reason and the fate of each guest, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// JSON for scripts, with --dry-run
+    #[arg(long, requires = "dry_run")]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +107,8 @@ pub(super) struct InstallOptions {
     /// The user that the VMs belong to (default: the user who called sudo)
     #[arg(long, value_name = "USER")]
     pub(super) owner: Option<String>,
+    #[command(flatten)]
+    pub(super) dry_run: DryRunOptions,
 }
 
 #[derive(Debug, Args)]
@@ -97,21 +116,31 @@ pub(super) struct InstallOptions {
 Examples:
   sudo banger update                        from the configured source
   sudo banger update --check                only look; exit code 10 when there is one
+  sudo banger update --dry-run              what it would do, step by step
   sudo banger update --from ./releases      from a folder, without a network
+  sudo banger update --rollback             back to the version before
 
 The source is [update] source = \"https://...\" in /etc/banger/config.toml. Keys that may sign
 releases lie in /etc/banger/keys.d/*.pub, besides those built in.")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct UpdateOptions {
     /// Look for a newer release and change nothing; exit code 10 when there is one
-    #[arg(long)]
+    #[arg(long, group = "look")]
     pub(super) check: bool,
+    /// Fetch and verify, show each step with its reason and the fate of each guest, and change
+    /// nothing
+    #[arg(long, group = "look")]
+    pub(super) dry_run: bool,
+    /// Go back to the version before; no VM is touched
+    #[arg(long, conflicts_with_all = ["check", "from"])]
+    pub(super) rollback: bool,
     /// Take the release from a folder, a file or a URL instead of the configured source
     #[arg(long, value_name = "DIR|FILE|URL")]
     pub(super) from: Option<String>,
     /// Do not ask
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// JSON for scripts, with --check
-    #[arg(long, requires = "check")]
+    /// JSON for scripts, with --check or --dry-run
+    #[arg(long, requires = "look")]
     pub(super) json: bool,
 }

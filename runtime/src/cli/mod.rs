@@ -5,6 +5,7 @@
 
 mod arguments;
 mod caller;
+mod dry_run;
 mod failure;
 mod host;
 mod preview;

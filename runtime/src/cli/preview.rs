@@ -2,9 +2,11 @@
 //!
 //! Guarantees: every line follows from the plan that will run; each guest is named with its fate.
 
-use banger_installer::model::{Product, Receipt, Survivor, UnitName};
-use banger_installer::plan::{Plan, Step};
+use banger_installer::model::{Product, Receipt, UnitName};
+use banger_installer::plan::{Plan, Step, fates};
+use banger_installer::toolkit::Preview;
 
+use super::dry_run::told;
 use super::release::Offer;
 use super::{Screen, Tone};
 
@@ -13,8 +15,7 @@ pub(super) fn announce(
     offer: &Offer,
     receipt: &Receipt,
     product: &Product,
-    plan: &Plan,
-    guests: &[Survivor],
+    preview: &Preview,
     screen: &Screen,
 ) {
     let manifest = &offer.manifest;
@@ -27,7 +28,7 @@ pub(super) fn announce(
         manifest.signed_by().short(),
     ));
     screen.line("\n  What changes");
-    for line in changes(plan) {
+    for line in changes(&preview.plan) {
         screen.line(&format!("    {line}"));
     }
     screen.line(&format!(
@@ -35,13 +36,37 @@ pub(super) fn announce(
         format!("{} programs", product.programs.len()),
         receipt.version
     ));
+    guests(preview, screen);
+}
+
+/// The same for a way back.
+pub(super) fn announce_rollback(receipt: &Receipt, preview: &Preview, screen: &Screen) {
+    let to = preview.version.as_ref().map(ToString::to_string);
+    let title = format!("banger {} → {}", receipt.version, to.unwrap_or_default());
+    screen.line(&format!(
+        "\n{}   back to the version before",
+        screen.paint(Tone::Strong, &title)
+    ));
+    screen.line("\n  What changes");
+    for line in changes(&preview.plan) {
+        screen.line(&format!("    {line}"));
+    }
+    screen.line(&format!(
+        "    {:<25} swapped in one step; {} goes",
+        "programs", receipt.version
+    ));
+    guests(preview, screen);
+}
+
+fn guests(preview: &Preview, screen: &Screen) {
+    let survivors = &preview.state.survivors;
     screen.line(&format!(
         "  {:<27} {} running, none will be touched",
         "Your guests",
-        guests.len()
+        survivors.len()
     ));
-    for guest in guests {
-        screen.line(&format!("    {}", fate(guest, plan)));
+    for fate in fates(&preview.plan, survivors) {
+        screen.line(&format!("    {}", told(&fate)));
     }
     screen.line("");
 }
@@ -67,67 +92,4 @@ fn changes(plan: &Plan) -> Vec<String> {
         })
         .map(|(what, how)| format!("{what:<25} {how}"))
         .collect()
-}
-
-/// What becomes of a guest.
-fn fate(guest: &Survivor, plan: &Plan) -> String {
-    let moved = plan.steps.iter().any(|planned| match &planned.step {
-        Step::RescopeGuests(step) => step.moves.iter().any(|one| one.survivor == *guest),
-        _ => false,
-    });
-    let place = if moved {
-        "kept: moved to its own scope first (its unit was stale)"
-    } else if guest.control_group.ends_with(".scope") {
-        "kept: own scope"
-    } else {
-        "kept: its unit's stop reaches the daemon alone"
-    };
-    format!("{:<14} pid {:<10} {place}", guest.name, guest.identity.pid)
-}
-
-#[cfg(test)]
-mod tests {
-    use banger_installer::model::ProcessIdentity;
-    use banger_installer::plan::{Move, Operation, Planned, RescopeGuests};
-
-    use super::*;
-
-    fn guest(name: &str, control_group: &str) -> Survivor {
-        Survivor {
-            name: name.into(),
-            id: name.into(),
-            identity: ProcessIdentity {
-                pid: 7,
-                start_time: 9,
-            },
-            control_group: control_group.into(),
-        }
-    }
-
-    #[test]
-    fn each_guest_is_told_its_fate_by_the_plan() {
-        let (scoped, stale) = (
-            guest("web", "/banger.slice/banger-vm-1.scope"),
-            guest("db", "/system.slice/bangerd-root.service"),
-        );
-        let mut plan = Plan {
-            operation: Operation::Update,
-            steps: Vec::new(),
-            cleanup: Vec::new(),
-        };
-        assert!(fate(&scoped, &plan).ends_with("kept: own scope"));
-        assert!(fate(&stale, &plan).ends_with("reaches the daemon alone"));
-        let step = RescopeGuests {
-            slice: "banger.slice".parse().unwrap(),
-            moves: vec![Move {
-                survivor: stale.clone(),
-                scope: "banger-vm-2.scope".parse().unwrap(),
-            }],
-        };
-        plan.steps.push(Planned {
-            step: step.into(),
-            why: "their unit was stale".into(),
-        });
-        assert!(fate(&stale, &plan).contains("moved to its own scope first"));
-    }
 }

@@ -27,6 +27,7 @@ pub enum Tone {
 #[derive(Debug)]
 pub struct Screen {
     terminal: bool,
+    silent: bool,
 }
 
 impl Screen {
@@ -34,6 +35,15 @@ impl Screen {
     pub fn new() -> Self {
         Self {
             terminal: std::io::stdout().is_terminal(),
+            silent: false,
+        }
+    }
+
+    /// One that shows nothing: where only JSON may be printed.
+    pub const fn silent() -> Self {
+        Self {
+            terminal: false,
+            silent: true,
         }
     }
 
@@ -56,6 +66,9 @@ impl Screen {
 
     /// One line.
     pub fn line(&self, text: &str) {
+        if self.silent {
+            return;
+        }
         // a reader that went away (`| head`) is no error
         let _ = writeln!(anstream::stdout(), "{text}");
     }

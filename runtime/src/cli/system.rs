@@ -6,13 +6,16 @@ use std::process::ExitCode;
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{InstallMethod, Owner};
 use banger_installer::plan::{Plan, Purge};
-use banger_installer::toolkit::{InstallRequest, Outcome, ReleaseFolder, Summary, Toolkit};
+use banger_installer::toolkit::{
+    InstallRequest, Outcome, Planner, ReleaseFolder, RestartRequest, Summary, Toolkit,
+    UninstallRequest,
+};
 use nix::errno::Errno;
 
-use super::arguments::{InstallOptions, SystemCommand};
+use super::arguments::{DryRunOptions, InstallOptions, SystemCommand};
 use super::host::Host;
 use super::report::ScreenReport;
-use super::{Failure, Screen, Tone, caller, status};
+use super::{Failure, Screen, Tone, caller, dry_run, status};
 use crate::build::Build;
 use crate::jail;
 use crate::product::UNIT_TEMPLATES;
@@ -29,39 +32,28 @@ pub(super) fn run(
     match command {
         SystemCommand::Install(options) => install(&options, build, screen),
         SystemCommand::Status { json } => status::run(json, screen),
-        SystemCommand::Restart => restart(screen),
-        SystemCommand::Uninstall { purge, yes } => uninstall(purge, yes, screen),
+        SystemCommand::Restart { dry_run } => restart(dry_run, screen),
+        SystemCommand::Uninstall {
+            purge,
+            yes,
+            dry_run,
+        } => uninstall(purge, yes, dry_run, screen),
     }
 }
 
 fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<ExitCode, Failure> {
-    let sudo_user = std::env::var("SUDO_USER").ok();
-    let owner = caller::choose_owner(
-        options.owner.as_deref(),
-        sudo_user.as_deref(),
-        caller::user_database,
-    );
     let host = Host::connect()?;
-    let version = build
-        .version()
-        .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
+    if options.dry_run.dry_run {
+        let planner = Planner::look(&host.product, host.effects())?;
+        let installed = planner.receipt().ok().map(|receipt| receipt.owner);
+        let (request, _unpacked) = install_request(options, build, &host, installed)?;
+        dry_run::show(planner.install(&request), options.dry_run, screen)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let owner = keep_owner(owner, toolkit.receipt().ok().map(|receipt| receipt.owner))?;
-    caller::require_home(&owner)?;
-    jail::check_host()
-        .map_err(|lack| Failure::new(&lack, Some(lack.hint()), ErrorKind::HostLacks))?;
-    let unpacked = UnpackedRelease::beside_this_program(&host)?;
-    let request = InstallRequest {
-        values: host.unit_values(&owner),
-        owner,
-        release: ReleaseFolder {
-            path: unpacked.path.clone(),
-            version,
-        },
-        channel: CHANNEL.into(),
-        method: InstallMethod::SelfInstalled,
-    };
+    let installed = toolkit.receipt().ok().map(|receipt| receipt.owner);
+    let (request, _unpacked) = install_request(options, build, &host, installed)?;
     host.hold_signals()?;
     match toolkit.install(&request)? {
         Outcome::Unchanged => screen.line(&format!(
@@ -81,6 +73,40 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is to be installed, for whom, and what holds it while it is.
+fn install_request(
+    options: &InstallOptions,
+    build: &Build,
+    host: &Host,
+    installed: Option<Owner>,
+) -> Result<(InstallRequest, UnpackedRelease), Failure> {
+    let sudo_user = std::env::var("SUDO_USER").ok();
+    let owner = caller::choose_owner(
+        options.owner.as_deref(),
+        sudo_user.as_deref(),
+        caller::user_database,
+    );
+    let owner = keep_owner(owner, installed)?;
+    caller::require_home(&owner)?;
+    let version = build
+        .version()
+        .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
+    jail::check_host()
+        .map_err(|lack| Failure::new(&lack, Some(lack.hint()), ErrorKind::HostLacks))?;
+    let unpacked = UnpackedRelease::beside_this_program(host)?;
+    let request = InstallRequest {
+        values: host.unit_values(&owner),
+        owner,
+        release: ReleaseFolder {
+            path: unpacked.path.clone(),
+            version,
+        },
+        channel: CHANNEL.into(),
+        method: InstallMethod::SelfInstalled,
+    };
+    Ok((request, unpacked))
 }
 
 /// A second install without a named owner keeps the first one's.
@@ -155,13 +181,22 @@ fn cannot_assemble(error: &std::io::Error) -> Failure {
     )
 }
 
-fn restart(screen: &Screen) -> Result<ExitCode, Failure> {
+fn restart(options: DryRunOptions, screen: &Screen) -> Result<ExitCode, Failure> {
     let host = Host::connect()?;
+    let request = |owner: &Owner| RestartRequest {
+        values: host.unit_values(owner),
+    };
+    if options.dry_run {
+        let planner = Planner::look(&host.product, host.effects())?;
+        let request = request(&planner.receipt()?.owner);
+        dry_run::show(planner.restart(&request), options, screen)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let receipt = toolkit.receipt()?;
+    let request = request(&toolkit.receipt()?.owner);
     host.hold_signals()?;
-    if let Outcome::Changed(summary) = toolkit.restart(&host.unit_values(&receipt.owner))? {
+    if let Outcome::Changed(summary) = toolkit.restart(&request)? {
         screen.line(&format!(
             "\nRestarted. {} guests alive, none was touched.",
             summary.survivors.len()
@@ -170,19 +205,31 @@ fn restart(screen: &Screen) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn uninstall(purge: bool, yes: bool, screen: &Screen) -> Result<ExitCode, Failure> {
+fn uninstall(
+    purge: bool,
+    yes: bool,
+    options: DryRunOptions,
+    screen: &Screen,
+) -> Result<ExitCode, Failure> {
     let host = Host::connect()?;
-    let purge = if purge { Purge::State } else { Purge::Keep };
+    let request = UninstallRequest {
+        purge: if purge { Purge::State } else { Purge::Keep },
+    };
+    if options.dry_run {
+        let planner = Planner::look(&host.product, host.effects())?;
+        dry_run::show(planner.uninstall(request), options, screen)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut report = ScreenReport::new(screen);
-    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let (plan, _) = toolkit.plan_uninstall(purge)?;
-    list_removals(&plan, screen);
+    let toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
+    let preview = toolkit.planner().uninstall(request)?;
+    list_removals(&preview.plan, screen);
     if !yes && !screen.confirm("Remove all this?") {
         screen.line("Nothing was changed.");
         return Ok(ExitCode::SUCCESS);
     }
     host.hold_signals()?;
-    toolkit.uninstall(purge)?;
+    toolkit.uninstall(request)?;
     screen.line("\nbanger is removed.");
     Ok(ExitCode::SUCCESS)
 }
@@ -197,9 +244,11 @@ fn list_removals(plan: &Plan, screen: &Screen) {
 /// What an uninstall does, each thing once; folders that only go when they are empty are left out.
 fn removals(plan: &Plan) -> Vec<String> {
     let steps = plan.steps.iter().map(|planned| planned.step.to_string());
-    let swept = plan.cleanup.iter().filter(|cleanup| !cleanup.only_if_empty);
+    let swept = plan
+        .swept()
+        .map(|path| format!("remove {}", path.display()));
     let mut lines: Vec<String> = Vec::new();
-    for line in steps.chain(swept.map(|cleanup| format!("remove {}", cleanup.path.display()))) {
+    for line in steps.chain(swept) {
         if !lines.contains(&line) {
             lines.push(line);
         }

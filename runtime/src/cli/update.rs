@@ -4,16 +4,18 @@ use std::process::ExitCode;
 
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{InstallMethod, Receipt};
+use banger_installer::plan::Operation;
 use banger_installer::toolkit::{
-    InstallRequest, Outcome, ReleaseFolder, Silent, Toolkit, UpdateRequest,
+    InstallRequest, Outcome, Planner, ReleaseFolder, RollbackRequest, Silent, Toolkit,
+    UpdateRequest,
 };
 
-use super::arguments::UpdateOptions;
+use super::arguments::{DryRunOptions, UpdateOptions};
 use super::host::Host;
-use super::preview::announce;
+use super::preview::{announce, announce_rollback};
 use super::release::{Offer, look};
 use super::report::ScreenReport;
-use super::{Failure, Screen, caller};
+use super::{Failure, Screen, caller, dry_run};
 use crate::build::Build;
 
 /// The exit code of `--check` when there is a newer release.
@@ -37,6 +39,12 @@ pub(super) fn run(
     if options.check {
         return check(options, build, screen, &host);
     }
+    if options.rollback {
+        return roll_back(options, &host, screen);
+    }
+    if options.dry_run {
+        return look_ahead(options, build, &host, screen);
+    }
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
     let receipt = toolkit.receipt()?;
@@ -59,23 +67,12 @@ fn take(
 ) -> Result<ExitCode, Failure> {
     // a release that is refused or does not hold is not kept; the next try fetches it anew
     let clear = || fs_err::remove_dir_all(host.product.layout.staging());
-    let folder = offer
-        .stage(&host.product, receipt, screen)
+    let request = fetch(offer, receipt, host, screen).inspect_err(|_| drop(clear()))?;
+    let preview = toolkit
+        .planner()
+        .update(&request)
         .inspect_err(|_| drop(clear()))?;
-    let request = UpdateRequest {
-        release: ReleaseFolder {
-            path: folder,
-            version: offer.manifest.version.clone(),
-        },
-        values: host.unit_values(&receipt.owner),
-        sequence: offer.manifest.sequence,
-        released: offer.manifest.released,
-    };
-    let (plan, state, _) = toolkit
-        .plan_update(&request)
-        .inspect_err(|_| drop(clear()))?;
-    let guests = &state.survivors;
-    announce(offer, receipt, &host.product, &plan, guests, screen);
+    announce(offer, receipt, &host.product, &preview, screen);
     if !options.yes && !screen.confirm("Continue?") {
         drop(clear());
         screen.line("Nothing was changed.");
@@ -83,6 +80,85 @@ fn take(
     }
     host.hold_signals()?;
     let outcome = toolkit.update(&request).inspect_err(|_| drop(clear()))?;
+    conclude(&outcome, screen);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fetches, verifies and unpacks what is offered.
+fn fetch(
+    offer: &Offer,
+    receipt: &Receipt,
+    host: &Host,
+    screen: &Screen,
+) -> Result<UpdateRequest, Failure> {
+    Ok(UpdateRequest {
+        release: ReleaseFolder {
+            path: offer.stage(&host.product, receipt, screen)?,
+            version: offer.manifest.version.clone(),
+        },
+        values: host.unit_values(&receipt.owner),
+        sequence: offer.manifest.sequence,
+        released: offer.manifest.released,
+    })
+}
+
+/// `--dry-run`: what an update would do. The release is fetched and verified for it, and thrown away.
+fn look_ahead(
+    options: &UpdateOptions,
+    build: &Build,
+    host: &Host,
+    screen: &Screen,
+) -> Result<ExitCode, Failure> {
+    let planner = Planner::look(&host.product, host.effects())?;
+    let receipt = planner.receipt()?;
+    refuse_foreign(&receipt)?;
+    let offer = look(options.from.as_deref(), build, &host.product, &receipt)?;
+    let preview = if offer.is_newer_than(&receipt) {
+        let quiet = Screen::silent();
+        let screen = if options.json { &quiet } else { screen };
+        let preview =
+            fetch(&offer, &receipt, host, screen).and_then(|request| Ok(planner.update(&request)?));
+        drop(fs_err::remove_dir_all(host.product.layout.staging()));
+        preview?
+    } else {
+        planner.install(&as_installed(&receipt, host))?
+    };
+    dry_run::show(Ok(preview), showing(options), screen)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+const fn showing(options: &UpdateOptions) -> DryRunOptions {
+    DryRunOptions {
+        dry_run: options.dry_run,
+        json: options.json,
+    }
+}
+
+/// `--rollback`.
+fn roll_back(options: &UpdateOptions, host: &Host, screen: &Screen) -> Result<ExitCode, Failure> {
+    let request = |receipt: &Receipt| RollbackRequest {
+        values: host.unit_values(&receipt.owner),
+        why: None,
+    };
+    if options.dry_run {
+        let planner = Planner::look(&host.product, host.effects())?;
+        let request = request(&planner.receipt()?);
+        dry_run::show(planner.rollback(&request), showing(options), screen)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut report = ScreenReport::new(screen);
+    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
+    let receipt = toolkit.receipt()?;
+    refuse_foreign(&receipt)?;
+    let request = request(&receipt);
+    let preview = toolkit.planner().rollback(&request)?;
+    announce_rollback(&receipt, &preview, screen);
+    if !options.yes && !screen.confirm("Continue?") {
+        screen.line("Nothing was changed.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    host.hold_signals()?;
+    let outcome = toolkit.rollback(&request)?;
     conclude(&outcome, screen);
     Ok(ExitCode::SUCCESS)
 }
@@ -162,7 +238,17 @@ fn mend(
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
     host.hold_signals()?;
-    let outcome = toolkit.install(&InstallRequest {
+    let outcome = toolkit.install(&as_installed(receipt, host))?;
+    screen.line(&newest(receipt));
+    if outcome != Outcome::Unchanged {
+        screen.line("What was stale has been mended; no guest was touched.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is installed, as something to install.
+fn as_installed(receipt: &Receipt, host: &Host) -> InstallRequest {
+    InstallRequest {
         owner: receipt.owner.clone(),
         release: ReleaseFolder {
             path: host.product.layout.version(&receipt.version),
@@ -171,12 +257,7 @@ fn mend(
         values: host.unit_values(&receipt.owner),
         channel: receipt.channel.clone(),
         method: receipt.method,
-    })?;
-    screen.line(&newest(receipt));
-    if outcome != Outcome::Unchanged {
-        screen.line("What was stale has been mended; no guest was touched.");
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn conclude(outcome: &Outcome, screen: &Screen) {
@@ -193,7 +274,11 @@ fn conclude(outcome: &Outcome, screen: &Screen) {
                 1 => "the guest that ran lives".into(),
                 count => format!("all {count} guests that ran live"),
             };
-            screen.line(&format!("\nUpdated to {version}; {guests}."));
+            let what = match summary.plan.operation {
+                Operation::Rollback => "Back at",
+                _ => "Updated to",
+            };
+            screen.line(&format!("\n{what} {version}; {guests}."));
         }
     }
 }

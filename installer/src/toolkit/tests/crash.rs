@@ -21,7 +21,7 @@ struct Case {
     run: fn(&Machine) -> Result<Outcome, ToolkitError>,
 }
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 5] = [
     Case {
         name: "install",
         start: Machine::new,
@@ -31,6 +31,15 @@ const CASES: [Case; 4] = [
         name: "update",
         start: || Machine::installed("0.1.0"),
         run: |machine| machine.update("0.1.1"),
+    },
+    Case {
+        name: "rollback",
+        start: || {
+            let machine = Machine::installed("0.1.0");
+            machine.update("0.1.1").expect("the update");
+            machine
+        },
+        run: Machine::rollback,
     },
     Case {
         name: "restart",

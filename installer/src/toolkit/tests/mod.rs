@@ -35,6 +35,33 @@ fn an_update_keeps_the_child_and_the_version_before() {
 }
 
 #[test]
+fn a_rollback_goes_back_once_and_leaves_nothing_of_what_was_left() {
+    let machine = Machine::installed("0.1.0");
+    let before = machine.versions_and_units();
+    let error = machine.rollback().expect_err("there is nothing before");
+    assert!(matches!(error, ToolkitError::NothingBefore { .. }));
+    machine.update("0.1.1").expect("the update");
+    machine.rollback().expect("the way back");
+    assert_eq!(machine.running().as_deref(), Some("0.1.0"));
+    assert!(machine.child_lives());
+    assert_eq!(machine.versions_and_units(), before);
+    let error = machine.rollback().expect_err("it was used up");
+    assert!(matches!(error, ToolkitError::NothingBefore { .. }));
+    machine.update("0.1.1").expect("the same update again");
+}
+
+#[test]
+fn a_rollback_without_the_folder_of_the_version_before_is_refused() {
+    let machine = Machine::installed("0.1.0");
+    machine.update("0.1.1").expect("the update");
+    std::fs::remove_dir_all(machine.path("usr/local/lib/toy/0.1.0")).expect("removed");
+    let before = machine.snapshot();
+    let error = machine.rollback().expect_err("it is gone");
+    assert!(matches!(error, ToolkitError::NothingBefore { .. }));
+    assert_eq!(machine.snapshot(), before);
+}
+
+#[test]
 fn a_daemon_that_does_not_come_up_is_rolled_back() {
     let machine = Machine::installed("0.1.0");
     let before = machine.snapshot();

@@ -20,7 +20,8 @@ use crate::model::{
 };
 use crate::plan::Purge;
 use crate::toolkit::{
-    InstallRequest, Outcome, ReleaseFolder, Silent, Toolkit, ToolkitError, UpdateRequest,
+    InstallRequest, Outcome, ReleaseFolder, RestartRequest, RollbackRequest, Silent, Toolkit,
+    ToolkitError, UninstallRequest, UpdateRequest,
 };
 use crate::unit::Values;
 
@@ -243,6 +244,14 @@ impl Machine {
         found.iter().map(|line| line.replace(&root, "")).collect()
     }
 
+    /// The part of [`Self::snapshot`] that a rollback must bring back to the letter: all but the
+    /// receipt, which tells of the rollback.
+    pub(super) fn versions_and_units(&self) -> Vec<String> {
+        let mut found = self.snapshot();
+        found.retain(|line| !line.starts_with("etc/toy/install.json"));
+        found
+    }
+
     fn release(version: &str, behaviour: &str, folder: PathBuf) -> ReleaseFolder {
         let label = if behaviour == "mislabelled" {
             "9.9.9"
@@ -341,7 +350,18 @@ impl Machine {
     }
 
     pub(super) fn restart(&self) -> Result<Outcome, ToolkitError> {
-        self.run(|mut toolkit| toolkit.restart(&Self::values()))
+        let request = RestartRequest {
+            values: Self::values(),
+        };
+        self.run(|mut toolkit| toolkit.restart(&request))
+    }
+
+    pub(super) fn rollback(&self) -> Result<Outcome, ToolkitError> {
+        let request = RollbackRequest {
+            values: Self::values(),
+            why: None,
+        };
+        self.run(|mut toolkit| toolkit.rollback(&request))
     }
 
     /// The child starts right after the next look at who lives.
@@ -350,7 +370,7 @@ impl Machine {
     }
 
     pub(super) fn uninstall(&self, purge: Purge) -> Result<Outcome, ToolkitError> {
-        self.run(|toolkit| toolkit.uninstall(purge))
+        self.run(|toolkit| toolkit.uninstall(UninstallRequest { purge }))
     }
 
     /// Counts an effect, and lets the machine die where it is to.

@@ -1,0 +1,119 @@
+//! What becomes of those who must live.
+
+use serde::Serialize;
+
+use super::{Plan, Step};
+use crate::model::{Survivor, UnitName};
+
+/// What a plan means for one survivor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fate {
+    /// Its name.
+    pub name: String,
+    /// Its pid.
+    pub pid: u32,
+    /// What becomes of it.
+    #[serde(flatten)]
+    pub what: FateKind,
+}
+
+/// What becomes of a survivor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "fate", rename_all = "kebab-case")]
+pub enum FateKind {
+    /// It lives in a scope of its own, which no stop of a service reaches.
+    OwnScope,
+    /// It is moved into a scope of its own before anything is stopped.
+    Moved {
+        /// That scope.
+        scope: UnitName,
+    },
+    /// It stays in the control group of a service whose stop reaches the main process alone.
+    Spared,
+    /// It is ended, as asked for.
+    Stopped,
+}
+
+impl std::fmt::Display for FateKind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::OwnScope => "kept: own scope",
+            Self::Moved { .. } => "kept: moved to its own scope first (its unit was stale)",
+            Self::Spared => "kept: its unit's stop reaches the daemon alone",
+            Self::Stopped => "stopped, as asked for",
+        })
+    }
+}
+
+/// The fate of each survivor under a plan, in their order.
+pub fn fates(plan: &Plan, survivors: &[Survivor]) -> Vec<Fate> {
+    survivors
+        .iter()
+        .map(|survivor| Fate {
+            name: survivor.name.clone(),
+            pid: survivor.identity.pid,
+            what: fate(plan, survivor),
+        })
+        .collect()
+}
+
+fn fate(plan: &Plan, survivor: &Survivor) -> FateKind {
+    for planned in &plan.steps {
+        if let Step::RescopeGuests(step) = &planned.step
+            && let Some(one) = step.moves.iter().find(|one| one.survivor == *survivor)
+        {
+            let scope = one.scope.clone();
+            return FateKind::Moved { scope };
+        }
+    }
+    if survivor.control_group.ends_with(".scope") {
+        FateKind::OwnScope
+    } else {
+        FateKind::Spared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ProcessIdentity;
+    use crate::plan::{Move, Operation, RescopeGuests};
+
+    fn guest(name: &str, control_group: &str) -> Survivor {
+        Survivor {
+            name: name.into(),
+            id: name.into(),
+            identity: ProcessIdentity {
+                pid: 7,
+                start_time: 9,
+            },
+            control_group: control_group.into(),
+        }
+    }
+
+    #[test]
+    fn each_guest_is_told_its_fate_by_the_plan() {
+        let (scoped, stale) = (
+            guest("web", "/banger.slice/banger-vm-1.scope"),
+            guest("db", "/system.slice/bangerd-root.service"),
+        );
+        let mut plan = Plan::new(Operation::Update);
+        let told = |plan: &Plan| {
+            let guests = [scoped.clone(), stale.clone()];
+            fates(plan, &guests).into_iter().map(|fate| fate.what)
+        };
+        assert!(told(&plan).eq([FateKind::OwnScope, FateKind::Spared]));
+        let scope: UnitName = "banger-vm-2.scope".parse().expect("a name");
+        plan.push(
+            RescopeGuests {
+                slice: "banger.slice".parse().expect("a name"),
+                moves: vec![Move {
+                    survivor: stale.clone(),
+                    scope: scope.clone(),
+                }],
+            },
+            "their unit was stale",
+        );
+        assert!(told(&plan).eq([FateKind::OwnScope, FateKind::Moved { scope }]));
+    }
+}

@@ -1,0 +1,247 @@
+//! What a run would do: a look at the host, and a plan.
+//!
+//! Guarantees: nothing that belongs to the product is changed; the lock is held as long as the
+//! planner lives, so that what was seen stays true.
+
+use std::path::Path;
+
+use super::prepare::{
+    all_findings, installed_receipt, render_units, rolled_back_receipt, updated_receipt,
+};
+use super::{
+    InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, ToolkitError, UninstallRequest,
+    UpdateRequest,
+};
+use crate::effect::{Effects, Lock};
+use crate::journal::Journal;
+use crate::model::{Found, Product, Receipt, Version};
+use crate::observe::{Freshness, HostState, observe, read_receipt};
+use crate::plan::{self, Finding, Goal, Operation, Plan, Rendered, Stage};
+use crate::unit;
+
+/// What a run would do, and what it rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// What would be done.
+    pub plan: Plan,
+    /// The host as it was found.
+    pub state: HostState,
+    /// What is not as it was installed.
+    pub findings: Vec<Finding>,
+    /// The version that runs in the end, if one does.
+    pub version: Option<Version>,
+}
+
+/// Makes plans, and carries none out.
+pub struct Planner<'a> {
+    pub(super) product: &'a Product,
+    pub(super) effects: Effects<'a>,
+    freshness: Freshness,
+    _lock: Lock,
+}
+
+impl<'a> Planner<'a> {
+    /// A planner for a dry run: systemd is not made to read its units anew, and what an interrupted
+    /// run left is not taken back.
+    ///
+    /// # Errors
+    /// [`ToolkitError::Lock`] when a run is at work; [`ToolkitError::Interrupted`] when one was
+    /// interrupted: what will be done is only known once that is taken back.
+    pub fn look(product: &'a Product, effects: Effects<'a>) -> Result<Self, ToolkitError> {
+        let lock = Lock::take(&product.layout.lock)?;
+        if let Some(journal) = Journal::load(&product.layout.journal(), effects.files)? {
+            return Err(ToolkitError::Interrupted {
+                operation: journal.operation,
+            });
+        }
+        Ok(Self::new(product, effects, Freshness::AsLoaded, lock))
+    }
+
+    pub(super) const fn new(
+        product: &'a Product,
+        effects: Effects<'a>,
+        freshness: Freshness,
+        lock: Lock,
+    ) -> Self {
+        Self {
+            product,
+            effects,
+            freshness,
+            _lock: lock,
+        }
+    }
+
+    /// The receipt of what is installed.
+    ///
+    /// # Errors
+    /// [`ToolkitError::NotInstalled`], or a receipt that cannot be read.
+    pub fn receipt(&self) -> Result<Receipt, ToolkitError> {
+        read_receipt(self.product, &self.effects)?.ok_or_else(|| self.not_installed())
+    }
+
+    /// What an install would do.
+    ///
+    /// # Errors
+    /// [`ToolkitError`].
+    pub fn install(&self, request: &InstallRequest) -> Result<Preview, ToolkitError> {
+        if let Some(lacks) = self
+            .product
+            .required
+            .iter()
+            .find(|required| !required.path.exists())
+        {
+            return Err(ToolkitError::Requirement(lacks.clone()));
+        }
+        let state = self.observe()?;
+        let receipt = installed_receipt(request, &state, self.effects.clock.now());
+        let goal = Goal {
+            operation: Operation::Install,
+            version: request.release.version.clone(),
+            stage: self.stage(&request.release)?,
+            units: self.render(&request.release.path, &request.values)?,
+            receipt,
+            restart: false,
+        };
+        let findings = all_findings(self.product, &state, Some(&goal.units));
+        Ok(self.converge(state, &goal, findings))
+    }
+
+    /// What an update would do.
+    ///
+    /// # Errors
+    /// [`ToolkitError`].
+    pub fn update(&self, request: &UpdateRequest) -> Result<Preview, ToolkitError> {
+        let old = self.receipt()?;
+        let state = self.observe()?;
+        let goal = Goal {
+            operation: Operation::Update,
+            version: request.release.version.clone(),
+            stage: self.stage(&request.release)?,
+            units: self.render(&request.release.path, &request.values)?,
+            receipt: updated_receipt(&old, request, self.effects.clock.now()),
+            restart: false,
+        };
+        let findings = self.findings(&state, &old, &request.values);
+        Ok(self.converge(state, &goal, findings))
+    }
+
+    /// What a rollback would do.
+    ///
+    /// # Errors
+    /// [`ToolkitError::NothingBefore`], when the version before is not there; [`ToolkitError`].
+    pub fn rollback(&self, request: &RollbackRequest) -> Result<Preview, ToolkitError> {
+        let old = self.receipt()?;
+        let nothing = || ToolkitError::NothingBefore {
+            version: old.version.clone(),
+        };
+        let version = old.previous.clone().ok_or_else(nothing)?;
+        let folder = self.product.layout.version(&version);
+        if self.effects.files.look(&folder)? != Found::Folder {
+            return Err(nothing());
+        }
+        let state = self.observe()?;
+        let goal = Goal {
+            operation: Operation::Rollback,
+            stage: None,
+            units: self.render(&folder, &request.values)?,
+            receipt: rolled_back_receipt(&old, &version, request, self.effects.clock.now()),
+            version,
+            restart: false,
+        };
+        let findings = self.findings(&state, &old, &request.values);
+        Ok(self.converge(state, &goal, findings))
+    }
+
+    /// What a restart would do.
+    ///
+    /// # Errors
+    /// [`ToolkitError`].
+    pub fn restart(&self, request: &RestartRequest) -> Result<Preview, ToolkitError> {
+        let receipt = self.receipt()?;
+        let state = self.observe()?;
+        let folder = self.product.layout.version(&receipt.version);
+        let goal = Goal {
+            operation: Operation::Restart,
+            version: receipt.version.clone(),
+            stage: None,
+            units: self.render(&folder, &request.values)?,
+            receipt,
+            restart: true,
+        };
+        let findings = all_findings(self.product, &state, Some(&goal.units));
+        Ok(self.converge(state, &goal, findings))
+    }
+
+    /// What an uninstall would do.
+    ///
+    /// # Errors
+    /// [`ToolkitError::GuestsInTheWay`], [`ToolkitError::NotInstalled`].
+    pub fn uninstall(&self, request: UninstallRequest) -> Result<Preview, ToolkitError> {
+        let receipt = self.product.layout.receipt();
+        if self.effects.files.look(&receipt)? == Found::Missing {
+            return Err(self.not_installed());
+        }
+        let state = self.observe()?;
+        if !state.survivors.is_empty() {
+            return Err(ToolkitError::GuestsInTheWay {
+                names: state.survivors.iter().map(|one| one.name.clone()).collect(),
+            });
+        }
+        Ok(Preview {
+            plan: plan::uninstall(self.product, &state, request.purge),
+            state,
+            findings: Vec::new(),
+            version: None,
+        })
+    }
+
+    fn not_installed(&self) -> ToolkitError {
+        ToolkitError::NotInstalled {
+            product: self.product.name.clone(),
+        }
+    }
+
+    fn converge(&self, state: HostState, goal: &Goal, findings: Vec<Finding>) -> Preview {
+        Preview {
+            plan: plan::converge(self.product, &state, goal),
+            state,
+            findings,
+            version: Some(goal.version.clone()),
+        }
+    }
+
+    fn observe(&self) -> Result<HostState, ToolkitError> {
+        Ok(observe(self.product, &self.effects, self.freshness)?)
+    }
+
+    /// What is not as `installed` left it.
+    fn findings(
+        &self,
+        state: &HostState,
+        installed: &Receipt,
+        values: &unit::Values,
+    ) -> Vec<Finding> {
+        let folder = self.product.layout.version(&installed.version);
+        let units = self.render(&folder, values).ok();
+        all_findings(self.product, state, units.as_deref())
+    }
+
+    /// How a release's folder gets to its place.
+    fn stage(&self, release: &ReleaseFolder) -> Result<Option<Stage>, ToolkitError> {
+        let layout = &self.product.layout;
+        let folder = layout.version(&release.version);
+        let there = self.effects.files.look(&folder)? != Found::Missing;
+        if there && self.effects.files.same_tree(&release.path, &folder)? {
+            return Ok(None);
+        }
+        Ok(Some(Stage {
+            from: release.path.clone(),
+            may_move: release.path.starts_with(layout.staging()),
+            replaces: there,
+        }))
+    }
+
+    fn render(&self, folder: &Path, values: &unit::Values) -> Result<Vec<Rendered>, ToolkitError> {
+        render_units(self.product, &self.effects, folder, values)
+    }
+}
