@@ -195,6 +195,7 @@ fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
         println!("{}", serde_json::to_string_pretty(&status)?);
         return Ok(());
     }
+    let stop_guests = words.iter().any(|word| word == "--stop-guests");
     let mut report = Print;
     let mut toolkit = Toolkit::begin(&product, effects, &mut report)?;
     let outcome = match command {
@@ -209,22 +210,28 @@ fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
             values: values(),
             channel: "stable".into(),
             method: InstallMethod::SelfInstalled,
+            stop_guests,
         })?,
         "update" => toolkit.update(&UpdateRequest {
             release: release(words)?,
             values: values(),
             sequence: 1,
             released: jiff::Timestamp::now(),
+            stop_guests,
         })?,
         "rollback" => toolkit.rollback(&RollbackRequest {
             values: values(),
             why: None,
+            stop_guests,
         })?,
-        "restart" => toolkit.restart(&RestartRequest { values: values() })?,
+        "restart" => toolkit.restart(&RestartRequest {
+            values: values(),
+            stop_guests,
+        })?,
         "uninstall" => {
-            let purge = words.get(1).is_some_and(|word| word == "--purge");
+            let purge = words.iter().any(|word| word == "--purge");
             let purge = if purge { Purge::State } else { Purge::Keep };
-            toolkit.uninstall(UninstallRequest { purge })?
+            toolkit.uninstall(UninstallRequest { purge, stop_guests })?
         }
         other => return Err(format!("no such command: {other:?}").into()),
     };

@@ -70,6 +70,13 @@ pub enum Event<'a> {
         /// Where it is now.
         scope: UnitName,
     },
+    /// A survivor was ended, as the user asked for.
+    SurvivorStopped {
+        /// Who.
+        name: String,
+        /// Its pid.
+        pid: u32,
+    },
     /// A survivor was compared with what it was.
     SurvivorChecked {
         /// Who.

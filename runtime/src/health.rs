@@ -8,7 +8,7 @@ use banger_installer::model::{UnitName, Version, VersionError};
 use crate::daemon::{HELPER_SOCKET, OWNER_SOCKET};
 use crate::product::{HELPER_SERVICE, OWNER_SERVICE};
 use crate::protocol::client::{CallError, call};
-use crate::protocol::{Health, HelperRequest, OwnerRequest};
+use crate::protocol::{Health, HelperRequest, OwnerRequest, StopVm, VmList, VmState, VmSummary};
 
 /// Why a daemon is not healthy.
 #[derive(Debug, thiserror::Error)]
@@ -77,4 +77,49 @@ where
     R: crate::protocol::Idempotence + serde::Serialize + std::fmt::Debug,
 {
     Ok(call(Path::new(socket), request, &[], bound).await?.0)
+}
+
+/// The ids of the VMs that the helper holds for running, within `timeout` in all.
+///
+/// # Errors
+/// [`HealthError::NoAnswer`].
+pub fn known(unit: &UnitName, timeout: Duration) -> Result<Vec<String>, HealthError> {
+    let request = HelperRequest::List {};
+    let list: VmList = ask_helper(unit, request, timeout)?;
+    Ok(list
+        .vms
+        .into_iter()
+        .filter(|vm| vm.state == VmState::Running)
+        .filter_map(|vm| Some(vm.id?.to_string()))
+        .collect())
+}
+
+/// Has the helper stop a VM: Ctrl-Alt-Del, then signals. `timeout` bounds all of it.
+///
+/// # Errors
+/// [`HealthError::NoAnswer`], also when no VM has that name.
+pub fn stop(unit: &UnitName, which: StopVm, timeout: Duration) -> Result<(), HealthError> {
+    let _gone: VmSummary = ask_helper(unit, HelperRequest::Stop(which), timeout)?;
+    Ok(())
+}
+
+fn ask_helper<Reply>(
+    unit: &UnitName,
+    request: HelperRequest,
+    timeout: Duration,
+) -> Result<Reply, HealthError>
+where
+    Reply: serde::de::DeserializeOwned + std::fmt::Debug,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let answer = call(Path::new(HELPER_SOCKET), request, &[], timeout);
+    runtime
+        .block_on(answer)
+        .map(|(reply, _)| reply)
+        .map_err(|source| HealthError::NoAnswer {
+            unit: unit.clone(),
+            source: Box::new(source),
+        })
 }

@@ -28,6 +28,13 @@ pub trait Survivors {
     /// All of them, as of now. An error stops the run before it changes anything: who cannot be
     /// counted cannot be protected.
     fn list(&self) -> Result<Vec<Survivor>, BoxError>;
+
+    /// Ends one in the product's own way, say by a clean shutdown, and returns when it is gone.
+    /// Asked for only when the user said so. `false`, and an error, leave it to signals.
+    fn stop(&self, survivor: &Survivor) -> Result<bool, BoxError> {
+        let _ = survivor;
+        Ok(false)
+    }
 }
 
 /// Whether a service of the product is well. Implemented by the product.
@@ -35,6 +42,12 @@ pub trait Health {
     /// Asks the service once, within a short bound, and gives the version that it answers with. An
     /// error means "not yet"; the toolkit asks again within its own bound.
     fn probe(&self, unit: &UnitName) -> Result<Version, BoxError>;
+
+    /// The ids of the survivors that the services list as running; none when they keep no such
+    /// list. One that is listed before a change and not after it was lost, though it may live.
+    fn known(&self) -> Result<Option<Vec<String>>, BoxError> {
+        Ok(None)
+    }
 }
 
 /// A product without children that must live.

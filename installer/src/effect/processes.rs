@@ -1,3 +1,17 @@
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::BoxError;
+use crate::model::ProcessIdentity;
+
+/// How long a process may take to go after SIGTERM, and then after SIGKILL.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two looks at a process that is to go.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// What `/proc` says of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessFacts {
@@ -11,6 +25,9 @@ pub struct ProcessFacts {
 pub trait Processes {
     /// Facts on a process that lives; none when there is no such process, or only its zombie.
     fn facts(&self, pid: u32) -> Option<ProcessFacts>;
+    /// Ends that very process, by SIGTERM and then SIGKILL, and returns when it is gone. One that is
+    /// gone already is fine.
+    fn end(&self, identity: ProcessIdentity) -> Result<(), BoxError>;
 }
 
 /// This machine's process table, by `/proc`.
@@ -30,6 +47,36 @@ impl Processes for HostProcesses {
             start_time,
             control_group,
         })
+    }
+
+    fn end(&self, identity: ProcessIdentity) -> Result<(), BoxError> {
+        let lives = || {
+            let facts = self.facts(identity.pid);
+            facts.is_some_and(|facts| facts.start_time == identity.start_time)
+        };
+        let pid = i32::try_from(identity.pid).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or("no process has that number")?;
+        // the descriptor first, then the start time: the number may be another's by now
+        let Ok(pinned) = pidfd_open(pid, PidfdFlags::empty()) else {
+            return Ok(());
+        };
+        for signal in [Signal::TERM, Signal::KILL] {
+            if !lives() {
+                return Ok(());
+            }
+            match pidfd_send_signal(&pinned, signal) {
+                Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+            let begun = Instant::now();
+            while lives() && begun.elapsed() < PATIENCE {
+                std::thread::sleep(PAUSE);
+            }
+        }
+        if lives() {
+            return Err("it does not end by SIGKILL".into());
+        }
+        Ok(())
     }
 }
 
@@ -55,6 +102,26 @@ mod tests {
         assert_eq!(start_time(&format!("7 (a) Z {rest}")), None);
         assert_eq!(start_time("7 (a) S 1 2"), None);
         assert_eq!(start_time(""), None);
+    }
+
+    #[test]
+    fn a_process_is_ended_only_by_its_whole_identity() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("1000")
+            .spawn()
+            .expect("a child");
+        let pid = child.id();
+        let start_time = HostProcesses.facts(pid).expect("it lives").start_time;
+        let other = ProcessIdentity {
+            pid,
+            start_time: start_time + 1,
+        };
+        HostProcesses.end(other).expect("nobody to end");
+        assert!(child.try_wait().expect("a look").is_none(), "it was ended");
+        let identity = ProcessIdentity { pid, start_time };
+        HostProcesses.end(identity).expect("it ends");
+        assert!(HostProcesses.facts(pid).is_none());
+        child.wait().expect("its end");
     }
 
     #[test]

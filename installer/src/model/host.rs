@@ -40,3 +40,12 @@ pub struct Survivor {
     /// `/system.slice/bangerd-root.service`.
     pub control_group: String,
 }
+
+impl Survivor {
+    /// Whether it lives in a unit's control group, or beneath it.
+    pub fn lives_in(&self, unit: &super::UnitName) -> bool {
+        self.control_group
+            .split('/')
+            .any(|part| part == unit.as_str())
+    }
+}

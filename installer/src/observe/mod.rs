@@ -31,6 +31,8 @@ pub struct HostState {
     pub units: Vec<UnitState>,
     /// Who must live.
     pub survivors: Vec<Survivor>,
+    /// The ids of those whom the services list as running, as far as they say.
+    pub known: Vec<String>,
     /// What the services that run answered; missing where one did not.
     pub answers: BTreeMap<UnitName, Version>,
 }
@@ -173,6 +175,8 @@ pub fn observe(
             .collect::<Result<_, FilesError>>()?,
         units,
         survivors: effects.survivors.list().map_err(ObserveError::Survivors)?,
+        // services that are down or too old to say know nobody: then nobody can be forgotten
+        known: effects.health.known().ok().flatten().unwrap_or_default(),
         answers,
     })
 }

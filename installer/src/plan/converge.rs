@@ -25,6 +25,8 @@ pub struct Goal {
     pub receipt: Receipt,
     /// Restart the services even if nothing changed.
     pub restart: bool,
+    /// End those who would be killed and cannot be moved, instead of refusing.
+    pub stop_guests: bool,
 }
 
 /// A unit's text.
@@ -58,7 +60,7 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
         );
     }
     stage(product, goal, &mut plan);
-    mend::mend(product, state, &mut plan);
+    mend::mend(product, state, goal.stop_guests, &mut plan);
     let written = write_units(product, state, goal, &mut plan);
     flip(product, state, goal, &mut plan);
     enable(state, &mut plan);
@@ -146,6 +148,7 @@ fn write_units(
         plan.push(
             CheckKillMode {
                 units: product.keepers().cloned().collect(),
+                stop_guests: goal.stop_guests,
             },
             "systemd's word counts, not a file's",
         );
@@ -247,6 +250,7 @@ fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], 
             plan.push(
                 CheckKillMode {
                     units: restart.clone(),
+                    stop_guests: goal.stop_guests,
                 },
                 "systemd's word counts, not a file's",
             );
@@ -280,6 +284,12 @@ fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], 
         plan.push(
             CheckSurvivors {
                 survivors: state.survivors.clone(),
+                known: state.known.clone(),
+                may_end: if goal.stop_guests {
+                    mend::endangered(state)
+                } else {
+                    Vec::new()
+                },
             },
             "none may be lost",
         );

@@ -27,6 +27,8 @@ pub enum FateKind {
     Moved {
         /// That scope.
         scope: UnitName,
+        /// It is ended where that cannot be done, as asked for.
+        or_stopped: bool,
     },
     /// It stays in the control group of a service whose stop reaches the main process alone.
     Spared,
@@ -38,7 +40,12 @@ impl std::fmt::Display for FateKind {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::OwnScope => "kept: own scope",
-            Self::Moved { .. } => "kept: moved to its own scope first (its unit was stale)",
+            Self::Moved {
+                or_stopped: false, ..
+            } => "kept: moved to its own scope first (its unit was stale)",
+            Self::Moved {
+                or_stopped: true, ..
+            } => "kept: moved to its own scope first; stopped where that cannot be done",
             Self::Spared => "kept: its unit's stop reaches the daemon alone",
             Self::Stopped => "stopped, as asked for",
         })
@@ -59,11 +66,19 @@ pub fn fates(plan: &Plan, survivors: &[Survivor]) -> Vec<Fate> {
 
 fn fate(plan: &Plan, survivor: &Survivor) -> FateKind {
     for planned in &plan.steps {
-        if let Step::RescopeGuests(step) = &planned.step
-            && let Some(one) = step.moves.iter().find(|one| one.survivor == *survivor)
-        {
-            let scope = one.scope.clone();
-            return FateKind::Moved { scope };
+        match &planned.step {
+            Step::RescopeGuests(step) => {
+                if let Some(one) = step.moves.iter().find(|one| one.survivor == *survivor) {
+                    return FateKind::Moved {
+                        scope: one.scope.clone(),
+                        or_stopped: step.stop_guests,
+                    };
+                }
+            }
+            Step::StopGuests(step) if step.survivors.contains(survivor) => {
+                return FateKind::Stopped;
+            }
+            _ => {}
         }
     }
     if survivor.control_group.ends_with(".scope") {
@@ -77,7 +92,7 @@ fn fate(plan: &Plan, survivor: &Survivor) -> FateKind {
 mod tests {
     use super::*;
     use crate::model::ProcessIdentity;
-    use crate::plan::{Move, Operation, RescopeGuests};
+    use crate::plan::{Move, Operation, RescopeGuests, StopGuests};
 
     fn guest(name: &str, control_group: &str) -> Survivor {
         Survivor {
@@ -111,9 +126,19 @@ mod tests {
                     survivor: stale.clone(),
                     scope: scope.clone(),
                 }],
+                stop_guests: false,
             },
             "their unit was stale",
         );
-        assert!(told(&plan).eq([FateKind::OwnScope, FateKind::Moved { scope }]));
+        let moved = FateKind::Moved {
+            scope,
+            or_stopped: false,
+        };
+        assert!(told(&plan).eq([FateKind::OwnScope, moved]));
+        let step = StopGuests {
+            survivors: vec![scoped.clone()],
+        };
+        plan.push(step, "asked for");
+        assert_eq!(told(&plan).next(), Some(FateKind::Stopped));
     }
 }

@@ -4,12 +4,12 @@ use super::staleness::{in_danger, needs_own_drop_in, shadow};
 use super::{
     CheckKillMode, Goal, KeepGuests, Move, Plan, ReloadSystemd, RemoveFile, RescopeGuests, SetAside,
 };
-use crate::model::{Product, Survivor, UnitName};
+use crate::model::{Product, UnitName};
 use crate::observe::{HostState, UnitState};
 
 /// Before anything else is done to the services: nothing that stops them, a rollback included, may
 /// reach their children.
-pub(super) fn mend(product: &Product, state: &HostState, plan: &mut Plan) {
+pub(super) fn mend(product: &Product, state: &HostState, stop_guests: bool, plan: &mut Plan) {
     let shadows = state.units.iter().filter_map(|unit| {
         let by = shadow(&product.layout, unit)?;
         Some((unit, by))
@@ -57,7 +57,7 @@ pub(super) fn mend(product: &Product, state: &HostState, plan: &mut Plan) {
     let moves: Vec<Move> = state
         .survivors
         .iter()
-        .filter(|survivor| units.iter().any(|unit| lies_in(survivor, unit)))
+        .filter(|survivor| units.iter().any(|unit| survivor.lives_in(unit)))
         .filter_map(|survivor| {
             let name = format!("{}{}.scope", product.scope_prefix, survivor.id);
             Some(Move {
@@ -69,7 +69,7 @@ pub(super) fn mend(product: &Product, state: &HostState, plan: &mut Plan) {
     let units: Vec<UnitName> = loaded.iter().map(|unit| unit.spec.name.clone()).collect();
     if !units.is_empty() {
         plan.push(
-            CheckKillMode { units },
+            CheckKillMode { units, stop_guests },
             "systemd's word counts, not a file's",
         );
     }
@@ -78,18 +78,11 @@ pub(super) fn mend(product: &Product, state: &HostState, plan: &mut Plan) {
             RescopeGuests {
                 slice: product.slice.clone(),
                 moves,
+                stop_guests,
             },
             "their unit was stale",
         );
     }
-}
-
-/// Whether a survivor lives in a unit's control group, or beneath it.
-fn lies_in(survivor: &Survivor, unit: &UnitName) -> bool {
-    survivor
-        .control_group
-        .split('/')
-        .any(|part| part == unit.as_str())
 }
 
 /// The toolkit's own drop-in goes as soon as nothing makes it necessary.
@@ -115,8 +108,28 @@ pub(super) fn drop_unneeded(product: &Product, state: &HostState, goal: &Goal, p
     if !units.is_empty() {
         plan.push(ReloadSystemd {}, "only then it is gone");
         plan.push(
-            CheckKillMode { units },
+            CheckKillMode {
+                units,
+                stop_guests: goal.stop_guests,
+            },
             "systemd's word counts, not a file's",
         );
     }
+}
+
+/// Those whom a stop may reach as the host stands: what a run that was told to may end, where it
+/// cannot be moved.
+pub(super) fn endangered(state: &HostState) -> Vec<String> {
+    let units: Vec<&UnitName> = state
+        .units
+        .iter()
+        .filter(|unit| in_danger(unit))
+        .map(|unit| &unit.spec.name)
+        .collect();
+    state
+        .survivors
+        .iter()
+        .filter(|survivor| units.iter().any(|unit| survivor.lives_in(unit)))
+        .map(|survivor| survivor.id.clone())
+        .collect()
 }

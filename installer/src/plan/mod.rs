@@ -22,7 +22,7 @@ pub(crate) use step::listed;
 pub use step::{
     CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant, DisableUnits,
     EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests, RestartUnits,
-    SetAside, StageRelease, StartUnits, Step, StopUnits, WriteReceipt, WriteUnit,
+    SetAside, StageRelease, StartUnits, Step, StopGuests, StopUnits, WriteReceipt, WriteUnit,
 };
 pub use uninstall::{Purge, uninstall};
 

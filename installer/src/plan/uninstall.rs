@@ -3,7 +3,7 @@
 use super::mend::mend;
 use super::{
     CheckKillMode, CheckVacant, Cleanup, DisableUnits, Operation, Plan, ReloadSystemd, RemoveFile,
-    SetAside, StopUnits, in_danger,
+    SetAside, StopGuests, StopUnits, in_danger,
 };
 use crate::model::{Found, Product, UnitKind, UnitName};
 use crate::observe::{HostState, UnitState};
@@ -20,18 +20,30 @@ pub enum Purge {
 /// The plan that removes the product. Everything is stopped before the first unit file goes, and
 /// systemd reads its units only after that: a service whose file is gone is stopped with
 /// `KillMode=control-group`. What cannot come back goes last, when all else held, and the receipt
-/// at the very end.
+/// at the very end. Survivors that the host has are ended first: whoever calls has been told to.
 pub fn uninstall(product: &Product, state: &HostState, purge: Purge) -> Plan {
     let mut plan = Plan::new(Operation::Uninstall);
     let names = |filter: &dyn Fn(&UnitState) -> bool| -> Vec<UnitName> {
         let units = state.units.iter().filter(|unit| filter(unit));
         units.map(|unit| unit.spec.name.clone()).collect()
     };
-    mend(product, state, &mut plan);
+    if !state.survivors.is_empty() {
+        plan.push(
+            StopGuests {
+                survivors: state.survivors.clone(),
+            },
+            "asked for",
+        );
+    }
+    let stop_guests = !state.survivors.is_empty();
+    mend(product, state, stop_guests, &mut plan);
     let is_slice = |unit: &UnitState| unit.spec.name.kind() == UnitKind::Slice;
     let daemons = names(&|unit| unit.facts.is_active() && unit.spec.keeps_children);
     if !daemons.is_empty() {
-        let check = CheckKillMode { units: daemons };
+        let check = CheckKillMode {
+            units: daemons,
+            stop_guests,
+        };
         plan.push(check, "systemd's word counts, not a file's");
     }
     let doors_first = names(&|unit| unit.facts.is_active() && !is_slice(unit));

@@ -1,18 +1,31 @@
+use super::stop_guests::stop;
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
+use crate::model::{Survivor, UnitName};
 use crate::plan::CheckKillMode;
 use crate::report::Report;
+
+/// Those who live in a service's control group now.
+fn in_reach(unit: &UnitName, effects: &Effects<'_>) -> Result<Vec<Survivor>, StepError> {
+    let mut all = effects.survivors.list().map_err(StepError::Survivors)?;
+    all.retain(|survivor| survivor.lives_in(unit));
+    Ok(all)
+}
 
 impl Act for CheckKillMode {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {
         Ok(Undo::Nothing)
     }
 
-    fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
+    fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
         for unit in &self.units {
             let facts = effects.systemd.unit(unit)?;
             // what does not run has nobody to lose
-            if !facts.keeps_children() && facts.is_active() {
+            if facts.keeps_children() || !facts.is_active() {
+                continue;
+            }
+            let endangered = in_reach(unit, effects)?;
+            if !self.stop_guests {
                 return Err(StepError::KillMode {
                     unit: unit.clone(),
                     found: facts
@@ -20,7 +33,11 @@ impl Act for CheckKillMode {
                         .map(|found| found.kill_mode)
                         .unwrap_or_default(),
                     drop_ins: facts.drop_ins,
+                    names: endangered.into_iter().map(|one| one.name).collect(),
                 });
+            }
+            for survivor in &endangered {
+                stop(survivor, effects, report)?;
             }
         }
         Ok("as systemd reports it".into())

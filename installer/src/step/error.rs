@@ -49,7 +49,10 @@ pub enum StepError {
         free: u64,
     },
     /// A stop would kill children.
-    #[error("KillMode={found} is in force for {unit}; a stop would kill what must live")]
+    #[error(
+        "KillMode={found} is in force for {unit}; a stop would kill {}",
+        in_reach(names)
+    )]
     KillMode {
         /// The service.
         unit: UnitName,
@@ -57,6 +60,45 @@ pub enum StepError {
         found: String,
         /// The drop-ins that may be the reason.
         drop_ins: Vec<PathBuf>,
+        /// Those who live in its control group now.
+        names: Vec<String>,
+    },
+    /// A survivor does not end.
+    #[error("{name} (pid {pid}) cannot be stopped")]
+    NotStopped {
+        /// Its name.
+        name: String,
+        /// Its pid.
+        pid: u32,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+    /// A survivor could not be moved into its scope.
+    #[error("{name} (pid {pid}) cannot be moved out of its service's reach")]
+    NotMoved {
+        /// Its name.
+        name: String,
+        /// Its pid.
+        pid: u32,
+        /// Why.
+        #[source]
+        source: SystemdError,
+    },
+    /// Survivors that live, and that the services no longer know.
+    #[error(
+        "alive, but no longer known to the services: {}",
+        crate::plan::listed(names)
+    )]
+    Forgotten {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// A service ended, or was restarted, right after it had answered.
+    #[error("{unit} answered, and then ended by itself")]
+    Unsteady {
+        /// The service.
+        unit: UnitName,
     },
     /// A job ended otherwise than done.
     #[error("the {kind} job of {unit} ended as {result}", kind = word(kind), result = word(result))]
@@ -114,9 +156,21 @@ pub enum StepError {
         /// Where it had to be.
         scope: UnitName,
     },
+    /// The services do not say whom they know.
+    #[error("the services do not list what runs")]
+    Unlisted(#[source] BoxError),
     /// The receipt cannot be written as JSON.
     #[error(transparent)]
     Receipt(#[from] crate::model::ReceiptError),
+}
+
+/// Whom a stop would reach, by name where somebody is there.
+fn in_reach(names: &[String]) -> String {
+    if names.is_empty() {
+        "what must live".into()
+    } else {
+        crate::plan::listed(names)
+    }
 }
 
 /// The word that serde gives a unit variant.
@@ -138,14 +192,23 @@ impl StepError {
                 format!("systemctl show -p FragmentPath,DropInPaths,KillMode {unit}")
             } else {
                 let paths: Vec<_> = drop_ins.iter().map(|path| path.display()).collect();
-                format!("take KillMode= out of {}", listed_paths(&paths))
+                format!(
+                    "take KillMode= out of {}, or let the guests go with --stop-guests",
+                    listed_paths(&paths)
+                )
             }),
+            Self::NotMoved { .. } | Self::NotInScope { .. } => {
+                Some("stop it by hand, or let it go with --stop-guests".into())
+            }
             Self::Job { unit, .. }
             | Self::Unwell { unit, .. }
+            | Self::Unsteady { unit }
             | Self::WrongVersion { unit, .. } => {
                 Some(format!("journalctl -u {unit} --since \"5 min ago\""))
             }
-            Self::StillThere { .. } => Some("stop them first".into()),
+            Self::StillThere { .. } => {
+                Some("stop them first, or let them go with --stop-guests".into())
+            }
             Self::InTheWay { path } => Some(format!("move {} away", path.display())),
             _ => None,
         }
@@ -157,9 +220,12 @@ impl StepError {
             Self::Files(error) => error.kind(),
             Self::Systemd(error) => error.kind(),
             Self::RunIsFull { .. } => ErrorKind::HostLacks,
-            Self::KillMode { .. } | Self::StillThere { .. } | Self::Survivors(_) => {
-                ErrorKind::GuestsInTheWay
-            }
+            Self::KillMode { .. }
+            | Self::StillThere { .. }
+            | Self::NotMoved { .. }
+            | Self::NotInScope { .. }
+            | Self::NotStopped { .. }
+            | Self::Survivors(_) => ErrorKind::GuestsInTheWay,
             _ => ErrorKind::Other,
         }
     }

@@ -18,6 +18,7 @@ mod rescope_guests;
 mod run_units;
 mod set_aside;
 mod stage_release;
+mod stop_guests;
 mod toggle_units;
 mod undo;
 mod write_receipt;
@@ -63,6 +64,7 @@ fn actor(step: &Step) -> &dyn Act {
         Step::CheckHealth(step) => step,
         Step::CheckSurvivors(step) => step,
         Step::CheckVacant(step) => step,
+        Step::StopGuests(step) => step,
         Step::WriteReceipt(step) => step,
     }
 }

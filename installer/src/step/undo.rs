@@ -165,6 +165,7 @@ fn start_what_was_stopped(
         } => {
             CheckKillMode {
                 units: units.clone(),
+                stop_guests: false,
             }
             .act(effects, report)?;
             if !started.is_empty() {

@@ -93,7 +93,9 @@ impl ToolkitError {
             Self::Interrupted { .. } => {
                 Some("run any command that changes something: it takes that back first".into())
             }
-            Self::GuestsInTheWay { .. } => Some("stop them first".into()),
+            Self::GuestsInTheWay { .. } => {
+                Some("stop them first, or let them go with --stop-guests".into())
+            }
             Self::NoTemplate { .. } | Self::Template { .. } => None,
         }
     }

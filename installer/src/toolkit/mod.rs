@@ -34,7 +34,7 @@ pub enum Outcome {
     /// The host was as it should be; nothing was changed.
     Unchanged,
     /// All steps hold.
-    Changed(Summary),
+    Changed(Box<Summary>),
 }
 
 /// What a run did.
@@ -48,6 +48,8 @@ pub struct Summary {
     pub findings: Vec<Finding>,
     /// Who ran before, and runs still.
     pub survivors: Vec<Survivor>,
+    /// Who ran before, and was ended as the user asked for, or by itself.
+    pub ended: Vec<Survivor>,
     /// What was done.
     pub plan: Plan,
 }
@@ -163,13 +165,18 @@ impl<'a> Toolkit<'a> {
             return Ok(Outcome::Unchanged);
         }
         engine::run(&plan, &product.layout, effects, self.report)?;
-        Ok(Outcome::Changed(Summary {
+        let (survivors, ended) = state
+            .survivors
+            .into_iter()
+            .partition(|one| effects.lives(one.identity));
+        Ok(Outcome::Changed(Box::new(Summary {
             from: state.receipt.map(|receipt| receipt.version),
             version,
             findings,
-            survivors: state.survivors,
+            survivors,
+            ended,
             plan,
-        }))
+        })))
     }
 }
 

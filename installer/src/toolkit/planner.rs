@@ -101,6 +101,7 @@ impl<'a> Planner<'a> {
             units: self.render(&request.release.path, &request.values)?,
             receipt,
             restart: false,
+            stop_guests: request.stop_guests,
         };
         let findings = all_findings(self.product, &state, Some(&goal.units));
         Ok(self.converge(state, &goal, findings))
@@ -120,6 +121,7 @@ impl<'a> Planner<'a> {
             units: self.render(&request.release.path, &request.values)?,
             receipt: updated_receipt(&old, request, self.effects.clock.now()),
             restart: false,
+            stop_guests: request.stop_guests,
         };
         let findings = self.findings(&state, &old, &request.values);
         Ok(self.converge(state, &goal, findings))
@@ -147,6 +149,7 @@ impl<'a> Planner<'a> {
             receipt: rolled_back_receipt(&old, &version, request, self.effects.clock.now()),
             version,
             restart: false,
+            stop_guests: request.stop_guests,
         };
         let findings = self.findings(&state, &old, &request.values);
         Ok(self.converge(state, &goal, findings))
@@ -167,6 +170,7 @@ impl<'a> Planner<'a> {
             units: self.render(&folder, &request.values)?,
             receipt,
             restart: true,
+            stop_guests: request.stop_guests,
         };
         let findings = all_findings(self.product, &state, Some(&goal.units));
         Ok(self.converge(state, &goal, findings))
@@ -182,7 +186,7 @@ impl<'a> Planner<'a> {
             return Err(self.not_installed());
         }
         let state = self.observe()?;
-        if !state.survivors.is_empty() {
+        if !state.survivors.is_empty() && !request.stop_guests {
             return Err(ToolkitError::GuestsInTheWay {
                 names: state.survivors.iter().map(|one| one.name.clone()).collect(),
             });

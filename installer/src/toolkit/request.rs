@@ -28,6 +28,8 @@ pub struct InstallRequest {
     pub channel: String,
     /// How it is installed. Counts at the first install only.
     pub method: InstallMethod,
+    /// End survivors that would be killed and cannot be moved, instead of refusing.
+    pub stop_guests: bool,
 }
 
 /// What to update to. The caller has verified it.
@@ -41,6 +43,8 @@ pub struct UpdateRequest {
     pub sequence: u64,
     /// When the manifest was signed.
     pub released: Timestamp,
+    /// End survivors that would be killed and cannot be moved, instead of refusing.
+    pub stop_guests: bool,
 }
 
 /// A way back to the version before.
@@ -50,6 +54,8 @@ pub struct RollbackRequest {
     pub values: unit::Values,
     /// Why, in a person's words, for the receipt; none when a person asks for it.
     pub why: Option<String>,
+    /// End survivors that would be killed and cannot be moved, instead of refusing.
+    pub stop_guests: bool,
 }
 
 /// A restart of the services.
@@ -57,6 +63,8 @@ pub struct RollbackRequest {
 pub struct RestartRequest {
     /// What the unit templates are filled with.
     pub values: unit::Values,
+    /// End survivors that would be killed and cannot be moved, instead of refusing.
+    pub stop_guests: bool,
 }
 
 /// A removal.
@@ -64,4 +72,6 @@ pub struct RestartRequest {
 pub struct UninstallRequest {
     /// Whether state goes, too.
     pub purge: Purge,
+    /// End survivors that run, instead of refusing.
+    pub stop_guests: bool,
 }

@@ -71,6 +71,9 @@ Examples:
     },
     /// Restart both daemons; no VM is touched
     Restart {
+        /// Stop guests that would be killed and cannot be moved out of the way, instead of refusing
+        #[arg(long)]
+        stop_guests: bool,
         #[command(flatten)]
         dry_run: DryRunOptions,
     },
@@ -78,11 +81,15 @@ Examples:
     #[command(after_help = "\
 Examples:
   sudo banger system uninstall           keep VM state, configuration and keys
-  sudo banger system uninstall --purge   leave nothing behind")]
+  sudo banger system uninstall --purge   leave nothing behind
+  sudo banger system uninstall --stop-guests   though guests run")]
     Uninstall {
         /// Remove state, configuration and keys too
         #[arg(long)]
         purge: bool,
+        /// Stop the guests that run, instead of refusing
+        #[arg(long)]
+        stop_guests: bool,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
@@ -107,6 +114,9 @@ pub(super) struct InstallOptions {
     /// The user that the VMs belong to (default: the user who called sudo)
     #[arg(long, value_name = "USER")]
     pub(super) owner: Option<String>,
+    /// Stop guests that would be killed and cannot be moved out of the way, instead of refusing
+    #[arg(long)]
+    pub(super) stop_guests: bool,
     #[command(flatten)]
     pub(super) dry_run: DryRunOptions,
 }
@@ -137,6 +147,9 @@ pub(super) struct UpdateOptions {
     /// Take the release from a folder, a file or a URL instead of the configured source
     #[arg(long, value_name = "DIR|FILE|URL")]
     pub(super) from: Option<String>,
+    /// Stop guests that would be killed and cannot be moved out of the way, instead of refusing
+    #[arg(long)]
+    pub(super) stop_guests: bool,
     /// Do not ask
     #[arg(long, short)]
     pub(super) yes: bool,

@@ -72,8 +72,9 @@ fn as_json(preview: &Preview) -> serde_json::Value {
         .steps
         .iter()
         .map(|planned| {
+            let step = serde_json::to_value(&planned.step).unwrap_or_default();
             serde_json::json!({
-                "step": planned.step.name(),
+                "step": step["step"],
                 "what": planned.step.to_string(),
                 "why": planned.why,
             })

@@ -16,6 +16,7 @@ use banger_installer::unit::Values;
 use super::Failure;
 use crate::health;
 use crate::product::{self, Coverage};
+use crate::protocol::{GraceSeconds, StopVm};
 use crate::survivors::InstalledGuests;
 
 impl From<ToolkitError> for Failure {
@@ -27,12 +28,24 @@ impl From<ToolkitError> for Failure {
 /// How long a daemon may take to say how it is.
 const PROBE_BOUND: Duration = Duration::from_secs(2);
 
+/// How long a guest may take to end: its grace, and both signals.
+const STOP_BOUND: Duration = Duration::from_secs(20);
+
 /// The guests, as the toolkit asks for them.
 struct Guests(InstalledGuests);
 
 impl Survivors for Guests {
     fn list(&self) -> Result<Vec<Survivor>, BoxError> {
         Ok(self.0.list()?)
+    }
+
+    fn stop(&self, survivor: &Survivor) -> Result<bool, BoxError> {
+        let which = StopVm {
+            name: survivor.name.parse()?,
+            grace_seconds: GraceSeconds::default(),
+        };
+        health::stop(&product::HELPER_SERVICE.parse()?, which, STOP_BOUND)?;
+        Ok(true)
     }
 }
 
@@ -42,6 +55,11 @@ struct DaemonHealth;
 impl Health for DaemonHealth {
     fn probe(&self, unit: &UnitName) -> Result<Version, BoxError> {
         Ok(health::probe(unit, PROBE_BOUND)?)
+    }
+
+    fn known(&self) -> Result<Option<Vec<String>>, BoxError> {
+        let known = health::known(&product::HELPER_SERVICE.parse()?, PROBE_BOUND)?;
+        Ok(Some(known))
     }
 }
 

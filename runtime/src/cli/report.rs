@@ -6,7 +6,7 @@
 use banger_installer::journal::Phase;
 use banger_installer::model::UnitName;
 use banger_installer::step::Step;
-use banger_installer::toolkit::{Event, Report};
+use banger_installer::toolkit::{Event, Report, Summary};
 
 use super::{Screen, Tone};
 
@@ -86,6 +86,20 @@ impl<'a> ScreenReport<'a> {
     }
 }
 
+/// What became of the guests, in a few words.
+pub(super) fn told_of_guests(summary: &Summary) -> String {
+    let ended = match summary.ended.len() {
+        0 => String::new(),
+        count => format!("; {count} ended"),
+    };
+    match (summary.survivors.len(), ended.is_empty()) {
+        (0, true) => "no guest was running".into(),
+        (1, true) => "the guest that ran lives".into(),
+        (count, true) => format!("all {count} guests that ran live"),
+        (count, false) => format!("{count} of the guests that ran live{ended}"),
+    }
+}
+
 fn names(units: &[UnitName]) -> String {
     let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
     names.join(", ")
@@ -125,6 +139,9 @@ impl Report for ScreenReport<'_> {
             }
             Event::SurvivorMoved { name, pid, scope } => {
                 screen.done("moved", &format!("{name} (pid {pid}) to {scope}"));
+            }
+            Event::SurvivorStopped { name, pid } => {
+                screen.note(&format!("{name} (pid {pid}) was stopped, as asked for"));
             }
             Event::SurvivorChecked { name, pid, alive } => {
                 self.checked.push((name.clone(), *pid, *alive));

@@ -7,14 +7,13 @@ use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{InstallMethod, Owner};
 use banger_installer::plan::{Plan, Purge};
 use banger_installer::toolkit::{
-    InstallRequest, Outcome, Planner, ReleaseFolder, RestartRequest, Summary, Toolkit,
-    UninstallRequest,
+    InstallRequest, Outcome, Planner, ReleaseFolder, RestartRequest, Toolkit, UninstallRequest,
 };
 use nix::errno::Errno;
 
 use super::arguments::{DryRunOptions, InstallOptions, SystemCommand};
 use super::host::Host;
-use super::report::ScreenReport;
+use super::report::{ScreenReport, told_of_guests};
 use super::{Failure, Screen, Tone, caller, dry_run, status};
 use crate::build::Build;
 use crate::jail;
@@ -32,12 +31,24 @@ pub(super) fn run(
     match command {
         SystemCommand::Install(options) => install(&options, build, screen),
         SystemCommand::Status { json } => status::run(json, screen),
-        SystemCommand::Restart { dry_run } => restart(dry_run, screen),
+        SystemCommand::Restart {
+            stop_guests,
+            dry_run,
+        } => restart(stop_guests, dry_run, screen),
         SystemCommand::Uninstall {
             purge,
+            stop_guests,
             yes,
             dry_run,
-        } => uninstall(purge, yes, dry_run, screen),
+        } => {
+            let purge = if purge { Purge::State } else { Purge::Keep };
+            uninstall(
+                UninstallRequest { purge, stop_guests },
+                yes,
+                dry_run,
+                screen,
+            )
+        }
     }
 }
 
@@ -60,8 +71,8 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
             "banger {} is installed for {}, as it should be; nothing was changed.",
             request.release.version, request.owner.user
         )),
-        Outcome::Changed(Summary { from, .. }) => {
-            let what = if from.is_some() {
+        Outcome::Changed(summary) => {
+            let what = if summary.from.is_some() {
                 "in order"
             } else {
                 "installed"
@@ -105,6 +116,7 @@ fn install_request(
         },
         channel: CHANNEL.into(),
         method: InstallMethod::SelfInstalled,
+        stop_guests: options.stop_guests,
     };
     Ok((request, unpacked))
 }
@@ -181,10 +193,15 @@ fn cannot_assemble(error: &std::io::Error) -> Failure {
     )
 }
 
-fn restart(options: DryRunOptions, screen: &Screen) -> Result<ExitCode, Failure> {
+fn restart(
+    stop_guests: bool,
+    options: DryRunOptions,
+    screen: &Screen,
+) -> Result<ExitCode, Failure> {
     let host = Host::connect()?;
     let request = |owner: &Owner| RestartRequest {
         values: host.unit_values(owner),
+        stop_guests,
     };
     if options.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
@@ -197,24 +214,19 @@ fn restart(options: DryRunOptions, screen: &Screen) -> Result<ExitCode, Failure>
     let request = request(&toolkit.receipt()?.owner);
     host.hold_signals()?;
     if let Outcome::Changed(summary) = toolkit.restart(&request)? {
-        screen.line(&format!(
-            "\nRestarted. {} guests alive, none was touched.",
-            summary.survivors.len()
-        ));
+        let guests = told_of_guests(&summary);
+        screen.line(&format!("\nRestarted; {guests}."));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn uninstall(
-    purge: bool,
+    request: UninstallRequest,
     yes: bool,
     options: DryRunOptions,
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
     let host = Host::connect()?;
-    let request = UninstallRequest {
-        purge: if purge { Purge::State } else { Purge::Keep },
-    };
     if options.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
         dry_run::show(planner.uninstall(request), options, screen)?;

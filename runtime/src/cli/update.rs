@@ -14,7 +14,7 @@ use super::arguments::{DryRunOptions, UpdateOptions};
 use super::host::Host;
 use super::preview::{announce, announce_rollback};
 use super::release::{Offer, look};
-use super::report::ScreenReport;
+use super::report::{ScreenReport, told_of_guests};
 use super::{Failure, Screen, caller, dry_run};
 use crate::build::Build;
 
@@ -51,7 +51,7 @@ pub(super) fn run(
     refuse_foreign(&receipt)?;
     let offer = look(options.from.as_deref(), build, &host.product, &receipt)?;
     if !offer.is_newer_than(&receipt) {
-        return mend(&mut toolkit, &host, &receipt, screen);
+        return mend(options, &mut toolkit, &host, &receipt, screen);
     }
     take(options, &offer, &receipt, &mut toolkit, &host, screen)
 }
@@ -67,7 +67,7 @@ fn take(
 ) -> Result<ExitCode, Failure> {
     // a release that is refused or does not hold is not kept; the next try fetches it anew
     let clear = || fs_err::remove_dir_all(host.product.layout.staging());
-    let request = fetch(offer, receipt, host, screen).inspect_err(|_| drop(clear()))?;
+    let request = fetch(options, offer, receipt, host, screen).inspect_err(|_| drop(clear()))?;
     let preview = toolkit
         .planner()
         .update(&request)
@@ -86,6 +86,7 @@ fn take(
 
 /// Fetches, verifies and unpacks what is offered.
 fn fetch(
+    options: &UpdateOptions,
     offer: &Offer,
     receipt: &Receipt,
     host: &Host,
@@ -99,6 +100,7 @@ fn fetch(
         values: host.unit_values(&receipt.owner),
         sequence: offer.manifest.sequence,
         released: offer.manifest.released,
+        stop_guests: options.stop_guests,
     })
 }
 
@@ -116,12 +118,12 @@ fn look_ahead(
     let preview = if offer.is_newer_than(&receipt) {
         let quiet = Screen::silent();
         let screen = if options.json { &quiet } else { screen };
-        let preview =
-            fetch(&offer, &receipt, host, screen).and_then(|request| Ok(planner.update(&request)?));
+        let preview = fetch(options, &offer, &receipt, host, screen)
+            .and_then(|request| Ok(planner.update(&request)?));
         drop(fs_err::remove_dir_all(host.product.layout.staging()));
         preview?
     } else {
-        planner.install(&as_installed(&receipt, host))?
+        planner.install(&as_installed(options, &receipt, host))?
     };
     dry_run::show(Ok(preview), showing(options), screen)?;
     Ok(ExitCode::SUCCESS)
@@ -139,6 +141,7 @@ fn roll_back(options: &UpdateOptions, host: &Host, screen: &Screen) -> Result<Ex
     let request = |receipt: &Receipt| RollbackRequest {
         values: host.unit_values(&receipt.owner),
         why: None,
+        stop_guests: options.stop_guests,
     };
     if options.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
@@ -232,13 +235,14 @@ fn newest(receipt: &Receipt) -> String {
 
 /// There is nothing newer: then what is installed is at least made what it should be.
 fn mend(
+    options: &UpdateOptions,
     toolkit: &mut Toolkit<'_>,
     host: &Host,
     receipt: &Receipt,
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
     host.hold_signals()?;
-    let outcome = toolkit.install(&as_installed(receipt, host))?;
+    let outcome = toolkit.install(&as_installed(options, receipt, host))?;
     screen.line(&newest(receipt));
     if outcome != Outcome::Unchanged {
         screen.line("What was stale has been mended; no guest was touched.");
@@ -247,7 +251,7 @@ fn mend(
 }
 
 /// What is installed, as something to install.
-fn as_installed(receipt: &Receipt, host: &Host) -> InstallRequest {
+fn as_installed(options: &UpdateOptions, receipt: &Receipt, host: &Host) -> InstallRequest {
     InstallRequest {
         owner: receipt.owner.clone(),
         release: ReleaseFolder {
@@ -257,6 +261,7 @@ fn as_installed(receipt: &Receipt, host: &Host) -> InstallRequest {
         values: host.unit_values(&receipt.owner),
         channel: receipt.channel.clone(),
         method: receipt.method,
+        stop_guests: options.stop_guests,
     }
 }
 
@@ -269,11 +274,7 @@ fn conclude(outcome: &Outcome, screen: &Screen) {
                 .as_ref()
                 .map(ToString::to_string)
                 .unwrap_or_default();
-            let guests = match summary.survivors.len() {
-                0 => "no guest was running".into(),
-                1 => "the guest that ran lives".into(),
-                count => format!("all {count} guests that ran live"),
-            };
+            let guests = told_of_guests(summary);
             let what = match summary.plan.operation {
                 Operation::Rollback => "Back at",
                 _ => "Updated to",

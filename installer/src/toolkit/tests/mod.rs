@@ -155,6 +155,58 @@ fn a_stale_unit_stays_mended_when_the_update_is_rolled_back() {
 }
 
 #[test]
+fn one_who_cannot_be_moved_is_named_and_goes_only_when_the_user_says_so() {
+    let machine = Machine::installed("0.1.0");
+    machine.make_stale();
+    machine.refuse_scopes();
+    let error = machine.update("0.1.1").expect_err("nobody can be moved");
+    assert_eq!(error.kind(), ErrorKind::GuestsInTheWay);
+    let ToolkitError::Run(RunError::RolledBack { cause, .. }) = &error else {
+        panic!("{error:?}");
+    };
+    assert!(cause.to_string().contains("child (pid 77)"), "{cause}");
+    assert!(error.hint().unwrap_or_default().contains("--stop-guests"));
+    assert!(machine.child_lives());
+    assert_eq!(machine.running().as_deref(), Some("0.1.0"));
+    let machine = Machine::installed("0.1.0");
+    machine.make_stale();
+    machine.refuse_scopes();
+    machine.stop_guests();
+    machine.update("0.1.1").expect("the update");
+    assert!(!machine.child_lives(), "it could not be kept");
+    assert_eq!(machine.running().as_deref(), Some("0.1.1"));
+}
+
+#[test]
+fn one_who_can_be_moved_is_kept_though_the_user_would_let_it_go() {
+    let machine = Machine::installed("0.1.0");
+    machine.make_stale();
+    machine.stop_guests();
+    machine.update("0.1.1").expect("the update");
+    assert!(machine.child_lives());
+}
+
+#[test]
+fn uninstall_ends_who_is_in_the_way_when_the_user_says_so() {
+    let machine = Machine::installed("0.1.0");
+    machine.stop_guests();
+    machine.uninstall(Purge::State).expect("it goes");
+    assert!(!machine.child_lives());
+    assert_eq!(machine.snapshot(), Machine::new().snapshot());
+}
+
+#[test]
+fn a_daemon_that_no_longer_knows_a_child_is_rolled_back() {
+    let machine = Machine::installed("0.1.0");
+    let before = machine.snapshot();
+    machine.forget_child();
+    let error = machine.update("0.1.1").expect_err("it forgot the child");
+    assert_eq!(error.kind(), ErrorKind::RolledBack);
+    assert_eq!(machine.snapshot(), before);
+    assert!(machine.child_lives());
+}
+
+#[test]
 fn an_overriding_drop_in_is_overruled_and_kept() {
     let machine = Machine::installed("0.1.0");
     machine.write_drop_in("admin.conf", "[Service]\nKillMode=control-group\n");

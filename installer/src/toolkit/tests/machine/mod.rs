@@ -62,6 +62,11 @@ pub(super) struct Machine {
     interrupt: AtomicBool,
     interrupt_at_restart: Cell<bool>,
     time: Cell<Duration>,
+    /// Scopes are refused: nobody can be moved.
+    no_scopes: Cell<bool>,
+    stop_guests: Cell<bool>,
+    /// The services no longer list the child.
+    forgets: Cell<bool>,
 }
 
 const SERVICE: &str = "[Unit]\nDescription=toy @version@\n[Service]\nExecStart=@programs@/toyd\n\
@@ -132,6 +137,9 @@ impl Machine {
             interrupt: AtomicBool::new(false),
             interrupt_at_restart: Cell::new(false),
             time: Cell::new(Duration::ZERO),
+            no_scopes: Cell::new(false),
+            stop_guests: Cell::new(false),
+            forgets: Cell::new(false),
         }
     }
 
@@ -325,6 +333,7 @@ impl Machine {
                 values: Self::values(),
                 channel: "stable".into(),
                 method: InstallMethod::SelfInstalled,
+                stop_guests: self.stop_guests.get(),
             })
         })
     }
@@ -345,6 +354,7 @@ impl Machine {
                 values: Self::values(),
                 sequence: 7,
                 released: Timestamp::UNIX_EPOCH,
+                stop_guests: self.stop_guests.get(),
             })
         })
     }
@@ -352,6 +362,7 @@ impl Machine {
     pub(super) fn restart(&self) -> Result<Outcome, ToolkitError> {
         let request = RestartRequest {
             values: Self::values(),
+            stop_guests: self.stop_guests.get(),
         };
         self.run(|mut toolkit| toolkit.restart(&request))
     }
@@ -360,8 +371,24 @@ impl Machine {
         let request = RollbackRequest {
             values: Self::values(),
             why: None,
+            stop_guests: self.stop_guests.get(),
         };
         self.run(|mut toolkit| toolkit.rollback(&request))
+    }
+
+    /// From here on systemd refuses scopes.
+    pub(super) fn refuse_scopes(&self) {
+        self.no_scopes.set(true);
+    }
+
+    /// From here on every command is given `--stop-guests`.
+    pub(super) fn stop_guests(&self) {
+        self.stop_guests.set(true);
+    }
+
+    /// From the next restart on the service does not list the child.
+    pub(super) fn forget_child(&self) {
+        self.forgets.set(true);
     }
 
     /// The child starts right after the next look at who lives.
@@ -370,7 +397,12 @@ impl Machine {
     }
 
     pub(super) fn uninstall(&self, purge: Purge) -> Result<Outcome, ToolkitError> {
-        self.run(|toolkit| toolkit.uninstall(UninstallRequest { purge }))
+        self.run(|toolkit| {
+            toolkit.uninstall(UninstallRequest {
+                purge,
+                stop_guests: self.stop_guests.get(),
+            })
+        })
     }
 
     /// Counts an effect, and lets the machine die where it is to.

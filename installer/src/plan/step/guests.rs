@@ -1,0 +1,142 @@
+//! Steps that protect those who must live.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::listed;
+use crate::model::{Survivor, UnitName};
+
+/// Asks systemd whether a stop of a service would reach its main process alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckKillMode {
+    /// The services.
+    pub units: Vec<UnitName>,
+    /// Where it would not, those whom it would reach are ended one by one, as the user asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stop_guests: bool,
+}
+
+impl fmt::Display for CheckKillMode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "see that KillMode=process is in force for {}{}",
+            listed(&self.units),
+            if self.stop_guests {
+                ", or stop who would be killed"
+            } else {
+                ""
+            }
+        )
+    }
+}
+
+/// Compares every survivor with what it was before the run: the same pid with the same start time,
+/// and known to the product's services if it was known to them before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckSurvivors {
+    /// Who was there before.
+    pub survivors: Vec<Survivor>,
+    /// The ids of those among them whom the services listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<String>,
+    /// The ids of those among them whom the run may have ended, as the user asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_end: Vec<String>,
+}
+
+impl fmt::Display for CheckSurvivors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "see that all {} that ran still run",
+            self.survivors.len()
+        )
+    }
+}
+
+/// Makes a service spare its children, by a drop-in of the toolkit's own that beats the unit file
+/// and the administrator's drop-ins, which stay as they are.
+///
+/// Not taken back: a run that is rolled back must be able to restart the service without harm, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeepGuests {
+    /// The service.
+    pub unit: UnitName,
+    /// The drop-in.
+    pub path: PathBuf,
+}
+
+impl fmt::Display for KeepGuests {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "give {} KillMode=process", self.unit)
+    }
+}
+
+/// Moves survivors out of the services' control groups, each into a scope of its own, where no stop
+/// of a service reaches them.
+///
+/// Not taken back: a survivor is as safe there as it can be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RescopeGuests {
+    /// The slice of the scopes.
+    pub slice: UnitName,
+    /// Who goes where.
+    pub moves: Vec<Move>,
+    /// One that cannot be moved is ended, as the user asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stop_guests: bool,
+}
+
+/// One survivor's move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// Who.
+    pub survivor: Survivor,
+    /// Where to.
+    pub scope: UnitName,
+}
+
+impl fmt::Display for RescopeGuests {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self
+            .moves
+            .iter()
+            .map(|one| one.survivor.name.as_str())
+            .collect();
+        write!(
+            formatter,
+            "move {} out of the services' reach",
+            listed(&names)
+        )
+    }
+}
+
+/// Sees, once the doors are closed, that nobody runs who must live: one may have started between
+/// the look at the host and the stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckVacant {}
+
+impl fmt::Display for CheckVacant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("see that no guest is left")
+    }
+}
+
+/// Ends survivors, as the user asked for.
+///
+/// Cannot be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopGuests {
+    /// Who.
+    pub survivors: Vec<Survivor>,
+}
+
+impl fmt::Display for StopGuests {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.survivors.iter().map(|one| one.name.as_str()).collect();
+        write!(formatter, "stop {}", listed(&names))
+    }
+}
