@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{InstallMethod, Owner};
 use banger_installer::plan::{Plan, Purge};
-use banger_installer::toolkit::{InstallRequest, Outcome, ReleaseFolder, Summary, Toolkit};
+use banger_installer::toolkit::{
+    InstallRequest, Outcome, ReleaseFolder, Summary, Toolkit, ToolkitError,
+};
 use nix::errno::Errno;
 
 use super::arguments::{InstallOptions, SystemCommand};
@@ -47,7 +49,13 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
         .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let owner = keep_owner(owner, toolkit.receipt().ok().map(|receipt| receipt.owner))?;
+    let installed = match toolkit.receipt() {
+        Ok(receipt) => Some(receipt.owner),
+        Err(ToolkitError::NotInstalled { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let owner = keep_owner(owner, installed)?;
+    caller::require_user(&owner)?;
     caller::require_home(&owner)?;
     jail::check_host()
         .map_err(|lack| Failure::new(&lack, Some(lack.hint()), ErrorKind::HostLacks))?;
@@ -160,6 +168,7 @@ fn restart(screen: &Screen) -> Result<ExitCode, Failure> {
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
     let receipt = toolkit.receipt()?;
+    caller::require_user(&receipt.owner)?;
     host.hold_signals()?;
     if let Outcome::Changed(summary) = toolkit.restart(&host.unit_values(&receipt.owner))? {
         screen.line(&format!(
