@@ -7,7 +7,8 @@ use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{InstallMethod, Owner};
 use banger_installer::plan::{Plan, Purge};
 use banger_installer::toolkit::{
-    InstallRequest, Outcome, Planner, ReleaseFolder, RestartRequest, Toolkit, UninstallRequest,
+    InstallRequest, Outcome, Planner, ReleaseFolder, RestartRequest, Toolkit, ToolkitError,
+    UninstallRequest,
 };
 use nix::errno::Errno;
 
@@ -56,14 +57,14 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
     let host = Host::connect()?;
     if options.dry_run.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
-        let installed = planner.receipt().ok().map(|receipt| receipt.owner);
+        let installed = installed_owner(&planner)?;
         let (request, _unpacked) = install_request(options, build, &host, installed)?;
         dry_run::show(planner.install(&request), options.dry_run, screen)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let installed = toolkit.receipt().ok().map(|receipt| receipt.owner);
+    let installed = installed_owner(toolkit.planner())?;
     let (request, _unpacked) = install_request(options, build, &host, installed)?;
     host.hold_signals()?;
     match toolkit.install(&request)? {
@@ -86,6 +87,15 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
+/// For whom it is installed, if it is.
+fn installed_owner(planner: &Planner<'_>) -> Result<Option<Owner>, Failure> {
+    match planner.receipt() {
+        Ok(receipt) => Ok(Some(receipt.owner)),
+        Err(ToolkitError::NotInstalled { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// What is to be installed, for whom, and what holds it while it is.
 fn install_request(
     options: &InstallOptions,
@@ -100,6 +110,7 @@ fn install_request(
         caller::user_database,
     );
     let owner = keep_owner(owner, installed)?;
+    caller::require_user(&owner)?;
     caller::require_home(&owner)?;
     let version = build
         .version()
@@ -211,7 +222,9 @@ fn restart(
     }
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let request = request(&toolkit.receipt()?.owner);
+    let owner = toolkit.receipt()?.owner;
+    caller::require_user(&owner)?;
+    let request = request(&owner);
     host.hold_signals()?;
     if let Outcome::Changed(summary) = toolkit.restart(&request)? {
         let guests = told_of_guests(&summary);

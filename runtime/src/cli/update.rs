@@ -49,6 +49,7 @@ pub(super) fn run(
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
     let receipt = toolkit.receipt()?;
     refuse_foreign(&receipt)?;
+    caller::require_user(&receipt.owner)?;
     let offer = look(options.from.as_deref(), build, &host.product, &receipt)?;
     if !offer.is_newer_than(&receipt) {
         return mend(options, &mut toolkit, &host, &receipt, screen);
