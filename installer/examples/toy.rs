@@ -22,8 +22,8 @@ use banger_installer::model::{
 };
 use banger_installer::plan::Purge;
 use banger_installer::toolkit::{
-    Event, HostSide, InstallRequest, Outcome, ReleaseFolder, Report, RestartRequest,
-    RollbackRequest, Toolkit, UninstallRequest, UpdateRequest, status,
+    Event, HostSide, InstallRequest, Outcome, ReleaseFolder, Report, RescueLimits, RestartRequest,
+    RollbackRequest, Toolkit, UninstallRequest, UpdateRequest, rescue, status,
 };
 use banger_installer::unit::Values;
 
@@ -52,6 +52,25 @@ RuntimeDirectory=toy
 RuntimeDirectoryPreserve=yes
 Restart=always
 RestartSec=200ms
+[Install]
+WantedBy=multi-user.target
+";
+
+const RESCUE: &str = "toy-rescue.service";
+
+/// Here the program of the example is the one that rescues; it lies outside of all versions.
+const RESCUE_SERVICE: &str = "\
+[Unit]
+Description=takes back an update of toy that died, or that does not stay well
+ConditionPathExists=|/var/lib/toy-install/journal.json
+ConditionPathExists=|/var/lib/toy-install/trial.json
+StartLimitIntervalSec=60s
+StartLimitBurst=5
+[Service]
+Type=exec
+ExecStart=/usr/local/sbin/toy rescue
+Restart=on-failure
+RestartSec=1s
 [Install]
 WantedBy=multi-user.target
 ";
@@ -121,6 +140,11 @@ fn product() -> Result<Product, Box<dyn Error>> {
                 keeps_children: false,
             },
             UnitSpec {
+                name: RESCUE.parse()?,
+                enable: true,
+                keeps_children: false,
+            },
+            UnitSpec {
                 name: "toyd.service".parse()?,
                 enable: true,
                 keeps_children: true,
@@ -138,6 +162,8 @@ fn product() -> Result<Product, Box<dyn Error>> {
         slice: "toy.slice".parse()?,
         scope_prefix: "toy-child-".into(),
         required: Vec::new(),
+        rescue: Some(RESCUE.parse()?),
+        state_files: Vec::new(),
     })
 }
 
@@ -148,6 +174,8 @@ fn make_release(folder: &Path, version: &str, behaviour: &str) -> Result<(), Box
         "liar" => {
             "systemd-notify --ready; echo \"$$ 9.9.9\" > /run/toy/answer; exec sleep infinity"
         }
+        // well for as long as an update looks, and then not
+        "mortal" => "(sleep 3; kill -9 $$) &",
         _ => "",
     };
     let daemon = DAEMON
@@ -163,6 +191,7 @@ fn make_release(folder: &Path, version: &str, behaviour: &str) -> Result<(), Box
         SERVICE.replace("@version@", version),
     )?;
     std::fs::write(folder.join("units/toy.slice.in"), SLICE)?;
+    std::fs::write(folder.join(format!("units/{RESCUE}.in")), RESCUE_SERVICE)?;
     Ok(())
 }
 
@@ -193,6 +222,12 @@ fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
     if command == "status" {
         let status = status(&product, &effects, &|_| Some(values()))?;
         println!("{}", serde_json::to_string_pretty(&status)?);
+        return Ok(());
+    }
+    if command == "rescue" {
+        let limits = RescueLimits::default();
+        let rescued = rescue(&product, effects, &mut Print, &|_| values(), &limits)?;
+        println!("{rescued:?}");
         return Ok(());
     }
     let stop_guests = words.iter().any(|word| word == "--stop-guests");

@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use crate::model::UnitName;
+use crate::model::{UnitName, Version};
 use crate::plan::{Finding, Operation, Phase, Step};
 
 /// What happens in a run, as it happens.
@@ -85,6 +85,13 @@ pub enum Event<'a> {
         pid: u32,
         /// Whether that very process lives.
         alive: bool,
+    },
+    /// A version on trial does not stay well; the one before it comes back.
+    TrialFailed {
+        /// The version.
+        version: &'a Version,
+        /// Why.
+        why: &'a str,
     },
     /// The run holds, but something of the old could not be removed yet; the next run tries again.
     CleanupPending {

@@ -64,7 +64,19 @@ pub enum DaemonError {
     Io(#[from] std::io::Error),
 }
 
+/// `EX_CONFIG` of sysexits.h: what lies on the disk cannot be read, and another try will not help.
+/// The units name it in `RestartPreventExitStatus=`.
+const UNREADABLE: u8 = 78;
+
 impl DaemonError {
+    /// The exit code that tells systemd whether to try again.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::UntrustedReceipt(_) | Self::Receipt(_) => UNREADABLE,
+            _ => 1,
+        }
+    }
+
     /// What to type.
     pub fn hint(&self) -> Option<String> {
         match self {

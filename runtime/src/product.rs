@@ -5,9 +5,11 @@
 use std::path::{Path, PathBuf};
 
 use banger_installer::model::{
-    Layout, Owner, Product, Program, UnitKind, UnitName, UnitNameError, UnitSpec,
+    Layout, Owner, Product, Program, StateFiles, UnitKind, UnitName, UnitNameError, UnitSpec,
 };
 use banger_installer::unit::Values;
+
+use crate::storage::Places;
 
 /// The product's short name.
 pub const NAME: &str = "banger";
@@ -18,6 +20,9 @@ pub const OWNER_SERVICE: &str = "bangerd.service";
 /// The root helper's unit.
 pub const HELPER_SERVICE: &str = "bangerd-root.service";
 
+/// The unit that takes back an update that died, or that does not stay well.
+pub const RESCUE_SERVICE: &str = "banger-rescue.service";
+
 /// The variable that, set to a folder in the installing environment, makes the owner daemon write
 /// coverage profiles there.
 pub const OWNER_COVERAGE_VARIABLE: &str = "BANGER_OWNER_COVERAGE_DIR";
@@ -26,7 +31,7 @@ pub const OWNER_COVERAGE_VARIABLE: &str = "BANGER_OWNER_COVERAGE_DIR";
 pub const HELPER_COVERAGE_VARIABLE: &str = "BANGER_HELPER_COVERAGE_DIR";
 
 /// The unit templates that this version ships, in the order in which the units start.
-pub const UNIT_TEMPLATES: [(&str, &str); 5] = [
+pub const UNIT_TEMPLATES: [(&str, &str); 6] = [
     ("banger.slice", include_str!("../../units/banger.slice.in")),
     (
         "bangerd-root.socket",
@@ -35,6 +40,10 @@ pub const UNIT_TEMPLATES: [(&str, &str); 5] = [
     (
         "bangerd.socket",
         include_str!("../../units/bangerd.socket.in"),
+    ),
+    (
+        RESCUE_SERVICE,
+        include_str!("../../units/banger-rescue.service.in"),
     ),
     (
         HELPER_SERVICE,
@@ -81,6 +90,11 @@ pub fn product() -> Result<Product, UnitNameError> {
         scope_prefix: "banger-vm-".into(),
         // asked by crate::jail::check_host, which knows of programs too
         required: Vec::new(),
+        rescue: Some(RESCUE_SERVICE.parse()?),
+        state_files: vec![StateFiles {
+            folder: Places::of_host().vms(),
+            name: "record.json".into(),
+        }],
     })
 }
 

@@ -4,11 +4,17 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::ErrorKind;
+
+/// How often a lock that is held is asked for again, and how long after: a quarter of a second in
+/// all, which passes over a run that is just ending.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// A lock that was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +73,7 @@ impl Lock {
             path: path.into(),
             source,
         };
+        let mut tries = 0;
         loop {
             if let Some(folder) = path.parent() {
                 make_private_folder(folder).map_err(failed)?;
@@ -81,6 +88,12 @@ impl Lock {
                 .map_err(failed)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
+                // a run that is just ending, or a look of the rescue unit
+                Err(Errno::WOULDBLOCK) if tries < TRIES => {
+                    tries += 1;
+                    std::thread::sleep(PAUSE);
+                    continue;
+                }
                 Err(Errno::WOULDBLOCK) => {
                     return Err(LockError::Held {
                         holder: holder(&mut file),
@@ -96,6 +109,41 @@ impl Lock {
                 return Ok(Self { _file: file });
             }
         }
+    }
+}
+
+impl Lock {
+    /// Who holds the lock at `path`, by the kernel's own table (`proc_locks(5)`); none when it is
+    /// free. Takes no lock, so that nobody is turned away for the sake of a look.
+    ///
+    /// # Errors
+    /// [`LockError::File`], when the table cannot be read.
+    pub fn holder(path: &Path) -> Result<Option<u32>, LockError> {
+        let failed = |source| LockError::File {
+            path: path.into(),
+            source,
+        };
+        let found = match std::fs::symlink_metadata(path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let (major, minor) = (
+            rustix::fs::major(found.dev()),
+            rustix::fs::minor(found.dev()),
+        );
+        let name = format!("{major:02x}:{minor:02x}:{}", found.ino());
+        let table = std::fs::read_to_string("/proc/locks").map_err(failed)?;
+        Ok(table.lines().find_map(|line| flock_holder(line, &name)))
+    }
+}
+
+/// The pid in a line of `/proc/locks`, when it is of a `flock(2)` that is held, not waited for.
+fn flock_holder(line: &str, name: &str) -> Option<u32> {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    match words.as_slice() {
+        [_number, "FLOCK", _kind, _access, pid, file, ..] if *file == name => pid.parse().ok(),
+        _ => None,
     }
 }
 
@@ -125,6 +173,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_who_waits_for_a_lock_does_not_hold_it() {
+        let held = "3: FLOCK  ADVISORY  WRITE 77 00:1a:12 0 EOF";
+        assert_eq!(flock_holder(held, "00:1a:12"), Some(77));
+        assert_eq!(flock_holder(held, "00:1a:13"), None);
+        let waits = "3: -> FLOCK  ADVISORY  WRITE 78 00:1a:12 0 EOF";
+        assert_eq!(flock_holder(waits, "00:1a:12"), None);
+        let other = "4: POSIX  ADVISORY  WRITE 79 00:1a:12 0 EOF";
+        assert_eq!(flock_holder(other, "00:1a:12"), None);
+    }
+
+    #[test]
     fn a_second_run_is_told_who_holds_it_and_a_later_one_gets_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("state/lock");
@@ -133,7 +192,12 @@ mod tests {
             Lock::take(&path),
             Err(LockError::Held { holder: Some(pid) }) if pid == std::process::id()
         ));
+        assert_eq!(
+            Lock::holder(&path).expect("a look"),
+            Some(std::process::id())
+        );
         drop(held);
+        assert_eq!(Lock::holder(&path).expect("a look"), None);
         Lock::take(&path).expect("the third");
     }
 }

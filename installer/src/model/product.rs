@@ -24,6 +24,22 @@ pub struct Product {
     pub scope_prefix: String,
     /// What the host must have for the product to run.
     pub required: Vec<Requirement>,
+    /// The unit that runs [`crate::toolkit::rescue`], one of `units`: it is started before a version
+    /// is changed, and takes the change back when the updater dies or the version does not stay
+    /// well.
+    pub rescue: Option<UnitName>,
+    /// The small files of the product's own state whose format a version may change.
+    pub state_files: Vec<StateFiles>,
+}
+
+/// Files of the product's state: JSON with a number `schema`, of which a version reads its own and
+/// lower ones. What a version that is rolled back has raised is put back as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateFiles {
+    /// A folder that only root can write, with a folder for each thing.
+    pub folder: PathBuf,
+    /// The file's name in each of those.
+    pub name: String,
 }
 
 /// Something that the host must have.
@@ -115,6 +131,11 @@ impl Layout {
     /// The write-ahead journal.
     pub fn journal(&self) -> PathBuf {
         self.install_state.join("journal.json")
+    }
+
+    /// The record of a version on trial.
+    pub fn trial(&self) -> PathBuf {
+        self.install_state.join("trial.json")
     }
 
     /// Where a release is spooled and unpacked before it is published. On the file system of

@@ -38,6 +38,9 @@ pub struct ServiceFacts {
     pub control_group: String,
     /// The program of the first `ExecStart` line.
     pub exec_start: Option<PathBuf>,
+    /// `NRestarts`: how often systemd itself restarted it since it was last started by somebody.
+    #[serde(default)]
+    pub restarts: u32,
 }
 
 impl UnitFacts {

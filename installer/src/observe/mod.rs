@@ -13,7 +13,8 @@ use crate::ErrorKind;
 use crate::effect::systemd::{RELOAD_FLOOR, SystemdError};
 use crate::effect::{BoxError, Effects, FilesError};
 use crate::model::{
-    Found, Product, Receipt, ReceiptError, Survivor, UnitFacts, UnitName, UnitSpec, Version,
+    Found, Product, Receipt, ReceiptError, SavedFile, Survivor, Trial, UnitFacts, UnitName,
+    UnitSpec, Version,
 };
 
 /// The host, as far as it concerns the product.
@@ -33,6 +34,10 @@ pub struct HostState {
     pub survivors: Vec<Survivor>,
     /// The ids of those whom the services list as running, as far as they say.
     pub known: Vec<String>,
+    /// The version on trial, if one is.
+    pub trial: Option<Trial>,
+    /// The product's own state files as they are.
+    pub state_files: Vec<SavedFile>,
     /// What the services that run answered; missing where one did not.
     pub answers: BTreeMap<UnitName, Version>,
 }
@@ -175,6 +180,11 @@ pub fn observe(
             .collect::<Result<_, FilesError>>()?,
         units,
         survivors: effects.survivors.list().map_err(ObserveError::Survivors)?,
+        trial: read_trial(product, effects)?,
+        state_files: match freshness {
+            Freshness::Reload => state_files(product, effects)?,
+            Freshness::AsLoaded => Vec::new(),
+        },
         // services that are down or too old to say know nobody: then nobody can be forgotten
         known: effects.health.known().ok().flatten().unwrap_or_default(),
         answers,
@@ -196,6 +206,31 @@ pub fn read_receipt(
             .map_err(|source| ObserveError::Receipt { path, source }),
         _ => Ok(None),
     }
+}
+
+/// Reads the record of the version on trial. One that cannot be used counts as none: all that is
+/// lost with it is the watch, and the next update writes another.
+///
+/// # Errors
+/// [`FilesError`], when it is there and cannot be read.
+pub fn read_trial(product: &Product, effects: &Effects<'_>) -> Result<Option<Trial>, FilesError> {
+    Ok(match effects.files.look(&product.layout.trial())? {
+        Found::File(image) => Trial::from_json(image.contents.as_bytes()).ok(),
+        _ => None,
+    })
+}
+
+fn state_files(product: &Product, effects: &Effects<'_>) -> Result<Vec<SavedFile>, FilesError> {
+    let mut found = Vec::new();
+    for files in &product.state_files {
+        for name in effects.files.list(&files.folder)? {
+            let path = files.folder.join(name).join(&files.name);
+            if let Found::File(image) = effects.files.look(&path)? {
+                found.push(SavedFile { path, image });
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn link_target(path: &Path, effects: &Effects<'_>) -> Result<Option<PathBuf>, FilesError> {

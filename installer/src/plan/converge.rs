@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::{
-    CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, Cleanup, EnableUnits, Link,
-    Operation, Plan, ReloadSystemd, RestartUnits, StageRelease, StartUnits, WriteReceipt,
-    WriteUnit, mend,
+    BeginTrial, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, Cleanup, EnableUnits,
+    Link, Operation, Plan, ReloadSystemd, RemoveFile, RestartUnits, RestoreState, StageRelease,
+    StartRescue, StartUnits, WriteReceipt, WriteUnit, mend,
 };
-use crate::model::{Found, Product, Receipt, UnitKind, UnitName, Version};
+use crate::model::{Found, Product, Receipt, TRIAL_SCHEMA, Trial, UnitKind, UnitName, Version};
 use crate::observe::{HostState, UnitState};
 
 /// What the host is to become.
@@ -23,6 +25,8 @@ pub struct Goal {
     pub units: Vec<Rendered>,
     /// The receipt in the end.
     pub receipt: Receipt,
+    /// The time, for what is written down.
+    pub now: Timestamp,
     /// Restart the services even if nothing changed.
     pub restart: bool,
     /// End those who would be killed and cannot be moved, instead of refusing.
@@ -62,6 +66,7 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
     stage(product, goal, &mut plan);
     mend::mend(product, state, goal.stop_guests, &mut plan);
     let written = write_units(product, state, goal, &mut plan);
+    watch(product, state, goal, &mut plan);
     flip(product, state, goal, &mut plan);
     enable(state, &mut plan);
     run(product, state, goal, &written, &mut plan);
@@ -156,6 +161,54 @@ fn write_units(
     written
 }
 
+/// A change of version is watched, and a version that nobody has seen well yet is on trial.
+fn watch(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
+    let Some(receipt) = state
+        .receipt
+        .as_ref()
+        .filter(|receipt| receipt.version != goal.version)
+    else {
+        return;
+    };
+    if let Some(unit) = &product.rescue {
+        let unit = unit.clone();
+        plan.push(
+            StartRescue { unit },
+            "should this run die, it takes it back",
+        );
+    }
+    let path = product.layout.trial();
+    if goal.operation != Operation::Rollback {
+        let trial = Box::new(Trial {
+            schema: TRIAL_SCHEMA,
+            version: goal.version.clone(),
+            previous: receipt.version.clone(),
+            since: goal.now,
+            state: state.state_files.clone(),
+            unknown: serde_json::Map::new(),
+        });
+        plan.push(
+            BeginTrial { path, trial },
+            "nobody has seen it well on this host",
+        );
+        return;
+    }
+    if let Some(trial) = state
+        .trial
+        .as_ref()
+        .filter(|trial| trial.version == receipt.version)
+    {
+        let files = trial.state.clone();
+        if !files.is_empty() {
+            plan.push(
+                RestoreState { files },
+                "the version before must be able to read it",
+            );
+        }
+        plan.push(RemoveFile { path }, "its trial is over");
+    }
+}
+
 fn flip(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
     let target = PathBuf::from(goal.version.to_string());
     if state.current.as_deref() != Some(&target) {
@@ -237,6 +290,7 @@ fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], 
     // a slice comes with what is put in it; stopping it to take a run back would kill all of that
     let start = names(&|unit| {
         unit.spec.name.kind() != UnitKind::Slice
+            && product.rescue.as_ref() != Some(&unit.spec.name)
             && !unit.facts.is_active()
             && !sockets.contains(&unit.spec.name)
     });

@@ -20,9 +20,10 @@ pub use fate::{Fate, FateKind, fates};
 pub use staleness::{Finding, Staleness, findings, in_danger};
 pub(crate) use step::listed;
 pub use step::{
-    CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant, DisableUnits,
-    EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests, RestartUnits,
-    SetAside, StageRelease, StartUnits, Step, StopGuests, StopUnits, WriteReceipt, WriteUnit,
+    BeginTrial, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant,
+    DisableUnits, EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests,
+    RestartUnits, RestoreState, SetAside, StageRelease, StartRescue, StartUnits, Step, StopGuests,
+    StopUnits, WriteReceipt, WriteUnit,
 };
 pub use uninstall::{Purge, uninstall};
 

@@ -120,6 +120,7 @@ fn clean_up(product: &Product, purge: Purge, plan: &mut Plan) {
         cleanup.push(Cleanup::whole(layout.keys()));
         cleanup.push(Cleanup::whole(layout.config_file()));
     }
+    cleanup.push(Cleanup::whole(layout.trial()));
     cleanup.push(Cleanup::whole(layout.receipt()));
     cleanup.push(Cleanup::if_empty(layout.keys()));
     cleanup.push(Cleanup::if_empty(layout.config.clone()));

@@ -11,6 +11,13 @@ pub const HEALTH_BOUND: Duration = Duration::from_secs(20);
 /// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long services are looked at once all have answered: more than the pause after which systemd
+/// starts one anew that ended right away. What comes later is for the trial.
+const STEADY: Duration = Duration::from_millis(500);
+
+/// A service's process, and how often systemd restarted it by itself.
+type Life = (UnitName, u32, u32);
+
 impl CheckHealth {
     fn wait_for(&self, unit: &UnitName, effects: &Effects<'_>) -> Result<(), StepError> {
         let deadline = effects.clock.monotonic() + HEALTH_BOUND;
@@ -35,6 +42,34 @@ impl CheckHealth {
             }
         }
     }
+
+    fn lives(&self, effects: &Effects<'_>) -> Result<Vec<Life>, StepError> {
+        self.units
+            .iter()
+            .map(|unit| {
+                let service = effects.systemd.unit(unit)?.service;
+                let life = service.map(|service| (service.main_pid, service.restarts));
+                let (main_pid, restarts) = life.unwrap_or_default();
+                Ok((unit.clone(), main_pid, restarts))
+            })
+            .collect()
+    }
+
+    /// Sees that nobody who answered ends right after.
+    fn see_steady(&self, effects: &Effects<'_>) -> Result<(), StepError> {
+        let before = self.lives(effects)?;
+        let until = effects.clock.monotonic() + STEADY;
+        loop {
+            let after = self.lives(effects)?;
+            if let Some((_, (unit, ..))) = before.iter().zip(&after).find(|(was, is)| was != is) {
+                return Err(StepError::Unsteady { unit: unit.clone() });
+            }
+            if effects.clock.monotonic() >= until {
+                return Ok(());
+            }
+            effects.clock.pause(PAUSE);
+        }
+    }
 }
 
 impl Act for CheckHealth {
@@ -46,6 +81,7 @@ impl Act for CheckHealth {
         for unit in &self.units {
             self.wait_for(unit, effects)?;
         }
+        self.see_steady(effects)?;
         Ok(format!("healthy, {}", self.version))
     }
 }

@@ -18,8 +18,10 @@ mod rescope_guests;
 mod run_units;
 mod set_aside;
 mod stage_release;
+mod start_rescue;
 mod stop_guests;
 mod toggle_units;
+mod trial;
 mod undo;
 mod write_receipt;
 mod write_unit;
@@ -65,6 +67,9 @@ fn actor(step: &Step) -> &dyn Act {
         Step::CheckSurvivors(step) => step,
         Step::CheckVacant(step) => step,
         Step::StopGuests(step) => step,
+        Step::StartRescue(step) => step,
+        Step::BeginTrial(step) => step,
+        Step::RestoreState(step) => step,
         Step::WriteReceipt(step) => step,
     }
 }

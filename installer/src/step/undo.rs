@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::trial::restore;
 use super::{Act as _, StepError};
 use crate::effect::Effects;
-use crate::model::{Found, UnitName, Version};
+use crate::model::{Found, SavedFile, UnitName, Version};
 use crate::plan::{CheckHealth, CheckKillMode, RestartUnits, StartUnits, StopUnits};
 use crate::report::Report;
 
@@ -27,6 +28,16 @@ pub enum Undo {
         path: PathBuf,
         /// What stood there.
         before: Found,
+    },
+    /// Put back what stood at the path of a trial, and the state files that the version before
+    /// could no longer read.
+    Trial {
+        /// The path.
+        path: PathBuf,
+        /// What stood there.
+        before: Found,
+        /// The state as it was.
+        state: Vec<SavedFile>,
     },
     /// Take away what was put at a path, and put back what had been moved away from it.
     Tree {
@@ -92,6 +103,16 @@ pub fn revert(
     for undo in undos.iter().rev() {
         start_what_was_stopped(undo, effects, report)?;
     }
+    // a service that was on its way out may have written its state once more
+    for undo in undos {
+        if let Undo::Trial { state, .. } = undo
+            && restore(state, effects)? > 0
+        {
+            for undo in undos.iter().rev() {
+                start_what_was_stopped(undo, effects, report)?;
+            }
+        }
+    }
     Ok(())
 }
 
@@ -114,6 +135,14 @@ fn stop_what_was_started(
 fn put_back(undo: &Undo, effects: &Effects<'_>) -> Result<(), StepError> {
     match undo {
         Undo::Put { path, before } => put(path, before, effects),
+        Undo::Trial {
+            path,
+            before,
+            state,
+        } => {
+            restore(state, effects)?;
+            put(path, before, effects)
+        }
         Undo::Tree { path, aside, .. } => {
             let Some(aside) = aside else {
                 return Ok(effects.files.remove(path)?);

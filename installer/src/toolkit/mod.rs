@@ -9,6 +9,7 @@ mod host_side;
 mod planner;
 mod prepare;
 mod request;
+mod rescue;
 mod status;
 
 use crate::effect::{Effects, Lock};
@@ -26,6 +27,7 @@ pub use planner::{Planner, Preview};
 pub use request::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, UninstallRequest, UpdateRequest,
 };
+pub use rescue::{RescueLimits, Rescued, rescue};
 pub use status::{Status, UnitStatus, status};
 
 /// How a run ended that held.

@@ -102,6 +102,7 @@ impl<'a> Planner<'a> {
             receipt,
             restart: false,
             stop_guests: request.stop_guests,
+            now: self.effects.clock.now(),
         };
         let findings = all_findings(self.product, &state, Some(&goal.units));
         Ok(self.converge(state, &goal, findings))
@@ -122,6 +123,7 @@ impl<'a> Planner<'a> {
             receipt: updated_receipt(&old, request, self.effects.clock.now()),
             restart: false,
             stop_guests: request.stop_guests,
+            now: self.effects.clock.now(),
         };
         let findings = self.findings(&state, &old, &request.values);
         Ok(self.converge(state, &goal, findings))
@@ -150,6 +152,7 @@ impl<'a> Planner<'a> {
             version,
             restart: false,
             stop_guests: request.stop_guests,
+            now: self.effects.clock.now(),
         };
         let findings = self.findings(&state, &old, &request.values);
         Ok(self.converge(state, &goal, findings))
@@ -171,6 +174,7 @@ impl<'a> Planner<'a> {
             receipt,
             restart: true,
             stop_guests: request.stop_guests,
+            now: self.effects.clock.now(),
         };
         let findings = all_findings(self.product, &state, Some(&goal.units));
         Ok(self.converge(state, &goal, findings))

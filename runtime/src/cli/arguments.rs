@@ -77,6 +77,9 @@ Examples:
         #[command(flatten)]
         dry_run: DryRunOptions,
     },
+    /// What banger-rescue.service runs: take back what a dead update left, watch a new version
+    #[command(hide = true)]
+    Rescue,
     /// Remove banger from this machine
     #[command(after_help = "\
 Examples:

@@ -146,6 +146,9 @@ impl Report for ScreenReport<'_> {
             Event::SurvivorChecked { name, pid, alive } => {
                 self.checked.push((name.clone(), *pid, *alive));
             }
+            Event::TrialFailed { version, why } => {
+                screen.failed(&format!("{version} does not stay well"), why);
+            }
             Event::CleanupPending { why } => {
                 screen.note(&format!(
                     "something of the old is left ({why}); the next run removes it"

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use banger_installer::error_kind::ErrorKind;
-use banger_installer::model::{InstallMethod, Owner};
+use banger_installer::model::{InstallMethod, Owner, Receipt};
 use banger_installer::plan::{Plan, Purge};
 use banger_installer::toolkit::{
-    InstallRequest, Outcome, Planner, ReleaseFolder, RestartRequest, Toolkit, ToolkitError,
-    UninstallRequest,
+    InstallRequest, Outcome, Planner, ReleaseFolder, RescueLimits, Rescued, RestartRequest,
+    Toolkit, ToolkitError, UninstallRequest, rescue,
 };
 use nix::errno::Errno;
 
@@ -32,6 +32,7 @@ pub(super) fn run(
     match command {
         SystemCommand::Install(options) => install(&options, build, screen),
         SystemCommand::Status { json } => status::run(json, screen),
+        SystemCommand::Rescue => watch(screen),
         SystemCommand::Restart {
             stop_guests,
             dry_run,
@@ -256,6 +257,28 @@ fn uninstall(
     host.hold_signals()?;
     toolkit.uninstall(request)?;
     screen.line("\nbanger is removed.");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the rescue unit runs.
+fn watch(screen: &Screen) -> Result<ExitCode, Failure> {
+    let host = Host::connect()?;
+    host.hold_signals()?;
+    let mut report = ScreenReport::new(screen);
+    let values = |receipt: &Receipt| host.unit_values(&receipt.owner);
+    let limits = RescueLimits::default();
+    match rescue(&host.product, host.effects(), &mut report, &values, &limits)? {
+        Rescued::Nothing | Rescued::Interrupted => {}
+        Rescued::Passed(version) => screen.line(&format!(
+            "{version} stayed well for {} s: its trial is over.",
+            limits.trial.as_secs()
+        )),
+        Rescued::RolledBack { from, why } => {
+            screen.line(&format!(
+                "{from} was left for the version before it: {why}."
+            ));
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -109,6 +109,7 @@ impl Bus {
             kill_mode: service.kill_mode().await?,
             main_pid: service.main_pid().await?,
             control_group: service.control_group().await?,
+            restarts: service.n_restarts().await?,
             exec_start: service
                 .exec_start()
                 .await?

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Receipt, UnitName};
+use crate::model::{Receipt, SavedFile, Trial, UnitName};
 
 /// Points a link elsewhere, in one rename: `current` at a version, or a program's name through
 /// `current`. A plain program that stood there (as releases before the toolkit installed it) is
@@ -117,5 +117,46 @@ pub struct WriteUnit {
 impl fmt::Display for WriteUnit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "write {}", self.path.display())
+    }
+}
+
+/// Puts a version on trial: writes down which one comes back if it does not stay well, with the
+/// product's state as that one wrote it.
+///
+/// When it is taken back, state that has a later format by then is put back, too: the version before
+/// could not read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeginTrial {
+    /// Where.
+    pub path: PathBuf,
+    /// What.
+    pub trial: Box<Trial>,
+}
+
+impl fmt::Display for BeginTrial {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "put {} on trial, with {} to come back",
+            self.trial.version, self.trial.previous
+        )
+    }
+}
+
+/// Puts back state that the version which is left has raised to a format that the one before cannot
+/// read. What that one can read stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreState {
+    /// The files as they were.
+    pub files: Vec<SavedFile>,
+}
+
+impl fmt::Display for RestoreState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "put back what of {} state files has a later format",
+            self.files.len()
+        )
     }
 }

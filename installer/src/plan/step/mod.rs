@@ -7,12 +7,16 @@ mod units;
 
 use serde::{Deserialize, Serialize};
 
-pub use files::{Link, RemoveFile, SetAside, StageRelease, WriteReceipt, WriteUnit};
+pub use files::{
+    BeginTrial, Link, RemoveFile, RestoreState, SetAside, StageRelease, WriteReceipt, WriteUnit,
+};
 pub use guests::{
     CheckKillMode, CheckSurvivors, CheckVacant, KeepGuests, Move, RescopeGuests, StopGuests,
 };
 pub use health::{CheckHealth, CheckPrograms};
-pub use units::{DisableUnits, EnableUnits, ReloadSystemd, RestartUnits, StartUnits, StopUnits};
+pub use units::{
+    DisableUnits, EnableUnits, ReloadSystemd, RestartUnits, StartRescue, StartUnits, StopUnits,
+};
 
 macro_rules! steps {
     ($($(#[$doc:meta])* $name:ident,)+) => {
@@ -78,6 +82,12 @@ steps! {
     CheckVacant,
     /// End survivors, as the user asked for.
     StopGuests,
+    /// Start the unit that takes the run back if the updater dies.
+    StartRescue,
+    /// Put a version on trial.
+    BeginTrial,
+    /// Put back state of a later format.
+    RestoreState,
     /// Write the receipt.
     WriteReceipt,
 }

@@ -86,3 +86,19 @@ impl fmt::Display for DisableUnits {
         write!(formatter, "disable {}", listed(&self.units))
     }
 }
+
+/// Starts the unit that takes the run back if the updater dies, and watches the new version
+/// afterwards.
+///
+/// Not taken back: it ends by itself when there is nothing to watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartRescue {
+    /// The unit.
+    pub unit: UnitName,
+}
+
+impl fmt::Display for StartRescue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "let {} watch", self.unit)
+    }
+}

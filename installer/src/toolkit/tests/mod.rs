@@ -4,6 +4,7 @@
 mod crash;
 mod machine;
 mod plans;
+mod rescue;
 
 use machine::Machine;
 

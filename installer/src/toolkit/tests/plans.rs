@@ -38,6 +38,7 @@ fn healthy() -> UnitState {
             main_pid: 7,
             control_group: "/system.slice/toyd.service".into(),
             exec_start: None,
+            restarts: 0,
         }),
     };
     UnitState {

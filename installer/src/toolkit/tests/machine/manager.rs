@@ -61,6 +61,10 @@ impl Machine {
         if unit.text.is_none() {
             return JobResult::Failed;
         }
+        // it watches, and ends by itself: tests call it where they want it
+        if name.as_str() == "toy-rescue.service" {
+            return JobResult::Done;
+        }
         if name.as_str() == "toyd.service" {
             let program = self.product.layout.program("toyd");
             let Ok(program) = std::fs::read_to_string(program) else {
@@ -69,6 +73,9 @@ impl Machine {
             if program.ends_with("broken") {
                 unit.failed = true;
                 return JobResult::Failed;
+            }
+            if program.ends_with("grows") {
+                std::fs::write(self.record(), r#"{"schema":2}"#).expect("a record");
             }
             unit.runs = Some(program);
         }

@@ -15,13 +15,13 @@ use jiff::Timestamp;
 use crate::effect::systemd::SystemdError;
 use crate::effect::{Effects, FilesError};
 use crate::model::{
-    InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, Requirement, UnitName,
-    UnitSpec,
+    InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, Requirement, StateFiles,
+    UnitName, UnitSpec,
 };
 use crate::plan::Purge;
 use crate::toolkit::{
-    InstallRequest, Outcome, ReleaseFolder, RestartRequest, RollbackRequest, Silent, Toolkit,
-    ToolkitError, UninstallRequest, UpdateRequest,
+    InstallRequest, Outcome, ReleaseFolder, RescueLimits, Rescued, RestartRequest, RollbackRequest,
+    Silent, Toolkit, ToolkitError, UninstallRequest, UpdateRequest, rescue,
 };
 use crate::unit::Values;
 
@@ -67,6 +67,11 @@ pub(super) struct Machine {
     stop_guests: Cell<bool>,
     /// The services no longer list the child.
     forgets: Cell<bool>,
+    /// How often the service ended by itself since somebody started it.
+    restarts: Cell<u32>,
+    pauses_left: Cell<Option<u32>>,
+    /// The version that no longer answers.
+    mute: RefCell<Option<String>>,
 }
 
 const SERVICE: &str = "[Unit]\nDescription=toy @version@\n[Service]\nExecStart=@programs@/toyd\n\
@@ -111,12 +116,18 @@ fn product(root: &Path) -> Product {
         units: vec![
             spec("toy.slice", false, false),
             spec("toyd.socket", true, false),
+            spec("toy-rescue.service", true, false),
             spec("toyd.service", true, true),
         ],
         layout: layout.beneath(root),
         slice: name("toy.slice"),
         scope_prefix: "toy-child-".into(),
         required: Vec::new(),
+        rescue: Some(name("toy-rescue.service")),
+        state_files: vec![StateFiles {
+            folder: root.join("var/lib/toy/things"),
+            name: "record.json".into(),
+        }],
     }
 }
 
@@ -140,6 +151,9 @@ impl Machine {
             no_scopes: Cell::new(false),
             stop_guests: Cell::new(false),
             forgets: Cell::new(false),
+            restarts: Cell::new(0),
+            pauses_left: Cell::new(None),
+            mute: RefCell::default(),
         }
     }
 
@@ -277,6 +291,10 @@ impl Machine {
                 "[Socket]\nListenStream=/run/toy\n".into(),
             ),
             ("units/toy.slice.in", "[Slice]\n".into()),
+            (
+                "units/toy-rescue.service.in",
+                "[Service]\nExecStart=@programs@/toyd rescue\n".into(),
+            ),
         ];
         for (path, text) in files {
             let path = folder.join(path);
@@ -374,6 +392,43 @@ impl Machine {
             stop_guests: self.stop_guests.get(),
         };
         self.run(|mut toolkit| toolkit.rollback(&request))
+    }
+
+    /// The rescue unit's program, until it ends.
+    pub(super) fn rescue(&self) -> Result<Rescued, ToolkitError> {
+        let limits = RescueLimits::default();
+        rescue(
+            &self.product,
+            self.effects(),
+            &mut Silent,
+            &|_| Self::values(),
+            &limits,
+        )
+    }
+
+    /// The record of the version on trial.
+    pub(super) fn trial(&self) -> PathBuf {
+        self.product.layout.trial()
+    }
+
+    /// A signal comes after so many pauses.
+    pub(super) fn interrupt_after_pauses(&self, pauses: u32) {
+        self.pauses_left.set(Some(pauses));
+    }
+
+    /// The service ends, and systemd starts it anew.
+    pub(super) fn let_service_die(&self) {
+        self.restarts.set(1);
+    }
+
+    /// A version of the service answers nothing from here on.
+    pub(super) fn mute(&self, version: &str) {
+        *self.mute.borrow_mut() = Some(version.into());
+    }
+
+    /// A file of the product's state.
+    pub(super) fn record(&self) -> PathBuf {
+        self.path("var/lib/toy/things/one/record.json")
     }
 
     /// From here on systemd refuses scopes.

@@ -32,6 +32,7 @@ impl Systemd for Machine {
             main_pid: 0,
             control_group: String::new(),
             exec_start: None,
+            restarts: self.restarts.get(),
         });
         Ok(UnitFacts {
             load_state: word(unit.text.is_some(), "loaded", "not-found"),
@@ -56,6 +57,7 @@ impl Systemd for Machine {
         }
         self.jobs.set(self.jobs.get() + names.len());
         self.systemd_effect(|| {
+            self.restarts.set(0);
             let mut units = self.units.borrow_mut();
             names
                 .iter()
@@ -210,6 +212,11 @@ impl Clock for Machine {
 
     fn pause(&self, time: Duration) {
         self.time.set(self.time.get() + time);
+        match self.pauses_left.get() {
+            Some(0) => self.interrupt.store(true, Ordering::Relaxed),
+            Some(left) => self.pauses_left.set(Some(left - 1)),
+            None => {}
+        }
     }
 }
 
@@ -235,10 +242,14 @@ impl Health for Machine {
         let unit = units.get(&name("toyd.service")).ok_or("no unit")?;
         let program = unit.runs.as_ref().ok_or("it does not run")?;
         let (line, behaviour) = program.split_once('\n').ok_or("no program")?;
+        let version = Version::from_version_line("toyd", line)?;
+        if self.mute.borrow().as_deref() == Some(version.to_string().as_str()) {
+            return Err("no answer any more".into());
+        }
         match behaviour {
-            "deaf" => Err("no answer".into()),
+            "deaf" | "grows" => Err("no answer".into()),
             "liar" => Ok(Version::new(6, 6, 6)),
-            _ => Ok(Version::from_version_line("toyd", line)?),
+            _ => Ok(version),
         }
     }
 

@@ -1,0 +1,119 @@
+//! The trial of a version: the time after an update in which its services must show that they stay
+//! well.
+//!
+//! Written before the first service is restarted and removed when the time is over; what is in it is
+//! all that a rollback by a service of its own needs. Fields that this version does not know are
+//! kept.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{FileImage, Version};
+
+/// The schema that this code writes.
+pub const TRIAL_SCHEMA: u32 = 1;
+
+/// A version on trial: the contents of `trial.json` beside the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// [`TRIAL_SCHEMA`].
+    pub schema: u32,
+    /// The version on trial.
+    pub version: Version,
+    /// The version that comes back if it fails.
+    pub previous: Version,
+    /// When it was switched to.
+    pub since: Timestamp,
+    /// The product's own state as the version before wrote it, file by file.
+    pub state: Vec<SavedFile>,
+    /// Fields of later versions, kept as they are.
+    #[serde(flatten)]
+    pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A file of the product's state as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedFile {
+    /// Where.
+    pub path: PathBuf,
+    /// What.
+    pub image: FileImage,
+}
+
+/// A trial that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// Not JSON of its shape.
+    #[error("the record of the version on trial is damaged")]
+    Shape(#[source] serde_json::Error),
+    /// Written by a later version.
+    #[error(
+        "the record of the version on trial has schema {found}; this program reads {TRIAL_SCHEMA}"
+    )]
+    Schema {
+        /// The schema that it names.
+        found: u32,
+    },
+}
+
+#[derive(Deserialize)]
+struct Schema {
+    schema: u32,
+}
+
+impl Trial {
+    /// Parses a trial.
+    ///
+    /// # Errors
+    /// [`TrialError`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self, TrialError> {
+        let Schema { schema } = serde_json::from_slice(bytes).map_err(TrialError::Shape)?;
+        if schema != TRIAL_SCHEMA {
+            return Err(TrialError::Schema { found: schema });
+        }
+        serde_json::from_slice(bytes).map_err(TrialError::Shape)
+    }
+
+    /// Pretty JSON with a final newline.
+    ///
+    /// # Errors
+    /// [`TrialError::Shape`], which no trial made by this code can cause.
+    pub fn to_json(&self) -> Result<Vec<u8>, TrialError> {
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(TrialError::Shape)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+impl SavedFile {
+    /// Whether the version before could not read what stands there now: state files are JSON with a
+    /// number `schema`, and a version reads its own and lower ones.
+    pub fn is_outgrown_by(&self, now: &[u8]) -> bool {
+        let schema = |bytes: &[u8]| serde_json::from_slice::<Schema>(bytes).map(|of| of.schema);
+        match (schema(self.image.contents.as_bytes()), schema(now)) {
+            (Ok(before), Ok(now)) => now > before,
+            (Ok(_), Err(_)) => true,
+            (Err(_), _) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_version_before_cannot_read_is_outgrown() {
+        let saved = |text: &str| SavedFile {
+            path: "/x".into(),
+            image: FileImage::private(text),
+        };
+        let before = saved(r#"{"schema":1,"a":1}"#);
+        assert!(!before.is_outgrown_by(br#"{"schema":1,"a":2}"#));
+        assert!(before.is_outgrown_by(br#"{"schema":2,"a":2}"#));
+        assert!(before.is_outgrown_by(b"not JSON"));
+        assert!(!saved("not JSON").is_outgrown_by(br#"{"schema":2}"#));
+    }
+}
