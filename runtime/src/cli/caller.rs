@@ -22,6 +22,12 @@ pub(super) enum OwnerError {
         /// The name.
         user: String,
     },
+    /// The receipt names a user whom the user database does not have, or not any more.
+    #[error("banger is installed for {user}, and there is no such user on this machine")]
+    Gone {
+        /// The name.
+        user: String,
+    },
     /// root, or another name for uid 0.
     #[error("{user} is root, and VMs must not belong to root")]
     Root {
@@ -52,6 +58,7 @@ impl OwnerError {
         match self {
             Self::Nobody | Self::Root { .. } => command.into(),
             Self::Unknown { .. } => format!("{command}, with a name that `getent passwd` lists"),
+            Self::Gone { .. } => format!("nothing was changed; {command}"),
             Self::NoHome { home, .. } => {
                 format!("make {} first, or name another user", home.display())
             }
@@ -62,7 +69,7 @@ impl OwnerError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Nobody | Self::Root { .. } => ErrorKind::Usage,
-            Self::Unknown { .. } | Self::NoHome { .. } => ErrorKind::BadInput,
+            Self::Unknown { .. } | Self::Gone { .. } | Self::NoHome { .. } => ErrorKind::BadInput,
             Self::Lookup { .. } => ErrorKind::HostLacks,
         }
     }
@@ -131,6 +138,14 @@ pub(super) fn choose_owner(
         return Err(OwnerError::Root { user: owner.user });
     }
     Ok(owner)
+}
+
+/// Refuses a receipt's owner who is no user: the owner daemon could not start as nobody.
+pub(super) fn require_user(owner: &Owner) -> Result<(), OwnerError> {
+    match choose_owner(Some(&owner.user), None, user_database) {
+        Err(OwnerError::Unknown { user }) => Err(OwnerError::Gone { user }),
+        other => other.map(drop),
+    }
 }
 
 /// Refuses an owner whose home is no folder: the unit's `ReadOnlyPaths=` would not start.

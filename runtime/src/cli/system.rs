@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use banger_installer::error_kind::ErrorKind;
-use banger_installer::model::{InstallMethod, Owner};
+use banger_installer::model::{InstallMethod, Owner, Receipt};
 use banger_installer::plan::{Plan, Purge};
 use banger_installer::toolkit::{
-    InstallRequest, Outcome, Planner, ReleaseFolder, RestartRequest, Toolkit, UninstallRequest,
+    InstallRequest, Outcome, Planner, ReleaseFolder, RestartRequest, Toolkit, ToolkitError,
+    UninstallRequest,
 };
 use nix::errno::Errno;
 
@@ -56,14 +57,14 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
     let host = Host::connect()?;
     if options.dry_run.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
-        let installed = planner.receipt().ok().map(|receipt| receipt.owner);
+        let installed = installed_owner(planner.receipt())?;
         let (request, _unpacked) = install_request(options, build, &host, installed)?;
         dry_run::show(planner.install(&request), options.dry_run, screen)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let installed = toolkit.receipt().ok().map(|receipt| receipt.owner);
+    let installed = installed_owner(toolkit.receipt())?;
     let (request, _unpacked) = install_request(options, build, &host, installed)?;
     host.hold_signals()?;
     match toolkit.install(&request)? {
@@ -86,6 +87,15 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whom the receipt names. One that is damaged is no reason to ask for another owner.
+fn installed_owner(receipt: Result<Receipt, ToolkitError>) -> Result<Option<Owner>, ToolkitError> {
+    match receipt {
+        Ok(receipt) => Ok(Some(receipt.owner)),
+        Err(ToolkitError::NotInstalled { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// What is to be installed, for whom, and what holds it while it is.
 fn install_request(
     options: &InstallOptions,
@@ -100,6 +110,7 @@ fn install_request(
         caller::user_database,
     );
     let owner = keep_owner(owner, installed)?;
+    caller::require_user(&owner)?;
     caller::require_home(&owner)?;
     let version = build
         .version()
@@ -199,19 +210,21 @@ fn restart(
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
     let host = Host::connect()?;
-    let request = |owner: &Owner| RestartRequest {
-        values: host.unit_values(owner),
-        stop_guests,
+    let request = |owner: &Owner| {
+        caller::require_user(owner).map(|()| RestartRequest {
+            values: host.unit_values(owner),
+            stop_guests,
+        })
     };
     if options.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
-        let request = request(&planner.receipt()?.owner);
+        let request = request(&planner.receipt()?.owner)?;
         dry_run::show(planner.restart(&request), options, screen)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let request = request(&toolkit.receipt()?.owner);
+    let request = request(&toolkit.receipt()?.owner)?;
     host.hold_signals()?;
     if let Outcome::Changed(summary) = toolkit.restart(&request)? {
         let guests = told_of_guests(&summary);
