@@ -58,6 +58,14 @@ pub enum ToolkitError {
         /// Their names.
         names: Vec<String>,
     },
+    /// There is no release where one had to be: an installed version's folder is gone.
+    #[error("there is no release in {}", folder.display())]
+    NoRelease {
+        /// The product.
+        product: String,
+        /// Where it had to be.
+        folder: PathBuf,
+    },
     /// The release lacks a unit template.
     #[error("the release has no unit template {}", path.display())]
     NoTemplate {
@@ -96,6 +104,9 @@ impl ToolkitError {
             Self::GuestsInTheWay { .. } => {
                 Some("stop them first, or let them go with --stop-guests".into())
             }
+            Self::NoRelease { product, .. } => Some(format!(
+                "nothing was changed; to put one there: sudo {product} system install"
+            )),
             Self::NoTemplate { .. } | Self::Template { .. } => None,
         }
     }
@@ -110,8 +121,8 @@ impl ToolkitError {
             Self::Systemd(error) => error.kind(),
             Self::Run(error) => error.kind(),
             Self::Requirement(_) => ErrorKind::HostLacks,
-            Self::NotInstalled { .. } => ErrorKind::NotInstalled,
             Self::Interrupted { .. } => ErrorKind::Other,
+            Self::NotInstalled { .. } | Self::NoRelease { .. } => ErrorKind::NotInstalled,
             Self::GuestsInTheWay { .. } => ErrorKind::GuestsInTheWay,
             Self::NoTemplate { .. } => ErrorKind::Refused,
             Self::Template { .. } | Self::NothingBefore { .. } => ErrorKind::BadInput,

@@ -39,6 +39,12 @@ pub(super) fn render_units(
     folder: &Path,
     values: &unit::Values,
 ) -> Result<Vec<Rendered>, ToolkitError> {
+    if effects.files.look(folder)? == Found::Missing {
+        return Err(ToolkitError::NoRelease {
+            product: product.name.clone(),
+            folder: folder.into(),
+        });
+    }
     product
         .units
         .iter()
