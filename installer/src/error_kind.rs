@@ -27,6 +27,8 @@ pub enum ErrorKind {
     BadInput,
     /// Running guests stand in the way.
     GuestsInTheWay,
+    /// A file that the software itself wrote cannot be used: damaged, or of a later version.
+    Damaged,
     /// A signal ended the run; what it had done was taken back.
     Interrupted,
     /// Anything else.
@@ -48,6 +50,7 @@ impl ErrorKind {
             Self::RolledBack => 9,
             Self::BadInput => 11,
             Self::GuestsInTheWay => 12,
+            Self::Damaged => 13,
             Self::Interrupted => 130,
         }
     }
@@ -70,6 +73,7 @@ mod tests {
             RolledBack,
             BadInput,
             GuestsInTheWay,
+            Damaged,
             Interrupted,
             Other,
         ];

@@ -94,12 +94,13 @@ impl JournalError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Damaged { path, .. } | Self::NotAFile { path } => Some(format!(
-                "nothing was changed; look at it, and when the host is as it should be: sudo rm {}",
-                path.display()
+                "nothing was changed; {}",
+                away_and_again(path)
             )),
-            Self::Schema { .. } => {
-                Some("nothing was changed; finish with the newer version that wrote it".into())
-            }
+            Self::Schema { path, .. } => Some(format!(
+                "nothing was changed; finish with the newer version that wrote it, or {}",
+                away_and_again(path)
+            )),
             Self::Files(error) => error.hint(),
             Self::Revert { source, .. } => source
                 .hint()
@@ -112,9 +113,17 @@ impl JournalError {
         match self {
             Self::Files(error) => error.kind(),
             Self::Revert { source, .. } => source.kind(),
-            _ => ErrorKind::Other,
+            Self::Damaged { .. } | Self::Schema { .. } | Self::NotAFile { .. } => {
+                ErrorKind::Damaged
+            }
         }
     }
+}
+
+/// The way out of a journal that cannot be read: an install makes any host whole.
+fn away_and_again(path: &Path) -> String {
+    let path = path.display();
+    format!("move it away and install again: sudo mv {path} {path}.damaged")
 }
 
 impl Journal {
