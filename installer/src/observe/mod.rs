@@ -112,7 +112,7 @@ impl ObserveError {
             Self::Systemd(error) => error.kind(),
             Self::RunIsFull { .. } => ErrorKind::HostLacks,
             Self::Survivors(_) => ErrorKind::GuestsInTheWay,
-            Self::Receipt { .. } => ErrorKind::Other,
+            Self::Receipt { .. } => ErrorKind::Damaged,
         }
     }
 }
