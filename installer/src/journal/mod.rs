@@ -93,10 +93,9 @@ impl JournalError {
     /// What the user can type.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Damaged { path, .. } | Self::NotAFile { path } => Some(format!(
-                "nothing was changed; {}",
-                away_and_again(path)
-            )),
+            Self::Damaged { path, .. } | Self::NotAFile { path } => {
+                Some(format!("nothing was changed; {}", away_and_again(path)))
+            }
             Self::Schema { path, .. } => Some(format!(
                 "nothing was changed; finish with the newer version that wrote it, or {}",
                 away_and_again(path)

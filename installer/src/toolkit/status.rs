@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::ToolkitError;
 use super::prepare::{all_findings, render_units};
 use crate::effect::Effects;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError};
 use crate::model::{Product, Receipt, Survivor, UnitFacts, UnitName, Version};
 use crate::observe::{Freshness, observe};
 use crate::plan::{Finding, Operation};
@@ -26,6 +26,9 @@ pub struct Status {
     pub survivors: Vec<Survivor>,
     /// A run that was interrupted and will be taken back by the next one.
     pub pending: Option<Operation>,
+    /// Why the record of an interrupted run cannot be used, and what to type; the next run would
+    /// refuse to start for it.
+    pub unusable_journal: Option<String>,
 }
 
 /// A unit's state.
@@ -56,10 +59,15 @@ pub fn status(
     });
     let findings = all_findings(product, &state, installed.as_deref());
     // only root can look into the toolkit's folder
-    let pending = Journal::load(&product.layout.journal(), effects.files)
-        .ok()
-        .flatten()
-        .map(|journal| journal.operation);
+    let (pending, unusable_journal) = match Journal::load(&product.layout.journal(), effects.files)
+    {
+        Ok(journal) => (journal.map(|journal| journal.operation), None),
+        Err(JournalError::Files(_)) => (None, None),
+        Err(error) => {
+            let hint = error.hint().unwrap_or_default();
+            (None, Some(format!("{error}: {hint}")))
+        }
+    };
     Ok(Status {
         receipt: state.receipt,
         versions: state.versions,
@@ -75,5 +83,6 @@ pub fn status(
         findings,
         survivors: state.survivors,
         pending,
+        unusable_journal,
     })
 }

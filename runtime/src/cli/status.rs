@@ -126,4 +126,7 @@ fn pending(status: &Status, screen: &Screen) {
             "an interrupted {operation} is taken back by the next command that changes something"
         ));
     }
+    if let Some(trouble) = &status.unusable_journal {
+        screen.note(trouble);
+    }
 }
