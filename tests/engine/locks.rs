@@ -6,13 +6,13 @@ use banger_tests::support::race::Race;
 use crate::toy::Toy;
 
 /// A release whose daemon comes up when `/root/go` is there: an update to it stays in the middle.
-const WAITING: &str = "0.1.4";
+pub(crate) const WAITING: &str = "0.1.4";
 
 /// How many updates come at once.
 const RUNNERS: usize = 50;
 
 impl Toy {
-    fn make_waiting_release(&self) {
+    pub(crate) fn make_waiting_release(&self) {
         self.shell(&format!(
             "/usr/local/sbin/toy make-release /root/{WAITING} {WAITING} && \
              sed -i 's|^echo \"[$][$] .*|while [ ! -e /root/go ]; do sleep 0.02; done\\n&|' \
@@ -21,7 +21,7 @@ impl Toy {
     }
 
     /// Waits until an update to the waiting release has come to its restart.
-    fn wait_for_the_middle(&self) {
+    pub(crate) fn wait_for_the_middle(&self) {
         command::wait_for("the update to be in the middle", 30, || {
             let state = self.host.property("toyd.service", "ActiveState");
             match state.as_deref() {
