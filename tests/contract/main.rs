@@ -5,6 +5,9 @@
 
 mod command_line;
 mod commands;
+mod damage;
+mod locks;
+mod manners;
 mod rooms;
 mod units;
 mod updates;

@@ -4,6 +4,10 @@
     reason = "a stage that cannot be set fails the test that stands on it"
 )]
 
+mod bus;
 mod crash;
+mod fixtures;
+mod locks;
+mod mounts;
 mod scenes;
 mod toy;

@@ -23,8 +23,12 @@ fn example() -> Result<PathBuf> {
 impl Toy {
     /// A host on which nothing of the product is.
     pub(crate) fn new() -> Self {
+        Self::on(Host::new().without_firecracker().build().unwrap())
+    }
+
+    /// The same on a host of another make.
+    pub(crate) fn on(host: Host) -> Self {
         let example = example().unwrap();
-        let host = Host::new().without_firecracker().build().unwrap();
         host.copy(&example, PROGRAM).unwrap();
         let toy = Self { host };
         for words in ["0.1.0", "0.1.1", "0.1.2 broken", "0.1.3 liar"] {

@@ -44,7 +44,10 @@ impl LockError {
                 "wait until it has ended; see what it is: ps -fp {pid}"
             )),
             Self::Held { holder: None } => Some("wait until it has ended, then try again".into()),
-            Self::File { .. } => None,
+            Self::File { path, source } => has_no_room(source).then(|| {
+                let folder = path.parent().unwrap_or(path).display();
+                format!("nothing was changed; make room and try again: df -h {folder}")
+            }),
         }
     }
 
@@ -52,9 +55,15 @@ impl LockError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Held { .. } => ErrorKind::Locked,
+            Self::File { source, .. } if has_no_room(source) => ErrorKind::HostLacks,
             Self::File { .. } => ErrorKind::Other,
         }
     }
+}
+
+fn has_no_room(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 /// The lock, held until dropped: `flock(2)`, so the kernel lets go of it when the process dies.

@@ -16,7 +16,7 @@ use crate::effect::{Effects, Lock};
 use crate::journal::Journal;
 use crate::model::{Found, Product, Receipt, Version};
 use crate::observe::{Freshness, HostState, observe, read_receipt};
-use crate::plan::{self, Finding, Goal, Operation, Plan, Rendered, Stage};
+use crate::plan::{self, Finding, Goal, Operation, Plan, Purge, Rendered, Stage};
 use crate::unit;
 
 /// What a run would do, and what it rests on.
@@ -180,13 +180,13 @@ impl<'a> Planner<'a> {
         Ok(self.converge(state, &goal, findings))
     }
 
-    /// What an uninstall would do.
+    /// What an uninstall would do. A receipt is not needed for it: whatever an interrupted run, or
+    /// somebody's hand, left behind can be removed.
     ///
     /// # Errors
     /// [`ToolkitError::GuestsInTheWay`], [`ToolkitError::NotInstalled`].
     pub fn uninstall(&self, request: UninstallRequest) -> Result<Preview, ToolkitError> {
-        let receipt = self.product.layout.receipt();
-        if self.effects.files.look(&receipt)? == Found::Missing {
+        if !self.anything_left(request.purge)? {
             return Err(self.not_installed());
         }
         let state = self.observe()?;
@@ -201,6 +201,27 @@ impl<'a> Planner<'a> {
             findings: Vec::new(),
             version: None,
         })
+    }
+
+    /// Whether the product left anything that an uninstall would take away. A unit's name alone is no
+    /// proof: the file may be somebody else's.
+    fn anything_left(&self, purge: Purge) -> Result<bool, ToolkitError> {
+        let layout = &self.product.layout;
+        let mut places = vec![
+            layout.receipt(),
+            layout.versions.clone(),
+            layout.install_state.clone(),
+        ];
+        if purge == Purge::State {
+            places.push(layout.config.clone());
+            places.extend(layout.product_state.iter().cloned());
+        }
+        for place in places {
+            if self.effects.files.look(&place)? != Found::Missing {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn not_installed(&self) -> ToolkitError {

@@ -58,14 +58,14 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
     let host = Host::connect()?;
     if options.dry_run.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
-        let installed = installed_owner(&planner)?;
+        let installed = installed_owner(planner.receipt())?;
         let (request, _unpacked) = install_request(options, build, &host, installed)?;
         dry_run::show(planner.install(&request), options.dry_run, screen)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let installed = installed_owner(toolkit.planner())?;
+    let installed = installed_owner(toolkit.receipt())?;
     let (request, _unpacked) = install_request(options, build, &host, installed)?;
     host.hold_signals()?;
     match toolkit.install(&request)? {
@@ -88,12 +88,12 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// For whom it is installed, if it is.
-fn installed_owner(planner: &Planner<'_>) -> Result<Option<Owner>, Failure> {
-    match planner.receipt() {
+/// Whom the receipt names. One that is damaged is no reason to ask for another owner.
+fn installed_owner(receipt: Result<Receipt, ToolkitError>) -> Result<Option<Owner>, ToolkitError> {
+    match receipt {
         Ok(receipt) => Ok(Some(receipt.owner)),
         Err(ToolkitError::NotInstalled { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
@@ -211,21 +211,21 @@ fn restart(
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
     let host = Host::connect()?;
-    let request = |owner: &Owner| RestartRequest {
-        values: host.unit_values(owner),
-        stop_guests,
+    let request = |owner: &Owner| {
+        caller::require_user(owner).map(|()| RestartRequest {
+            values: host.unit_values(owner),
+            stop_guests,
+        })
     };
     if options.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
-        let request = request(&planner.receipt()?.owner);
+        let request = request(&planner.receipt()?.owner)?;
         dry_run::show(planner.restart(&request), options, screen)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let owner = toolkit.receipt()?.owner;
-    caller::require_user(&owner)?;
-    let request = request(&owner);
+    let request = request(&toolkit.receipt()?.owner)?;
     host.hold_signals()?;
     if let Outcome::Changed(summary) = toolkit.restart(&request)? {
         let guests = told_of_guests(&summary);

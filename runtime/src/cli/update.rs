@@ -115,6 +115,7 @@ fn look_ahead(
     let planner = Planner::look(&host.product, host.effects())?;
     let receipt = planner.receipt()?;
     refuse_foreign(&receipt)?;
+    caller::require_user(&receipt.owner)?;
     let offer = look(options.from.as_deref(), build, &host.product, &receipt)?;
     let preview = if offer.is_newer_than(&receipt) {
         let quiet = Screen::silent();
@@ -154,6 +155,7 @@ fn roll_back(options: &UpdateOptions, host: &Host, screen: &Screen) -> Result<Ex
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
     let receipt = toolkit.receipt()?;
     refuse_foreign(&receipt)?;
+    caller::require_user(&receipt.owner)?;
     let request = request(&receipt);
     let preview = toolkit.planner().rollback(&request)?;
     announce_rollback(&receipt, &preview, screen);

@@ -11,6 +11,7 @@ pub mod place;
 pub mod prerequisites;
 pub mod process;
 pub mod programs;
+pub mod race;
 pub mod releases;
 pub mod root;
 pub mod stage;

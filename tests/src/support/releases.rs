@@ -67,6 +67,21 @@ impl Releases {
         self.pack(version, &folder)
     }
 
+    /// A release whose `banger` is sound and whose `bangerd` is this script.
+    pub fn scripted(&self, version: &str, script: &str) -> Result<Packed> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = self.folder.path().join(format!("scripted-{version}"));
+        fs::create_dir_all(&folder)?;
+        fs::copy(
+            programs::banger(version)?.join("banger"),
+            folder.join("banger"),
+        )?;
+        let daemon = folder.join("bangerd");
+        fs::write(&daemon, script)?;
+        fs::set_permissions(&daemon, std::fs::Permissions::from_mode(0o755))?;
+        self.pack(version, &folder)
+    }
+
     /// Packs and signs what lies in `binaries`.
     pub fn pack(&self, version: &str, binaries: &Path) -> Result<Packed> {
         let parsed = |text: &str| {

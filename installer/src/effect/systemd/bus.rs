@@ -190,9 +190,11 @@ impl Bus {
         let mut results: BTreeMap<String, JobResult> = BTreeMap::new();
         while jobs.iter().any(|job| !results.contains_key(job.as_str())) {
             let Some(signal) = removed.next().await else {
-                return Err(zbus::Error::Failure(
-                    "the bus closed the connection while a job ran".into(),
-                ));
+                let closed = std::io::Error::new(
+                    std::io::ErrorKind::UnexpectedEof,
+                    "the bus closed the connection while a job ran",
+                );
+                return Err(closed.into());
             };
             let ended = signal.args()?;
             results.insert(
@@ -246,9 +248,10 @@ fn names(units: &[UnitName]) -> String {
 }
 
 fn refused<T>(what: &str, answer: zbus::Result<T>) -> Result<T, SystemdError> {
-    answer.map_err(|source| SystemdError::Refused {
-        what: what.into(),
-        source,
+    let what = what.into();
+    answer.map_err(|source| match source {
+        zbus::Error::InputOutput(_) => SystemdError::BusLost { what, source },
+        _ => SystemdError::Refused { what, source },
     })
 }
 

@@ -15,7 +15,17 @@ pub enum SystemdError {
     /// The runtime that drives the connection could not be made.
     #[error("the connection to D-Bus could not be set up")]
     Runtime(#[source] std::io::Error),
-    /// systemd answered with an error, or the connection broke.
+    /// The connection to the bus broke: its daemon ended, say. Whether systemd had heard is not
+    /// known.
+    #[error("the D-Bus system bus went away before systemd could {what}")]
+    BusLost {
+        /// What was asked, as words after "could".
+        what: String,
+        /// How it broke.
+        #[source]
+        source: zbus::Error,
+    },
+    /// systemd answered with an error.
     #[error("systemd refused to {what}")]
     Refused {
         /// What was asked, as words after "to".
@@ -53,6 +63,9 @@ impl SystemdError {
                     .into(),
             ),
             Self::NoBus(_) => Some("sudo apt install dbus, or: sudo systemctl start dbus.socket".into()),
+            Self::BusLost { .. } => {
+                Some("see that the bus runs, then try again: sudo systemctl start dbus.socket".into())
+            }
             Self::Job { unit, .. } => Some(format!("journalctl -u {unit} --since \"5 min ago\"")),
             Self::Runtime(_) | Self::Refused { .. } | Self::TooSlow { .. } => None,
         }
@@ -61,7 +74,7 @@ impl SystemdError {
     /// Which kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotBooted | Self::NoBus(_) => ErrorKind::HostLacks,
+            Self::NotBooted | Self::NoBus(_) | Self::BusLost { .. } => ErrorKind::HostLacks,
             _ => ErrorKind::Other,
         }
     }

@@ -17,6 +17,7 @@ pub struct HostBuilder {
     kvm: bool,
     dbus: bool,
     firecracker: bool,
+    mounted: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -32,6 +33,7 @@ impl Default for HostBuilder {
             kvm: true,
             dbus: true,
             firecracker: true,
+            mounted: Vec::new(),
         }
     }
 }
@@ -74,6 +76,14 @@ impl HostBuilder {
         self
     }
 
+    /// Folders that are file systems of their own, an outer one before those in it. Each begins with
+    /// what the root has there.
+    #[must_use]
+    pub fn mounted(mut self, folders: &[&str]) -> Self {
+        self.mounted = folders.iter().map(|folder| (*folder).to_owned()).collect();
+        self
+    }
+
     /// Boots the host; gives it when systemd reports `running`.
     pub fn build(self) -> Result<Host> {
         let mut devices = vec!["/dev/net/tun"];
@@ -85,6 +95,9 @@ impl HostBuilder {
         }
         let ground = Ground::prepare()?;
         self.furnish(ground.root())?;
+        for folder in &self.mounted {
+            ground.mount_own(folder)?;
+        }
         let machine = Machine::boot(&ground, &devices)?;
         let host = Host { machine, ground };
         host.wait_until_running()?;

@@ -45,6 +45,22 @@ impl Ground {
         &self.root
     }
 
+    /// Makes a folder of the root a file system of its own with the same contents.
+    pub(super) fn mount_own(&self, folder: &str) -> Result<()> {
+        let place = super::beneath(&self.root, Path::new(folder));
+        fs::create_dir_all(&place)?;
+        let script = r#"mkdir "$1" && mount -t tmpfs -o mode=0755 own "$1" && cp -a "$2/." "$1/" \
+            && mount --bind "$1" "$2" && umount "$1" && rmdir "$1""#;
+        command::run(
+            Command::new("/bin/sh")
+                .args(["-c", script, "sh"])
+                .arg(self.folder.join("filling"))
+                .arg(&place),
+        )?
+        .ok()?;
+        Ok(())
+    }
+
     /// What the host's console says goes here.
     pub(super) fn console(&self) -> PathBuf {
         self.folder.join("console.log")
@@ -124,15 +140,30 @@ fn mount(base: &Path, folder: &Path) -> Result<()> {
 /// Ends the host's processes, unmounts its root and deletes its folder.
 fn clear(name: &str, folder: &Path) -> Result<()> {
     ControlGroup::of(name)?.kill()?;
-    let root = folder.join("root");
-    match unmount(&root, UnmountFlags::empty()) {
-        // EINVAL: not mounted (umount(2)).
-        Ok(()) | Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => {}
-        Err(error) => {
-            return Err(Error::io(format!("unmount {}", root.display()))(
-                error.into(),
-            ));
+    for point in mounts_beneath(folder)? {
+        match unmount(&point, UnmountFlags::empty()) {
+            // EINVAL: not mounted any more (umount(2)).
+            Ok(()) | Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => {}
+            Err(error) => {
+                return Err(Error::io(format!("unmount {}", point.display()))(
+                    error.into(),
+                ));
+            }
         }
     }
     place::remove(folder)
+}
+
+/// What is mounted beneath a folder, the last one first (`proc_pid_mounts(5)`; our names hold
+/// nothing that is escaped there).
+fn mounts_beneath(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let mut points: Vec<PathBuf> = mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .map(PathBuf::from)
+        .filter(|point| point.starts_with(folder))
+        .collect();
+    points.reverse();
+    Ok(points)
 }
