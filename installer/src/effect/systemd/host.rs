@@ -1,7 +1,7 @@
 //! This machine's systemd, for synchronous callers.
 
 use super::{Bus, JobKind, JobResult, ScopeRequest, Systemd, SystemdError};
-use crate::model::{UnitFacts, UnitName};
+use crate::model::{UnitFacts, UnitName, UnitSearch};
 
 /// A [`Bus`] with the runtime that drives it: one thread, none besides the caller's.
 #[derive(Debug)]
@@ -34,6 +34,14 @@ impl Systemd for HostSystemd {
 
     fn unit(&self, name: &UnitName) -> Result<UnitFacts, SystemdError> {
         self.runtime.block_on(self.bus.unit(name))
+    }
+
+    fn units(&self, names: &[UnitName]) -> Result<Vec<UnitFacts>, SystemdError> {
+        self.runtime.block_on(self.bus.units(names))
+    }
+
+    fn search(&self) -> Result<UnitSearch, SystemdError> {
+        self.runtime.block_on(self.bus.search())
     }
 
     fn run_jobs(&self, kind: JobKind, units: &[UnitName]) -> Result<Vec<JobResult>, SystemdError> {
