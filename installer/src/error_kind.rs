@@ -27,6 +27,9 @@ pub enum ErrorKind {
     BadInput,
     /// Running guests stand in the way.
     GuestsInTheWay,
+    /// What an administrator did on purpose, or somebody else's, stands in the way: a masked unit,
+    /// a unit of the same name.
+    InTheWay,
     /// A signal ended the run; what it had done was taken back.
     Interrupted,
     /// Anything else.
@@ -48,6 +51,7 @@ impl ErrorKind {
             Self::RolledBack => 9,
             Self::BadInput => 11,
             Self::GuestsInTheWay => 12,
+            Self::InTheWay => 13,
             Self::Interrupted => 130,
         }
     }
@@ -70,6 +74,7 @@ mod tests {
             RolledBack,
             BadInput,
             GuestsInTheWay,
+            InTheWay,
             Interrupted,
             Other,
         ];

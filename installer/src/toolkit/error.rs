@@ -7,7 +7,7 @@ use crate::engine::RunError;
 use crate::journal::JournalError;
 use crate::model::{Requirement, UnitName, Version};
 use crate::observe::ObserveError;
-use crate::plan::Operation;
+use crate::plan::{Obstacle, Operation};
 use crate::unit::RenderError;
 
 /// A request that was not fulfilled. All but a [`RunError::Stuck`] leave the host as it was.
@@ -52,6 +52,9 @@ pub enum ToolkitError {
         /// What was interrupted.
         operation: Operation,
     },
+    /// Something that is not ours to remove.
+    #[error("{0}; nothing was changed")]
+    InTheWay(Box<Obstacle>),
     /// Those who must live would not.
     #[error("still running: {}", crate::plan::listed(names))]
     GuestsInTheWay {
@@ -93,6 +96,7 @@ impl ToolkitError {
             Self::Interrupted { .. } => {
                 Some("run any command that changes something: it takes that back first".into())
             }
+            Self::InTheWay(obstacle) => Some(obstacle.hint()),
             Self::GuestsInTheWay { .. } => Some("stop them first".into()),
             Self::NoTemplate { .. } | Self::Template { .. } => None,
         }
@@ -110,6 +114,7 @@ impl ToolkitError {
             Self::Requirement(_) => ErrorKind::HostLacks,
             Self::NotInstalled { .. } => ErrorKind::NotInstalled,
             Self::Interrupted { .. } => ErrorKind::Other,
+            Self::InTheWay(_) => ErrorKind::InTheWay,
             Self::GuestsInTheWay { .. } => ErrorKind::GuestsInTheWay,
             Self::NoTemplate { .. } => ErrorKind::Refused,
             Self::Template { .. } | Self::NothingBefore { .. } => ErrorKind::BadInput,

@@ -13,7 +13,9 @@ use crate::effect::{
     BoxError, Clock, Files, FilesError, Health, HostFiles, ProcessFacts, Processes, ProgramError,
     Programs, Survivors,
 };
-use crate::model::{FileImage, Found, ServiceFacts, Survivor, UnitFacts, UnitName, Version};
+use crate::model::{
+    FileImage, Fingerprint, Found, ServiceFacts, Survivor, UnitFacts, UnitName, UnitSearch, Version,
+};
 
 impl Systemd for Machine {
     fn reload(&self) -> Result<(), SystemdError> {
@@ -29,6 +31,7 @@ impl Systemd for Machine {
             main_pid: 0,
             control_group: String::new(),
             exec_start: None,
+            command: Vec::new(),
         });
         Ok(UnitFacts {
             load_state: word(unit.text.is_some(), "loaded", "not-found"),
@@ -44,6 +47,13 @@ impl Systemd for Machine {
             needs_reload: false,
             active_since: 0,
             service,
+        })
+    }
+
+    fn search(&self) -> Result<UnitSearch, SystemdError> {
+        Ok(UnitSearch {
+            folders: vec![self.product.layout.units.clone()],
+            loaded: None,
         })
     }
 
@@ -132,6 +142,20 @@ impl Files for Machine {
 
     fn same_tree(&self, left: &Path, right: &Path) -> Result<bool, FilesError> {
         HostFiles.same_tree(left, right)
+    }
+
+    fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError> {
+        let found = HostFiles.fingerprint(path)?;
+        let mode = |mode: u32| mode & !0o022 | 0o111;
+        Ok(found.map(|found| Fingerprint {
+            uid: 0,
+            mode: mode(found.mode),
+            ..found
+        }))
+    }
+
+    fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError> {
+        HostFiles.status_changed(path)
     }
 
     fn free_bytes(&self, _path: &Path) -> Result<u64, FilesError> {
