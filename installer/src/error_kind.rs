@@ -29,6 +29,9 @@ pub enum ErrorKind {
     GuestsInTheWay,
     /// A file that the software itself wrote cannot be used: damaged, or of a later version.
     Damaged,
+    /// What an administrator did on purpose, or somebody else's, stands in the way: a masked unit,
+    /// a unit of the same name.
+    InTheWay,
     /// A signal ended the run; what it had done was taken back.
     Interrupted,
     /// Anything else.
@@ -51,6 +54,7 @@ impl ErrorKind {
             Self::BadInput => 11,
             Self::GuestsInTheWay => 12,
             Self::Damaged => 13,
+            Self::InTheWay => 14,
             Self::Interrupted => 130,
         }
     }
@@ -74,6 +78,7 @@ mod tests {
             BadInput,
             GuestsInTheWay,
             Damaged,
+            InTheWay,
             Interrupted,
             Other,
         ];

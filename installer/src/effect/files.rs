@@ -10,7 +10,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::ErrorKind;
-use crate::model::{FileImage, Found};
+use crate::model::{FileImage, Fingerprint, Found};
+use crate::verify::HashingWriter;
 
 /// An operation on a file that failed.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,11 @@ pub trait Files {
     fn list(&self, folder: &Path) -> Result<Vec<OsString>, FilesError>;
     /// Whether two files or folders hold the same: names, bytes, links and permission bits.
     fn same_tree(&self, left: &Path, right: &Path) -> Result<bool, FilesError>;
+    /// What is in a file and whose it is; none where no regular file stands. For files of any size.
+    fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError>;
+    /// When a file, at the end of its links, was last changed in any way (ctime, inode(7)), in
+    /// microseconds since 1970; none when it is missing.
+    fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError>;
     /// Bytes that are free at a path's file system for an unprivileged user (statvfs(3)).
     fn free_bytes(&self, path: &Path) -> Result<u64, FilesError>;
     /// Puts a whole file at a path; folders above it are made (root, 0755).
@@ -104,6 +110,21 @@ impl Files for HostFiles {
 
     fn same_tree(&self, left: &Path, right: &Path) -> Result<bool, FilesError> {
         tell("compare", left, same_tree(left, right))
+    }
+
+    fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError> {
+        tell("read", path, fingerprint(path))
+    }
+
+    fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError> {
+        let changed = match std::fs::metadata(path) {
+            Ok(metadata) => Ok(Some(
+                metadata.ctime() * 1_000_000 + metadata.ctime_nsec() / 1_000,
+            )),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        };
+        tell("look at", path, changed)
     }
 
     fn free_bytes(&self, path: &Path) -> Result<u64, FilesError> {
@@ -186,6 +207,23 @@ fn look(path: &Path) -> Io<Found> {
     } else {
         Found::Other
     })
+}
+
+fn fingerprint(path: &Path) -> Io<Option<Fingerprint>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => {
+            let mut hashed = HashingWriter::new(io::sink());
+            io::copy(&mut std::fs::File::open(path)?, &mut hashed)?;
+            Ok(Some(Fingerprint {
+                digest: hashed.finish().1.digest,
+                mode: metadata.mode() & 0o7777,
+                uid: metadata.uid(),
+            }))
+        }
+        Ok(_) => Ok(None),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn list(folder: &Path) -> Io<Vec<OsString>> {

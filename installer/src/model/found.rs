@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Digest;
+
 /// The bytes of a file; text stays readable in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -69,6 +71,17 @@ impl FileImage {
             ..Self::public(contents)
         }
     }
+}
+
+/// What tells one file from another: what is in it and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Of its bytes.
+    pub digest: Digest,
+    /// Permission bits, chmod(2).
+    pub mode: u32,
+    /// Owning user.
+    pub uid: u32,
 }
 
 /// What stands at a path; a link is not followed.

@@ -15,12 +15,12 @@ mod unit_name;
 mod version;
 
 pub use digest::{Digest, DigestError};
-pub use found::{Contents, FileImage, Found};
+pub use found::{Contents, FileImage, Fingerprint, Found};
 pub use host::{Owner, ProcessIdentity, Survivor};
 pub use manifest::{Artefact, ArtefactKind, MANIFEST_SCHEMA, Manifest, ManifestError};
 pub use product::{Layout, Product, Program, Requirement, StateFiles, UnitSpec};
 pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
 pub use trial::{SavedFile, TRIAL_SCHEMA, Trial, TrialError};
-pub use unit_facts::{ServiceFacts, UnitFacts};
+pub use unit_facts::{ServiceFacts, UnitFacts, UnitSearch};
 pub use unit_name::{UnitKind, UnitName, UnitNameError};
 pub use version::{Version, VersionError};

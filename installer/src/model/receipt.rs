@@ -3,10 +3,12 @@
 //! Written before anything else at an install and removed last at an uninstall, so that whatever
 //! stands in between can be found and taken away. Fields that this version does not know are kept.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Owner, Version};
+use super::{Digest, Owner, Version};
 
 /// The schema that this code writes.
 pub const RECEIPT_SCHEMA: u32 = 1;
@@ -40,6 +42,10 @@ pub struct Receipt {
     /// The last version that was left for the one before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back: Option<RolledBack>,
+    /// What was published: the digests of the files of the versions that are kept, by version and
+    /// by the path in its folder. A version that is missing was published before this was recorded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contents: BTreeMap<Version, BTreeMap<String, Digest>>,
     /// Fields of later versions, kept as they are.
     #[serde(flatten)]
     pub unknown: serde_json::Map<String, serde_json::Value>,

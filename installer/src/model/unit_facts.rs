@@ -17,7 +17,7 @@ pub struct UnitFacts {
     pub fragment: Option<PathBuf>,
     /// `DropInPaths`, in the order in which they apply.
     pub drop_ins: Vec<PathBuf>,
-    /// `UnitFileState`: `enabled`, `disabled`, `masked`, `static`, ... or empty.
+    /// As `GetUnitFileState` gives it: `enabled`, `disabled`, `masked`, `static`, ... or empty.
     pub unit_file_state: String,
     /// `NeedDaemonReload`. A hint only: systemd 252 says "no" wrongly.
     pub needs_reload: bool,
@@ -41,6 +41,18 @@ pub struct ServiceFacts {
     /// `NRestarts`: how often systemd itself restarted it since it was last started by somebody.
     #[serde(default)]
     pub restarts: u32,
+    /// The words of that line, the program's name first.
+    pub command: Vec<String>,
+}
+
+/// How systemd finds unit files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnitSearch {
+    /// `UnitPath`: the folders, the one that counts most first (systemd.unit(5)).
+    pub folders: Vec<PathBuf>,
+    /// When it last read all units, in microseconds since 1970 by the clock of today; none when it
+    /// does not say (`UnitsLoadTimestamp`, systemd 250 and later).
+    pub loaded: Option<i64>,
 }
 
 impl UnitFacts {

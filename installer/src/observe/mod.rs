@@ -4,18 +4,19 @@
 //! anew first, since what it says of itself ("no reload needed") is not to be trusted; the facts
 //! from before are kept beside those from after.
 
+mod units;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::ErrorKind;
-use crate::effect::systemd::{RELOAD_FLOOR, SystemdError};
+use crate::effect::systemd::SystemdError;
 use crate::effect::{BoxError, Effects, FilesError};
 use crate::model::{
-    Found, Product, Receipt, ReceiptError, SavedFile, Survivor, Trial, UnitFacts, UnitName,
-    UnitSpec, Version,
+    Fingerprint, Found, Product, Receipt, ReceiptError, SavedFile, Survivor, Trial, UnitFacts,
+    UnitName, UnitSpec, Version,
 };
+pub(crate) use units::same_path;
 
 /// The host, as far as it concerns the product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub struct HostState {
     pub versions: Vec<Version>,
     /// What each program's link names; none where it is no link.
     pub programs: BTreeMap<String, Option<PathBuf>>,
+    /// The files of the installed version that the receipt has a digest of, and its programs, as
+    /// they are now: by their path in the version's folder; none where there is no file.
+    pub published: BTreeMap<String, Option<Fingerprint>>,
     /// The units, in the product's order.
     pub units: Vec<UnitState>,
     /// Who must live.
@@ -49,21 +53,53 @@ pub struct UnitState {
     pub spec: UnitSpec,
     /// What stands at its path.
     pub file: Found,
+    /// Whether that was changed since systemd last read its units.
+    pub changed: bool,
     /// What was in force before systemd read its units anew.
     pub before: UnitFacts,
     /// What is in force.
     pub facts: UnitFacts,
-    /// Its drop-ins, in the order in which they apply.
+    /// All files of its name in systemd's folders, the one that counts first.
+    pub fragments: Vec<Fragment>,
+    /// Its drop-ins: those in force in the order in which they apply, then those not loaded.
     pub drop_ins: Vec<DropIn>,
 }
 
+/// A unit file in one of systemd's folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fragment {
+    /// Where.
+    pub path: PathBuf,
+    /// What stands there.
+    pub found: Found,
+    /// Its text, links followed; none when it cannot be read as text.
+    pub text: Option<String>,
+}
+
+impl Fragment {
+    /// Whether it masks the unit: a link to `/dev/null`, or an empty file (systemd.unit(5)).
+    pub fn masks(&self) -> bool {
+        match &self.found {
+            Found::Link(target) => target == Path::new("/dev/null"),
+            Found::File(image) => image.contents.as_bytes().is_empty(),
+            _ => false,
+        }
+    }
+}
+
 /// A drop-in of a unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropIn {
     /// Where.
     pub path: PathBuf,
     /// Its text; none when it cannot be read as text.
     pub text: Option<String>,
+    /// Whether systemd holds it.
+    pub is_loaded: bool,
+    /// Whether it lies on the disk, and counts there.
+    pub lies: bool,
+    /// Whether it was changed since systemd last read its units.
+    pub changed: bool,
 }
 
 /// Why the host could not be read.
@@ -140,24 +176,7 @@ pub fn observe(
     effects: &Effects<'_>,
     freshness: Freshness,
 ) -> Result<HostState, ObserveError> {
-    let before = product
-        .units
-        .iter()
-        .map(|spec| effects.systemd.unit(&spec.name))
-        .collect::<Result<Vec<_>, _>>()?;
-    if freshness == Freshness::Reload {
-        let free = effects.files.free_bytes(Path::new("/run"))?;
-        if free < RELOAD_FLOOR {
-            return Err(ObserveError::RunIsFull { free });
-        }
-        effects.systemd.reload()?;
-    }
-    let units = product
-        .units
-        .iter()
-        .zip(before)
-        .map(|(spec, before)| unit_state(product, spec, before, effects))
-        .collect::<Result<Vec<_>, _>>()?;
+    let units = units::units(product, effects, freshness)?;
     let answers = units
         .iter()
         .filter(|unit| unit.spec.keeps_children && unit.facts.is_active())
@@ -166,8 +185,10 @@ pub fn observe(
             Some((unit.spec.name.clone(), answer))
         })
         .collect();
+    let receipt = read_receipt(product, effects)?;
     Ok(HostState {
-        receipt: read_receipt(product, effects)?,
+        published: published(product, receipt.as_ref(), effects)?,
+        receipt,
         current: link_target(&product.layout.current(), effects)?,
         versions: versions(product, effects)?,
         programs: product
@@ -240,39 +261,32 @@ fn link_target(path: &Path, effects: &Effects<'_>) -> Result<Option<PathBuf>, Fi
     })
 }
 
+fn published(
+    product: &Product,
+    receipt: Option<&Receipt>,
+    effects: &Effects<'_>,
+) -> Result<BTreeMap<String, Option<Fingerprint>>, FilesError> {
+    let Some(receipt) = receipt else {
+        return Ok(BTreeMap::new());
+    };
+    let folder = product.layout.version(&receipt.version);
+    let recorded = receipt.contents.get(&receipt.version).into_iter().flatten();
+    let programs = product.programs.iter();
+    let mut paths: Vec<String> = programs.map(|one| format!("bin/{}", one.name)).collect();
+    paths.extend(recorded.map(|(path, _)| path.clone()));
+    paths
+        .into_iter()
+        .map(|path| {
+            let found = effects.files.fingerprint(&folder.join(&path))?;
+            Ok((path, found))
+        })
+        .collect()
+}
+
 fn versions(product: &Product, effects: &Effects<'_>) -> Result<Vec<Version>, FilesError> {
     let names = effects.files.list(&product.layout.versions)?;
     Ok(names
         .iter()
         .filter_map(|name| name.to_str()?.parse().ok())
         .collect())
-}
-
-fn unit_state(
-    product: &Product,
-    spec: &UnitSpec,
-    before: UnitFacts,
-    effects: &Effects<'_>,
-) -> Result<UnitState, ObserveError> {
-    let facts = effects.systemd.unit(&spec.name)?;
-    let drop_ins = facts
-        .drop_ins
-        .iter()
-        .map(|path| {
-            Ok(DropIn {
-                path: path.clone(),
-                text: match effects.files.look(path)? {
-                    Found::File(image) => image.contents.as_text().map(str::to_owned),
-                    _ => None,
-                },
-            })
-        })
-        .collect::<Result<_, FilesError>>()?;
-    Ok(UnitState {
-        spec: spec.clone(),
-        file: effects.files.look(&product.layout.unit(&spec.name))?,
-        before,
-        facts,
-        drop_ins,
-    })
 }

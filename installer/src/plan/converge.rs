@@ -221,14 +221,19 @@ fn flip(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
         );
     }
     for program in &product.programs {
-        let link = product.layout.program(&program.name);
-        let named = product.layout.current().join("bin").join(&program.name);
-        let target = relative(&product.layout.programs, &named);
+        let (link, target) = program_link(product, &program.name);
         let found = state.programs.get(&program.name).cloned().flatten();
         if found.as_ref() != Some(&target) {
             plan.push(Link { link, target }, "programs are called through current");
         }
     }
+}
+
+/// A program's link, and what it names.
+pub(super) fn program_link(product: &Product, program: &str) -> (PathBuf, PathBuf) {
+    let named = product.layout.current().join("bin").join(program);
+    let target = relative(&product.layout.programs, &named);
+    (product.layout.program(program), target)
 }
 
 /// The way from a folder to a path, both absolute.

@@ -6,7 +6,11 @@
 
 mod converge;
 mod fate;
+mod finding;
+mod loading;
 mod mend;
+mod obstacle;
+mod published;
 mod staleness;
 mod step;
 mod uninstall;
@@ -17,7 +21,10 @@ use serde::{Deserialize, Serialize};
 
 pub use converge::{Goal, Rendered, Stage, converge};
 pub use fate::{Fate, FateKind, fates};
-pub use staleness::{Finding, Staleness, findings, in_danger};
+pub use finding::{Danger, Drift, Finding};
+pub use obstacle::{Obstacle, obstacle};
+pub use published::{findings_of_release, is_sound};
+pub use staleness::{findings, in_danger};
 pub(crate) use step::listed;
 pub use step::{
     BeginTrial, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant,

@@ -1,177 +1,260 @@
-//! What is not as it was installed, and what that means for those who must live.
+//! What about a unit is not as it was installed, and what that means for those who must live.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::{Found, Layout, UnitFacts, UnitName};
-use crate::observe::{DropIn, UnitState};
+use super::finding::{Danger, Drift, Finding};
+use super::loading::{
+    forecast, is_edited, kill_mode, last_kill_mode, may_set_kill_mode, sets_process, unread,
+};
+use crate::model::{FileImage, Found, Layout, Product, UnitKind, UnitName};
+use crate::observe::{DropIn, Fragment, UnitState, same_path};
 use crate::unit;
-
-/// Something about a unit that is not as it was installed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// The unit.
-    pub unit: UnitName,
-    /// What it is.
-    pub what: Staleness,
-    /// Whether those who must live are in no danger by it.
-    pub harmless: bool,
-}
-
-/// Ways in which a unit can be stale.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Staleness {
-    /// Its file is not there.
-    Missing,
-    /// Its file is not there, and the unit runs all the same.
-    GoneWhileLoaded,
-    /// `systemctl mask`.
-    Masked,
-    /// Its file is not what was installed.
-    Edited,
-    /// The file in force is another, in a folder that comes first.
-    Shadowed {
-        /// That file.
-        by: PathBuf,
-    },
-    /// What was loaded was not what was on disk.
-    NotLoaded,
-    /// A stop would kill children.
-    KillMode {
-        /// The mode in force.
-        found: String,
-        /// Drop-ins that set it.
-        drop_ins: Vec<PathBuf>,
-    },
-    /// A drop-in of the administrator's that changes other things.
-    DropIn {
-        /// Its file.
-        path: PathBuf,
-        /// What it sets, as `Setting=value`.
-        settings: Vec<String>,
-    },
-    /// The toolkit's own drop-in keeps `KillMode=process` in force.
-    KeptByDropIn {
-        /// Its file.
-        path: PathBuf,
-    },
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = &self.unit;
-        match &self.what {
-            Staleness::Missing => write!(formatter, "{unit} is missing"),
-            Staleness::GoneWhileLoaded => write!(
-                formatter,
-                "the file of {unit} is gone while it runs: a stop would kill its guests"
-            ),
-            Staleness::Masked => write!(formatter, "{unit} is masked: it cannot be started"),
-            Staleness::Edited => write!(formatter, "{unit} is not as it was installed"),
-            Staleness::Shadowed { by } => {
-                write!(formatter, "{unit} is overruled by {}", by.display())
-            }
-            Staleness::NotLoaded => write!(
-                formatter,
-                "systemd had not read {unit} as it stands on the disk"
-            ),
-            Staleness::KillMode { found, drop_ins } => {
-                write!(formatter, "{unit} has KillMode={found}")?;
-                if let Some(path) = drop_ins.last() {
-                    write!(formatter, " by {}", path.display())?;
-                }
-                write!(formatter, ": a restart would kill its guests")
-            }
-            Staleness::DropIn { path, settings } => write!(
-                formatter,
-                "{} sets {} (kept: harmless to guests)",
-                path.display(),
-                settings.join(", ")
-            ),
-            Staleness::KeptByDropIn { path } => write!(
-                formatter,
-                "{unit} has KillMode=process by {}",
-                path.display()
-            ),
-        }
-    }
-}
 
 /// Everything about a unit that is not as it was installed. `installed` is the text that was, when
 /// it is known.
-pub fn findings(layout: &Layout, state: &UnitState, installed: Option<&str>) -> Vec<Finding> {
-    let facts = &state.facts;
-    let mut found = Vec::new();
-    match &state.file {
-        Found::Missing if facts.is_active() && facts.fragment.is_none() => {
-            found.push(Staleness::GoneWhileLoaded);
-        }
-        Found::Missing => found.push(Staleness::Missing),
-        Found::Link(target) if target == Path::new("/dev/null") => found.push(Staleness::Masked),
-        Found::File(image) => {
-            if installed.is_some_and(|text| image.contents.as_bytes() != text.as_bytes()) {
-                found.push(Staleness::Edited);
-            }
-        }
-        Found::Link(_) | Found::Folder | Found::Other => found.push(Staleness::Edited),
-    }
-    if let Some(by) = shadow(layout, state) {
-        found.push(Staleness::Shadowed { by: by.into() });
-    }
-    if was_not_loaded(state) {
-        found.push(Staleness::NotLoaded);
-    }
-    if in_danger(state) {
-        found.push(Staleness::KillMode {
-            found: kill_mode(state).to_owned(),
-            drop_ins: state
-                .drop_ins
-                .iter()
-                .filter(|drop_in| may_set_kill_mode(drop_in))
-                .map(|drop_in| drop_in.path.clone())
-                .collect(),
-        });
-    }
-    let own = layout.keep_guests_drop_in(&state.spec.name);
-    found.extend(state.drop_ins.iter().filter_map(|drop_in| {
-        if drop_in.path == own {
-            return Some(Staleness::KeptByDropIn { path: own.clone() });
-        }
-        let settings = settings(drop_in);
-        // one that is to blame for the KillMode is named with it
-        let blamed = in_danger(state) && may_set_kill_mode(drop_in);
-        (!settings.is_empty() && !blamed).then(|| Staleness::DropIn {
-            path: drop_in.path.clone(),
-            settings,
-        })
-    }));
+pub fn findings(product: &Product, state: &UnitState, installed: Option<&str>) -> Vec<Finding> {
+    let look = Look {
+        layout: &product.layout,
+        state,
+        installed,
+        path: product.layout.unit(&state.spec.name),
+        unread: unread(state, installed),
+    };
+    let mut found = look.file();
+    found.extend(look.loading());
+    found.extend(look.effective());
+    found.extend(look.drop_ins());
     found
         .into_iter()
-        .map(|what| Finding {
-            unit: state.spec.name.clone(),
-            harmless: is_harmless(&what, state),
+        .map(|(what, path)| Finding {
+            unit: Some(state.spec.name.clone()),
+            danger: look.danger(&what, &path),
+            remedy: remedy(product, state, &what, &path),
             what,
+            path,
         })
         .collect()
 }
 
-fn is_harmless(what: &Staleness, state: &UnitState) -> bool {
-    match what {
-        Staleness::DropIn { .. } | Staleness::KeptByDropIn { .. } => true,
-        Staleness::GoneWhileLoaded | Staleness::KillMode { .. } => false,
-        _ => !state.spec.keeps_children || state.facts.keeps_children(),
+/// The file that masks a unit, when one does and it is the one that counts.
+pub(super) fn mask(state: &UnitState) -> Option<&Fragment> {
+    state.fragments.first().filter(|fragment| fragment.masks())
+}
+
+/// What was found, and where.
+type Seen = (Drift, PathBuf);
+
+struct Look<'a> {
+    layout: &'a Layout,
+    state: &'a UnitState,
+    installed: Option<&'a str>,
+    path: PathBuf,
+    /// What systemd has not read, when there is such a thing.
+    unread: Option<Vec<PathBuf>>,
+}
+
+impl Look<'_> {
+    /// What stands at the unit's path, and at the paths that compete with it.
+    fn file(&self) -> Vec<Seen> {
+        let state = self.state;
+        let mut found = Vec::new();
+        if let Some(mask) = mask(state) {
+            return vec![(Drift::Masked, mask.path.clone())];
+        }
+        let here = |what| (what, self.path.clone());
+        match &state.file {
+            Found::Missing if state.facts.is_active() && state.facts.fragment.is_none() => {
+                found.push(here(Drift::GoneWhileLoaded));
+            }
+            Found::Missing => found.push(here(Drift::Missing)),
+            Found::Link(target) => {
+                let target = target.clone();
+                found.push(here(Drift::Linked { target }));
+            }
+            Found::File(image) => {
+                if self.is_edited() {
+                    found.push(here(Drift::Edited));
+                }
+                found.extend(permissions(image).map(here));
+            }
+            Found::Folder | Found::Other => found.push(here(Drift::Edited)),
+        }
+        let first = state.fragments.first().map(|first| first.path.as_path());
+        let by = shadow(self.layout, state)
+            .or_else(|| first.filter(|_| matches!(state.file, Found::File(_))))
+            .filter(|by| !same_path(by, &self.path));
+        if let Some(by) = by {
+            found.push((Drift::Shadowed, by.to_path_buf()));
+        }
+        let ours = |one: &&Fragment| same_path(&one.path, &self.path);
+        let behind = state
+            .fragments
+            .iter()
+            .skip_while(|one| !ours(one))
+            .skip(1)
+            .map(|one| (Drift::Overruled, one.path.clone()));
+        found.extend(behind);
+        found
+    }
+
+    fn is_edited(&self) -> bool {
+        is_edited(self.state, self.installed)
+    }
+
+    fn loading(&self) -> Option<Seen> {
+        let files = self.unread.clone()?;
+        let path = files.first().unwrap_or(&self.path).clone();
+        Some((Drift::NotLoaded { files }, path))
+    }
+
+    /// What systemd has in force, whatever the files say.
+    fn effective(&self) -> Vec<Seen> {
+        let state = self.state;
+        let here = |what| (what, self.path.clone());
+        let mut found = Vec::new();
+        if in_danger(state) {
+            found.push(here(Drift::KillMode {
+                found: kill_mode(&state.facts).to_owned(),
+                drop_ins: state
+                    .drop_ins
+                    .iter()
+                    .filter(|drop_in| drop_in.is_loaded && may_set_kill_mode(drop_in))
+                    .map(|drop_in| drop_in.path.clone())
+                    .collect(),
+            }));
+        }
+        found.extend(self.command().map(here));
+        if mask(state).is_some() || state.facts.load_state != "loaded" {
+            return found;
+        }
+        let state_of_file = state.facts.unit_file_state.as_str();
+        // `bad` says that a file could not be looked at, not that the unit is disabled
+        if state.spec.enable
+            && state.file != Found::Missing
+            && !matches!(state_of_file, "enabled" | "bad" | "")
+        {
+            let state_of_file = state_of_file.to_owned();
+            found.push(here(Drift::NotEnabled {
+                found: state_of_file,
+            }));
+        }
+        // a slice comes and goes with what is in it
+        if state.spec.name.kind() != UnitKind::Slice && !state.facts.is_active() {
+            let state_of_unit = state.facts.active_state.clone();
+            found.push(here(Drift::NotRunning {
+                found: state_of_unit,
+            }));
+        }
+        found
+    }
+
+    fn command(&self) -> Option<Drift> {
+        let service = self.state.facts.service.as_ref()?;
+        let expected = command_of(self.installed?)?;
+        let differs = self.state.facts.load_state == "loaded" && service.command != expected;
+        differs.then(|| Drift::Command {
+            found: service.command.join(" "),
+            expected: expected.join(" "),
+        })
+    }
+
+    fn drop_ins(&self) -> Vec<Seen> {
+        let own = self.layout.keep_guests_drop_in(&self.state.spec.name);
+        let drop_ins = &self.state.drop_ins;
+        let one = |(index, drop_in): (usize, &DropIn)| {
+            if drop_in.path == own {
+                return Some((Drift::KeptByDropIn, own.clone()));
+            }
+            let settings = settings(drop_in);
+            // one that is to blame for the KillMode is named with it
+            let blamed = in_danger(self.state) && drop_in.is_loaded && may_set_kill_mode(drop_in);
+            if settings.is_empty() || blamed || is_the_vendors(drop_in) {
+                return None;
+            }
+            let overruled_by = drop_ins
+                .iter()
+                .skip(index + 1)
+                .filter(|_| drop_in.is_loaded && may_set_kill_mode(drop_in))
+                .find(|later| later.is_loaded && sets_process(later))
+                .map(|later| later.path.clone());
+            let what = Drift::DropIn {
+                settings,
+                overruled_by,
+            };
+            Some((what, drop_in.path.clone()))
+        };
+        drop_ins.iter().enumerate().filter_map(one).collect()
+    }
+
+    fn danger(&self, what: &Drift, path: &Path) -> Danger {
+        let state = self.state;
+        match what {
+            Drift::GoneWhileLoaded => Danger::AtStop,
+            Drift::Missing
+            | Drift::Masked
+            | Drift::Linked { .. }
+            | Drift::Edited
+            | Drift::Shadowed
+            | Drift::NotLoaded { .. }
+            | Drift::KillMode { .. } => self.danger_of_unit(),
+            Drift::DropIn { .. } => {
+                let sets = |one: &DropIn| one.path == path && may_set_kill_mode(one);
+                let guilty = !in_danger(state) && state.drop_ins.iter().any(sets);
+                if guilty {
+                    self.danger_of_unit()
+                } else {
+                    Danger::None
+                }
+            }
+            _ => Danger::None,
+        }
+    }
+
+    fn danger_of_unit(&self) -> Danger {
+        let kills = |mode: &str| !matches!(mode, "process" | "none");
+        if !self.state.spec.keeps_children {
+            Danger::None
+        } else if in_danger(self.state) && kills(kill_mode(&self.state.facts)) {
+            Danger::AtStop
+        } else if self.unread.is_some() && kills(&forecast(self.state)) {
+            Danger::AfterReload
+        } else {
+            Danger::None
+        }
     }
 }
 
-fn kill_mode(state: &UnitState) -> &str {
-    state
-        .facts
-        .service
-        .as_ref()
-        .map_or("", |service| service.kill_mode.as_str())
+fn remedy(product: &Product, state: &UnitState, what: &Drift, path: &Path) -> Option<String> {
+    match what {
+        Drift::DropIn { .. } | Drift::Overruled | Drift::KeptByDropIn => None,
+        Drift::Masked => Some(unmask(&state.spec.name, path)),
+        _ => Some(format!("sudo {} system install", product.name)),
+    }
+}
+
+/// What takes a mask away.
+pub(super) fn unmask(unit: &UnitName, mask: &Path) -> String {
+    let runtime = if mask.starts_with("/run") {
+        "--runtime "
+    } else {
+        ""
+    };
+    if mask.parent().is_some_and(|folder| {
+        folder.ends_with("etc/systemd/system") || folder.ends_with("run/systemd/system")
+    }) {
+        format!("sudo systemctl unmask {runtime}{unit}")
+    } else {
+        format!("sudo rm {}", mask.display())
+    }
+}
+
+fn permissions(image: &FileImage) -> Option<Drift> {
+    let sound = (image.mode, image.uid, image.gid) == (0o644, 0, 0);
+    (!sound).then(|| Drift::Permissions {
+        mode: format!("{:04o}", image.mode),
+        uid: image.uid,
+        gid: image.gid,
+    })
 }
 
 /// Whether a stop of this unit would kill what must live: by what systemd has in force now, which
@@ -185,31 +268,22 @@ pub fn in_danger(state: &UnitState) -> bool {
 pub(super) fn shadow<'a>(layout: &Layout, state: &'a UnitState) -> Option<&'a Path> {
     let path = layout.unit(&state.spec.name);
     match (&state.file, state.facts.fragment.as_deref()) {
-        (Found::File(_), Some(fragment)) if fragment != path => Some(fragment),
+        (Found::File(_), Some(fragment)) if !same_path(fragment, &path) => Some(fragment),
         _ => None,
     }
 }
 
-/// What a Reload changed, `NeedDaemonReload` notwithstanding.
-fn was_not_loaded(state: &UnitState) -> bool {
-    let told = |facts: &UnitFacts| {
-        let service = facts.service.as_ref();
-        (
-            facts.load_state.clone(),
-            facts.fragment.clone(),
-            facts.drop_ins.clone(),
-            service.map(|service| (service.kill_mode.clone(), service.exec_start.clone())),
-        )
-    };
-    state.before.needs_reload || told(&state.before) != told(&state.facts)
+/// The words of the first `ExecStart=` of a unit file.
+fn command_of(text: &str) -> Option<Vec<String>> {
+    let parsed = unit::parse(text).ok()?;
+    let value = *parsed.values("Service", "ExecStart").first()?;
+    unit::words(value).ok()
 }
 
 /// Whether the toolkit's own drop-in is needed, once the unit file is `text`.
 pub(super) fn needs_own_drop_in(layout: &Layout, state: &UnitState, text: &str) -> bool {
     let own = layout.keep_guests_drop_in(&state.spec.name);
-    let by_file = unit::parse(text)
-        .is_ok_and(|parsed| parsed.values("Service", "KillMode").last() == Some(&"process"));
-    !by_file
+    last_kill_mode(text).as_deref() != Some("process")
         || shadow(layout, state).is_some()
         || state
             .drop_ins
@@ -217,18 +291,15 @@ pub(super) fn needs_own_drop_in(layout: &Layout, state: &UnitState, text: &str) 
             .any(|drop_in| drop_in.path != own && may_set_kill_mode(drop_in))
 }
 
-/// Whether a drop-in sets a `KillMode` that kills, or cannot be read: then nobody knows.
-fn may_set_kill_mode(drop_in: &DropIn) -> bool {
-    let Some(text) = &drop_in.text else {
-        return true;
-    };
-    unit::parse(text).map_or(true, |parsed| {
-        parsed
-            .directives()
-            .iter()
-            .rfind(|directive| directive.section == "Service" && directive.key == "KillMode")
-            .is_some_and(|directive| directive.value != "process")
-    })
+/// Whether a drop-in is for all units of a type and comes with the distribution: that is part of
+/// the host, and says nothing of this unit.
+fn is_the_vendors(drop_in: &DropIn) -> bool {
+    let folder = drop_in.path.parent();
+    let of_a_type = folder
+        .and_then(Path::file_name)
+        .is_some_and(|name| matches!(name.to_str(), Some("service.d" | "socket.d" | "slice.d")));
+    let vendor = drop_in.path.starts_with("/usr/lib") || drop_in.path.starts_with("/lib");
+    of_a_type && vendor && !may_set_kill_mode(drop_in)
 }
 
 fn settings(drop_in: &DropIn) -> Vec<String> {

@@ -7,7 +7,7 @@ use crate::engine::RunError;
 use crate::journal::JournalError;
 use crate::model::{Requirement, UnitName, Version};
 use crate::observe::ObserveError;
-use crate::plan::Operation;
+use crate::plan::{Obstacle, Operation};
 use crate::unit::RenderError;
 
 /// A request that was not fulfilled. All but a [`RunError::Stuck`] leave the host as it was.
@@ -52,6 +52,9 @@ pub enum ToolkitError {
         /// What was interrupted.
         operation: Operation,
     },
+    /// Something that is not ours to remove.
+    #[error("{0}; nothing was changed")]
+    InTheWay(Box<Obstacle>),
     /// Those who must live would not.
     #[error("still running: {}", crate::plan::listed(names))]
     GuestsInTheWay {
@@ -107,6 +110,7 @@ impl ToolkitError {
             Self::NoRelease { product, .. } => Some(format!(
                 "nothing was changed; to put one there: sudo {product} system install"
             )),
+            Self::InTheWay(obstacle) => Some(obstacle.hint()),
             Self::NoTemplate { .. } | Self::Template { .. } => None,
         }
     }
@@ -123,6 +127,7 @@ impl ToolkitError {
             Self::Requirement(_) => ErrorKind::HostLacks,
             Self::Interrupted { .. } => ErrorKind::Other,
             Self::NotInstalled { .. } | Self::NoRelease { .. } => ErrorKind::NotInstalled,
+            Self::InTheWay(_) => ErrorKind::InTheWay,
             Self::GuestsInTheWay { .. } => ErrorKind::GuestsInTheWay,
             Self::NoTemplate { .. } => ErrorKind::Refused,
             Self::Template { .. } | Self::NothingBefore { .. } => ErrorKind::BadInput,

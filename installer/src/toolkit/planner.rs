@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::prepare::{
     all_findings, installed_receipt, render_units, rolled_back_receipt, updated_receipt,
+    with_contents,
 };
 use super::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, ToolkitError, UninstallRequest,
@@ -97,15 +98,15 @@ impl<'a> Planner<'a> {
         let goal = Goal {
             operation: Operation::Install,
             version: request.release.version.clone(),
-            stage: self.stage(&request.release)?,
+            stage: self.stage(&request.release, &state)?,
             units: self.render(&request.release.path, &request.values)?,
-            receipt,
+            receipt: self.with_contents(receipt, &request.release)?,
             restart: false,
             stop_guests: request.stop_guests,
             now: self.effects.clock.now(),
         };
         let findings = all_findings(self.product, &state, Some(&goal.units));
-        Ok(self.converge(state, &goal, findings))
+        self.converge(state, &goal, findings)
     }
 
     /// What an update would do.
@@ -115,18 +116,19 @@ impl<'a> Planner<'a> {
     pub fn update(&self, request: &UpdateRequest) -> Result<Preview, ToolkitError> {
         let old = self.receipt()?;
         let state = self.observe()?;
+        let receipt = updated_receipt(&old, request, self.effects.clock.now());
         let goal = Goal {
             operation: Operation::Update,
             version: request.release.version.clone(),
-            stage: self.stage(&request.release)?,
+            stage: self.stage(&request.release, &state)?,
             units: self.render(&request.release.path, &request.values)?,
-            receipt: updated_receipt(&old, request, self.effects.clock.now()),
+            receipt: self.with_contents(receipt, &request.release)?,
             restart: false,
             stop_guests: request.stop_guests,
             now: self.effects.clock.now(),
         };
         let findings = self.findings(&state, &old, &request.values);
-        Ok(self.converge(state, &goal, findings))
+        self.converge(state, &goal, findings)
     }
 
     /// What a rollback would do.
@@ -155,7 +157,7 @@ impl<'a> Planner<'a> {
             now: self.effects.clock.now(),
         };
         let findings = self.findings(&state, &old, &request.values);
-        Ok(self.converge(state, &goal, findings))
+        self.converge(state, &goal, findings)
     }
 
     /// What a restart would do.
@@ -177,7 +179,7 @@ impl<'a> Planner<'a> {
             now: self.effects.clock.now(),
         };
         let findings = all_findings(self.product, &state, Some(&goal.units));
-        Ok(self.converge(state, &goal, findings))
+        self.converge(state, &goal, findings)
     }
 
     /// What an uninstall would do. A receipt is not needed for it: whatever an interrupted run, or
@@ -230,13 +232,31 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn converge(&self, state: HostState, goal: &Goal, findings: Vec<Finding>) -> Preview {
-        Preview {
+    /// # Errors
+    /// [`ToolkitError::InTheWay`]: what an administrator did on purpose is not fought.
+    fn converge(
+        &self,
+        state: HostState,
+        goal: &Goal,
+        findings: Vec<Finding>,
+    ) -> Result<Preview, ToolkitError> {
+        if let Some(obstacle) = plan::obstacle(self.product, &state, &goal.units) {
+            return Err(ToolkitError::InTheWay(Box::new(obstacle)));
+        }
+        Ok(Preview {
             plan: plan::converge(self.product, &state, goal),
             state,
             findings,
             version: Some(goal.version.clone()),
-        }
+        })
+    }
+
+    fn with_contents(
+        &self,
+        receipt: Receipt,
+        release: &ReleaseFolder,
+    ) -> Result<Receipt, ToolkitError> {
+        with_contents(receipt, self.product, release, &self.effects)
     }
 
     fn observe(&self) -> Result<HostState, ToolkitError> {
@@ -256,11 +276,22 @@ impl<'a> Planner<'a> {
     }
 
     /// How a release's folder gets to its place.
-    fn stage(&self, release: &ReleaseFolder) -> Result<Option<Stage>, ToolkitError> {
+    fn stage(
+        &self,
+        release: &ReleaseFolder,
+        state: &HostState,
+    ) -> Result<Option<Stage>, ToolkitError> {
         let layout = &self.product.layout;
         let folder = layout.version(&release.version);
         let there = self.effects.files.look(&folder)? != Found::Missing;
-        if there && self.effects.files.same_tree(&release.path, &folder)? {
+        let installed = state.receipt.as_ref().map(|receipt| &receipt.version);
+        let sound = installed != Some(&release.version)
+            || state
+                .published
+                .iter()
+                .filter(|(path, _)| path.starts_with("bin/"))
+                .all(|(_, print)| print.is_some_and(plan::is_sound));
+        if there && sound && self.effects.files.same_tree(&release.path, &folder)? {
             return Ok(None);
         }
         Ok(Some(Stage {

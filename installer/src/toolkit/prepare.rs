@@ -1,10 +1,11 @@
 //! From a request and the host to what the planner takes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::{InstallRequest, RollbackRequest, ToolkitError, UpdateRequest};
+use super::{InstallRequest, ReleaseFolder, RollbackRequest, ToolkitError, UpdateRequest};
 use crate::effect::Effects;
 use crate::model::{Found, LastUpdate, Product, RECEIPT_SCHEMA, Receipt, RolledBack, Version};
 use crate::observe::HostState;
@@ -29,8 +30,37 @@ pub(super) fn all_findings(
     state
         .units
         .iter()
-        .flat_map(|unit| plan::findings(&product.layout, unit, text(unit)))
+        .flat_map(|unit| plan::findings(product, unit, text(unit)))
+        .chain(plan::findings_of_release(product, state))
         .collect()
+}
+
+/// A receipt that holds what is published with it: the digests of the release's files. Those of the
+/// installed version are never taken from its own folder again, where somebody may have swapped one.
+pub(super) fn with_contents(
+    mut receipt: Receipt,
+    product: &Product,
+    release: &ReleaseFolder,
+    effects: &Effects<'_>,
+) -> Result<Receipt, ToolkitError> {
+    let itself = release.path == product.layout.version(&release.version);
+    if !itself || !receipt.contents.contains_key(&release.version) {
+        let mut files = BTreeMap::new();
+        for folder in ["bin", "units"] {
+            for name in effects.files.list(&release.path.join(folder))? {
+                let path = format!("{folder}/{}", name.to_string_lossy());
+                if let Some(print) = effects.files.fingerprint(&release.path.join(&path))? {
+                    files.insert(path, print.digest);
+                }
+            }
+        }
+        receipt.contents.insert(release.version.clone(), files);
+    }
+    let (version, previous) = (&receipt.version, &receipt.previous);
+    receipt
+        .contents
+        .retain(|kept, _| kept == version || Some(kept) == previous.as_ref());
+    Ok(receipt)
 }
 
 pub(super) fn render_units(
@@ -97,6 +127,7 @@ pub(super) fn installed_receipt(
             installed: now,
             last_update: None,
             rolled_back: None,
+            contents: BTreeMap::new(),
             unknown: serde_json::Map::new(),
         },
     }

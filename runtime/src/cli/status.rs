@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{Receipt, UnitKind};
+use banger_installer::plan::Finding;
 use banger_installer::toolkit::{Status, UnitStatus, status};
 
 use super::host::Host;
@@ -73,22 +74,42 @@ fn unit_line(unit: &UnitStatus, screen: &Screen) {
 }
 
 fn findings(status: &Status, screen: &Screen) {
-    let (harmless, harmful): (Vec<_>, Vec<_>) =
-        status.findings.iter().partition(|finding| finding.harmless);
     let label = format!("  {:<22}", "units");
-    if status.findings.is_empty() {
+    let findings = &status.findings;
+    if findings.is_empty() {
         screen.line(&format!("{label} as installed, KillMode=process in force"));
-    } else if harmful.is_empty() {
+    } else if findings.iter().all(Finding::is_kept) {
         screen.line(&format!("{label} KillMode=process in force"));
     } else {
-        let words = screen.paint(Tone::Bad, "stale");
-        screen.line(&format!(
-            "{label} {words}; to mend them: sudo banger system install"
-        ));
+        let words = if findings.iter().all(Finding::is_harmless) {
+            "not as installed; no guest is in danger".to_owned()
+        } else {
+            screen.paint(Tone::Bad, "stale; guests are in danger")
+        };
+        screen.line(&format!("{label} {words}"));
     }
-    for finding in harmful.iter().chain(&harmless) {
+    let (harmless, harmful): (Vec<_>, Vec<_>) =
+        findings.iter().partition(|finding| finding.is_harmless());
+    for finding in harmful.into_iter().chain(harmless) {
         screen.line(&format!("    {finding}"));
     }
+    for remedy in remedies(findings) {
+        screen.line(&format!("    to mend: {remedy}"));
+    }
+}
+
+/// What there is to type, each once.
+fn remedies(findings: &[Finding]) -> Vec<&str> {
+    let mut remedies: Vec<&str> = Vec::new();
+    for remedy in findings
+        .iter()
+        .filter_map(|finding| finding.remedy.as_deref())
+    {
+        if !remedies.contains(&remedy) {
+            remedies.push(remedy);
+        }
+    }
+    remedies
 }
 
 fn guests(status: &Status, screen: &Screen) {

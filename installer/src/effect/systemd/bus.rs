@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::try_join_all;
+use rustix::time::ClockId;
 use zbus::connection::Builder;
 use zbus::proxy::CacheProperties;
 use zbus::{OwnedObjectPath, Variant};
 
-use super::proxies::{ManagerProxy, ServiceProxy, UnitProxy};
+use super::proxies::{ManagerProxy, ServiceProperties, UnitProperties};
 use super::{JobKind, JobResult, ScopeRequest, SystemdError};
-use crate::model::{ServiceFacts, UnitFacts, UnitKind, UnitName};
+use crate::model::{ServiceFacts, UnitFacts, UnitKind, UnitName, UnitSearch};
 
 /// The longest wait for an answer to one call. A Reload with many units takes seconds.
 pub const METHOD_BOUND: Duration = Duration::from_secs(60);
@@ -67,55 +69,94 @@ impl Bus {
         refused(&format!("describe {name}"), self.read_unit(name).await)
     }
 
+    /// See [`super::Systemd::units`]. The questions are all on their way before the first answer
+    /// is waited for.
+    pub async fn units(&self, names: &[UnitName]) -> Result<Vec<UnitFacts>, SystemdError> {
+        try_join_all(names.iter().map(|name| self.unit(name))).await
+    }
+
     async fn read_unit(&self, name: &UnitName) -> zbus::Result<UnitFacts> {
         // LoadUnit, unlike GetUnit, knows units that are not in memory, too
         let path = self.manager.load_unit(name.as_str()).await?;
-        let unit = UnitProxy::builder(&self.connection)
-            .path(path.clone())
-            .cache_properties(CacheProperties::No)
-            .build()
-            .await?;
-        let service = match name.kind() {
-            UnitKind::Service => Some(self.read_service(path).await?),
-            UnitKind::Socket | UnitKind::Slice | UnitKind::Scope => None,
-        };
+        let (unit, service, unit_file_state) = tokio::try_join!(
+            self.properties::<UnitProperties>(&path, "Unit"),
+            self.read_service(&path, name),
+            self.unit_file_state(name),
+        )?;
         Ok(UnitFacts {
-            load_state: unit.load_state().await?,
-            active_state: unit.active_state().await?,
-            sub_state: unit.sub_state().await?,
-            fragment: Some(unit.fragment_path().await?)
+            load_state: unit.load_state,
+            active_state: unit.active_state,
+            sub_state: unit.sub_state,
+            fragment: Some(unit.fragment_path)
                 .filter(|path| !path.is_empty())
                 .map(PathBuf::from),
-            drop_ins: unit
-                .drop_in_paths()
-                .await?
-                .into_iter()
-                .map(PathBuf::from)
-                .collect(),
-            unit_file_state: unit.unit_file_state().await?,
-            needs_reload: unit.need_daemon_reload().await?,
-            active_since: unit.active_enter_timestamp().await?,
+            drop_ins: unit.drop_in_paths.into_iter().map(PathBuf::from).collect(),
+            unit_file_state,
+            needs_reload: unit.need_daemon_reload,
+            active_since: unit.active_enter_timestamp,
             service,
         })
     }
 
-    async fn read_service(&self, path: OwnedObjectPath) -> zbus::Result<ServiceFacts> {
-        let service = ServiceProxy::builder(&self.connection)
-            .path(path)
-            .cache_properties(CacheProperties::No)
-            .build()
+    async fn read_service(
+        &self,
+        path: &OwnedObjectPath,
+        name: &UnitName,
+    ) -> zbus::Result<Option<ServiceFacts>> {
+        if name.kind() != UnitKind::Service {
+            return Ok(None);
+        }
+        let service: ServiceProperties = self.properties(path, "Service").await?;
+        let first = service.exec_start.into_iter().next();
+        Ok(Some(ServiceFacts {
+            kill_mode: service.kill_mode,
+            main_pid: service.main_pid,
+            control_group: service.control_group,
+            restarts: service.n_restarts,
+            exec_start: first.as_ref().map(|command| PathBuf::from(&command.0)),
+            command: first.map(|command| command.1).unwrap_or_default(),
+        }))
+    }
+
+    /// The method and not the property `UnitFileState`, which systemd remembers from before.
+    async fn unit_file_state(&self, name: &UnitName) -> zbus::Result<String> {
+        match self.manager.get_unit_file_state(name.as_str()).await {
+            // there is no such file
+            Err(zbus::Error::MethodError(..)) => Ok(String::new()),
+            answer => answer,
+        }
+    }
+
+    /// All properties of one interface of a unit, by one call.
+    async fn properties<T>(&self, path: &OwnedObjectPath, interface: &str) -> zbus::Result<T>
+    where
+        T: serde::de::DeserializeOwned + zbus::Type,
+    {
+        let reply = self
+            .connection
+            .call_method(
+                Some("org.freedesktop.systemd1"),
+                path,
+                Some("org.freedesktop.DBus.Properties"),
+                "GetAll",
+                &format!("org.freedesktop.systemd1.{interface}"),
+            )
             .await?;
-        Ok(ServiceFacts {
-            kill_mode: service.kill_mode().await?,
-            main_pid: service.main_pid().await?,
-            control_group: service.control_group().await?,
-            restarts: service.n_restarts().await?,
-            exec_start: service
-                .exec_start()
-                .await?
-                .into_iter()
-                .next()
-                .map(|command| PathBuf::from(command.0)),
+        Ok(reply.body().deserialize()?)
+    }
+
+    /// See [`super::Systemd::search`].
+    pub async fn search(&self) -> Result<UnitSearch, SystemdError> {
+        let (folders, loaded) = refused(
+            "tell where it looks for units",
+            tokio::try_join!(
+                self.manager.unit_path(),
+                self.manager.units_load_timestamp_monotonic(),
+            ),
+        )?;
+        Ok(UnitSearch {
+            folders: folders.into_iter().map(PathBuf::from).collect(),
+            loaded: on_todays_clock(loaded),
         })
     }
 
@@ -240,6 +281,17 @@ impl Bus {
         )
         .map(drop)
     }
+}
+
+/// A moment of the monotonic clock, in microseconds, as microseconds since 1970. By way of the
+/// monotonic clock, because the other one may have been set since then.
+fn on_todays_clock(monotonic: u64) -> Option<i64> {
+    let microseconds = |clock| {
+        let time = rustix::time::clock_gettime(clock);
+        time.tv_sec * 1_000_000 + time.tv_nsec / 1_000
+    };
+    let since = microseconds(ClockId::Monotonic) - i64::try_from(monotonic).ok()?;
+    (monotonic > 0).then(|| microseconds(ClockId::Realtime) - since)
 }
 
 fn names(units: &[UnitName]) -> String {

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use super::{Bus, JobKind, JobResult, ScopeRequest, Systemd, SystemdError};
-use crate::model::{UnitFacts, UnitName};
+use crate::model::{UnitFacts, UnitName, UnitSearch};
 
 /// A [`Bus`] with the runtime that drives it: one thread, none besides the caller's.
 #[derive(Debug)]
@@ -77,6 +77,14 @@ impl Systemd for HostSystemd {
 
     fn unit(&self, name: &UnitName) -> Result<UnitFacts, SystemdError> {
         self.ask(async |bus: &Bus| bus.unit(name).await)
+    }
+
+    fn units(&self, names: &[UnitName]) -> Result<Vec<UnitFacts>, SystemdError> {
+        self.ask(async |bus: &Bus| bus.units(names).await)
+    }
+
+    fn search(&self) -> Result<UnitSearch, SystemdError> {
+        self.ask(async |bus: &Bus| bus.search().await)
     }
 
     fn run_jobs(&self, kind: JobKind, units: &[UnitName]) -> Result<Vec<JobResult>, SystemdError> {

@@ -11,7 +11,7 @@ mod proxies;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{UnitFacts, UnitName};
+use crate::model::{UnitFacts, UnitName, UnitSearch};
 
 pub use bus::{Bus, JOB_BOUND, METHOD_BOUND};
 pub use error::SystemdError;
@@ -85,6 +85,12 @@ pub trait Systemd {
     fn reload(&self) -> Result<(), SystemdError>;
     /// What is in force for a unit, loaded or not.
     fn unit(&self, name: &UnitName) -> Result<UnitFacts, SystemdError>;
+    /// The same for several units, in their order.
+    fn units(&self, names: &[UnitName]) -> Result<Vec<UnitFacts>, SystemdError> {
+        names.iter().map(|name| self.unit(name)).collect()
+    }
+    /// Where it looks for unit files, and when it last did.
+    fn search(&self) -> Result<UnitSearch, SystemdError>;
     /// Queues one job per unit, all before the first is waited for, and returns when the last has
     /// ended. The results are in the order of the units.
     fn run_jobs(&self, kind: JobKind, units: &[UnitName]) -> Result<Vec<JobResult>, SystemdError>;

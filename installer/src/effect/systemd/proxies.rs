@@ -20,6 +20,7 @@ pub(super) trait Manager {
     fn subscribe(&self) -> zbus::Result<()>;
     fn reload(&self) -> zbus::Result<()>;
     fn load_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
+    fn get_unit_file_state(&self, file: &str) -> zbus::Result<String>;
     fn start_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
@@ -43,6 +44,11 @@ pub(super) trait Manager {
         runtime: bool,
     ) -> zbus::Result<Vec<UnitFileChange>>;
 
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn unit_path(&self) -> zbus::Result<Vec<String>>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn units_load_timestamp_monotonic(&self) -> zbus::Result<u64>;
+
     #[zbus(signal)]
     fn job_removed(
         &self,
@@ -53,44 +59,28 @@ pub(super) trait Manager {
     ) -> zbus::Result<()>;
 }
 
-#[zbus::proxy(
-    interface = "org.freedesktop.systemd1.Unit",
-    default_service = "org.freedesktop.systemd1",
-    assume_defaults = false
-)]
-pub(super) trait Unit {
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn load_state(&self) -> zbus::Result<String>;
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn active_state(&self) -> zbus::Result<String>;
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn sub_state(&self) -> zbus::Result<String>;
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn fragment_path(&self) -> zbus::Result<String>;
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn drop_in_paths(&self) -> zbus::Result<Vec<String>>;
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn unit_file_state(&self) -> zbus::Result<String>;
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn need_daemon_reload(&self) -> zbus::Result<bool>;
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn active_enter_timestamp(&self) -> zbus::Result<u64>;
+/// What the toolkit reads of the interface `org.freedesktop.systemd1.Unit`, by one `GetAll`.
+#[derive(Debug, zbus::DeserializeDict, zbus::Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub(super) struct UnitProperties {
+    pub(super) load_state: String,
+    pub(super) active_state: String,
+    pub(super) sub_state: String,
+    pub(super) fragment_path: String,
+    pub(super) drop_in_paths: Vec<String>,
+    pub(super) need_daemon_reload: bool,
+    pub(super) active_enter_timestamp: u64,
 }
 
-#[zbus::proxy(
-    interface = "org.freedesktop.systemd1.Service",
-    default_service = "org.freedesktop.systemd1",
-    assume_defaults = false
-)]
-pub(super) trait Service {
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn kill_mode(&self) -> zbus::Result<String>;
-    #[zbus(property(emits_changed_signal = "false"), name = "MainPID")]
-    fn main_pid(&self) -> zbus::Result<u32>;
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn control_group(&self) -> zbus::Result<String>;
-    #[zbus(property(emits_changed_signal = "false"), name = "NRestarts")]
-    fn n_restarts(&self) -> zbus::Result<u32>;
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn exec_start(&self) -> zbus::Result<Vec<ExecCommand>>;
+/// What the toolkit reads of the interface `org.freedesktop.systemd1.Service`.
+#[derive(Debug, zbus::DeserializeDict, zbus::Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub(super) struct ServiceProperties {
+    pub(super) kill_mode: String,
+    #[zbus(rename = "MainPID")]
+    pub(super) main_pid: u32,
+    pub(super) control_group: String,
+    #[zbus(rename = "NRestarts")]
+    pub(super) n_restarts: u32,
+    pub(super) exec_start: Vec<ExecCommand>,
 }

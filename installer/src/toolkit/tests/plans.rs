@@ -3,23 +3,53 @@
 use std::path::PathBuf;
 
 use crate::model::{
-    Contents, FileImage, Found, Layout, ServiceFacts, UnitFacts, UnitName, UnitSpec,
+    FileImage, Found, Layout, Product, Program, ServiceFacts, UnitFacts, UnitName, UnitSpec,
 };
-use crate::observe::{DropIn, UnitState};
-use crate::plan::{Staleness, findings};
+use crate::observe::{DropIn, Fragment, UnitState};
+use crate::plan::{Danger, Drift, findings};
 
 const TEXT: &str = "[Service]\nExecStart=/bin/true\nKillMode=process\n";
 
-fn layout() -> Layout {
-    Layout {
-        versions: "/v".into(),
-        programs: "/b".into(),
-        units: "/etc/systemd/system".into(),
-        config: "/c".into(),
-        install_state: "/s".into(),
-        lock: "/l".into(),
-        product_state: Vec::new(),
+const OURS: &str = "/etc/systemd/system/toyd.service";
+
+fn product() -> Product {
+    Product {
+        name: "toy".into(),
+        target: "any".into(),
+        programs: vec![Program {
+            name: "toyd".into(),
+        }],
+        units: Vec::new(),
+        layout: Layout {
+            versions: "/v".into(),
+            programs: "/b".into(),
+            units: "/etc/systemd/system".into(),
+            config: "/c".into(),
+            install_state: "/s".into(),
+            lock: "/l".into(),
+            product_state: Vec::new(),
+        },
+        slice: "toy.slice".parse().expect("a name"),
+        scope_prefix: "toy-".into(),
+        required: Vec::new(),
+        rescue: None,
+        state_files: Vec::new(),
     }
+}
+
+fn fragment(path: &str, text: &str) -> Fragment {
+    Fragment {
+        path: path.into(),
+        found: Found::File(FileImage::public(text)),
+        text: Some(text.into()),
+    }
+}
+
+/// Another text at the unit's path; systemd holds the old one.
+fn with_file(mut state: UnitState, text: &str) -> UnitState {
+    state.file = Found::File(FileImage::public(text));
+    state.fragments = vec![fragment(OURS, text)];
+    state
 }
 
 fn healthy() -> UnitState {
@@ -39,6 +69,7 @@ fn healthy() -> UnitState {
             control_group: "/system.slice/toyd.service".into(),
             exec_start: None,
             restarts: 0,
+            command: vec!["/bin/true".into()],
         }),
     };
     UnitState {
@@ -47,12 +78,9 @@ fn healthy() -> UnitState {
             enable: true,
             keeps_children: true,
         },
-        file: Found::File(FileImage {
-            contents: Contents::Text(TEXT.into()),
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-        }),
+        file: Found::File(FileImage::public(TEXT)),
+        changed: false,
+        fragments: vec![fragment(OURS, TEXT)],
         before: facts.clone(),
         facts,
         drop_ins: Vec::new(),
@@ -69,9 +97,20 @@ fn with_kill_mode(mut state: UnitState, mode: &str) -> UnitState {
 fn with_drop_in(mut state: UnitState, path: &str, text: &str) -> UnitState {
     state.facts.drop_ins.push(path.into());
     state.before.drop_ins.push(path.into());
+    let mut state = with_unread_drop_in(state, path, text);
+    if let Some(drop_in) = state.drop_ins.last_mut() {
+        drop_in.is_loaded = true;
+    }
+    state
+}
+
+fn with_unread_drop_in(mut state: UnitState, path: &str, text: &str) -> UnitState {
     state.drop_ins.push(DropIn {
         path: path.into(),
         text: Some(text.into()),
+        is_loaded: false,
+        lies: true,
+        changed: false,
     });
     state
 }
@@ -81,8 +120,10 @@ fn with_drop_in(mut state: UnitState, path: &str, text: &str) -> UnitState {
 fn contract_7_every_way_of_being_stale_is_found() {
     let drop_in = "/etc/systemd/system/toyd.service.d/memory.conf";
     let own = "/etc/systemd/system/toyd.service.d/zzz-banger-keep-guests.conf";
+    let shadow = "/run/systemd/system.control/toyd.service";
     let missing = || UnitState {
         file: Found::Missing,
+        fragments: Vec::new(),
         ..healthy()
     };
     let gone = || {
@@ -92,105 +133,243 @@ fn contract_7_every_way_of_being_stale_is_found() {
         state.before = state.facts.clone();
         state
     };
+    let masked = || {
+        let mut state = healthy();
+        state.file = Found::Link("/dev/null".into());
+        state.fragments = vec![Fragment {
+            path: OURS.into(),
+            found: state.file.clone(),
+            text: Some(String::new()),
+        }];
+        state
+    };
     let shadowed = || {
         let mut state = healthy();
-        state.facts.fragment = Some("/run/systemd/system.control/toyd.service".into());
+        state.facts.fragment = Some(shadow.into());
+        state.fragments.insert(0, fragment(shadow, TEXT));
         state.before = state.facts.clone();
         state
     };
-    let not_loaded = || {
+    let was_not_loaded = || {
         let mut state = healthy();
         state.before.service.as_mut().expect("a service").kill_mode = "control-group".into();
         state
     };
-    let kill_mode = |drop_ins: &[&str]| Staleness::KillMode {
-        found: "mixed".into(),
+    let in_another_life = || {
+        let mut state = healthy();
+        let service = state.facts.service.as_mut().expect("a service");
+        service.command = vec!["/v/0.0.9/toyd".into()];
+        state.before = state.facts.clone();
+        state
+    };
+    let idle = |enabled: &str, active: &str| {
+        let mut state = healthy();
+        state.facts.unit_file_state = enabled.into();
+        state.facts.active_state = active.into();
+        state.before = state.facts.clone();
+        state
+    };
+    let owned = |mode, uid| {
+        let mut state = healthy();
+        if let Found::File(image) = &mut state.file {
+            (image.mode, image.uid) = (mode, uid);
+        }
+        state
+    };
+    let kill_mode = |mode: &str, drop_ins: &[&str]| Drift::KillMode {
+        found: mode.into(),
         drop_ins: drop_ins.iter().map(PathBuf::from).collect(),
     };
+    let not_loaded = |files: &[&str]| Drift::NotLoaded {
+        files: files.iter().map(PathBuf::from).collect(),
+    };
+    let sets = |settings: &[&str], by: Option<&str>| Drift::DropIn {
+        settings: settings.iter().map(|&text| text.into()).collect(),
+        overruled_by: by.map(PathBuf::from),
+    };
+    let permissions = |mode: &str, uid| Drift::Permissions {
+        mode: mode.into(),
+        uid,
+        gid: 0,
+    };
+    let mixed = "[Service]\nKillMode=mixed\n";
+    let process = "[Service]\nKillMode=process\n";
+    let bare = "[Service]\nExecStart=/bin/true\n";
     let table = [
         ("healthy", healthy(), vec![]),
-        ("missing", missing(), vec![(Staleness::Missing, true)]),
+        (
+            "gone from the disk, and still loaded",
+            missing(),
+            vec![
+                (Drift::Missing, Danger::AfterReload),
+                (not_loaded(&[OURS]), Danger::AfterReload),
+            ],
+        ),
         (
             "gone",
             gone(),
             vec![
-                (Staleness::GoneWhileLoaded, false),
-                (
-                    Staleness::KillMode {
-                        found: "control-group".into(),
-                        drop_ins: vec![],
-                    },
-                    false,
-                ),
+                (Drift::GoneWhileLoaded, Danger::AtStop),
+                (kill_mode("control-group", &[]), Danger::AtStop),
             ],
         ),
         (
-            "masked",
-            UnitState {
-                file: Found::Link("/dev/null".into()),
-                ..healthy()
-            },
-            vec![(Staleness::Masked, true)],
+            "masked, and not yet loaded",
+            masked(),
+            vec![
+                (Drift::Masked, Danger::AfterReload),
+                (not_loaded(&[OURS]), Danger::AfterReload),
+            ],
         ),
         (
-            "edited",
-            UnitState {
-                file: Found::File(FileImage::public("[Service]\nKillMode=process\n")),
-                ..healthy()
-            },
-            vec![(Staleness::Edited, true)],
+            "edited, to no harm",
+            with_file(healthy(), process),
+            vec![(Drift::Edited, Danger::None)],
+        ),
+        (
+            "edited, to harm, and not loaded",
+            with_file(healthy(), bare),
+            vec![
+                (Drift::Edited, Danger::AfterReload),
+                (not_loaded(&[]), Danger::AfterReload),
+            ],
+        ),
+        (
+            "edited, to harm, and loaded",
+            with_file(with_kill_mode(healthy(), "control-group"), bare),
+            vec![
+                (Drift::Edited, Danger::AtStop),
+                (kill_mode("control-group", &[]), Danger::AtStop),
+            ],
+        ),
+        (
+            "of a user",
+            owned(0o644, 1000),
+            vec![(permissions("0644", 1000), Danger::None)],
+        ),
+        (
+            "anybody's to write",
+            owned(0o666, 0),
+            vec![(permissions("0666", 0), Danger::None)],
         ),
         (
             "shadowed",
             shadowed(),
+            vec![(Drift::Shadowed, Danger::None)],
+        ),
+        (
+            "another behind it",
+            {
+                let mut state = healthy();
+                let lower = fragment("/usr/lib/systemd/system/toyd.service", bare);
+                state.fragments.push(lower);
+                state
+            },
+            vec![(Drift::Overruled, Danger::None)],
+        ),
+        (
+            "not loaded before the Reload",
+            was_not_loaded(),
+            vec![(not_loaded(&[]), Danger::None)],
+        ),
+        (
+            "right on the disk, and another in force",
+            with_kill_mode(healthy(), "mixed"),
+            vec![
+                (not_loaded(&[]), Danger::AtStop),
+                (kill_mode("mixed", &[]), Danger::AtStop),
+            ],
+        ),
+        (
+            "none",
+            with_file(
+                with_kill_mode(healthy(), "none"),
+                "[Service]\nKillMode=none\n",
+            ),
+            vec![
+                (Drift::Edited, Danger::None),
+                (kill_mode("none", &[]), Danger::None),
+            ],
+        ),
+        (
+            "another command",
+            in_another_life(),
             vec![(
-                Staleness::Shadowed {
-                    by: "/run/systemd/system.control/toyd.service".into(),
+                Drift::Command {
+                    found: "/v/0.0.9/toyd".into(),
+                    expected: "/bin/true".into(),
                 },
-                true,
+                Danger::None,
             )],
         ),
         (
-            "not loaded",
-            not_loaded(),
-            vec![(Staleness::NotLoaded, true)],
+            "not enabled",
+            idle("disabled", "active"),
+            vec![(
+                Drift::NotEnabled {
+                    found: "disabled".into(),
+                },
+                Danger::None,
+            )],
         ),
         (
-            "no KillMode",
-            with_kill_mode(healthy(), "mixed"),
-            vec![(kill_mode(&[]), false)],
+            "not running",
+            idle("enabled", "failed"),
+            vec![(
+                Drift::NotRunning {
+                    found: "failed".into(),
+                },
+                Danger::None,
+            )],
         ),
         (
             "overridden",
-            with_drop_in(
-                with_kill_mode(healthy(), "mixed"),
-                drop_in,
-                "[Service]\nKillMode=mixed\n",
-            ),
-            vec![(kill_mode(&[drop_in]), false)],
+            with_drop_in(with_kill_mode(healthy(), "mixed"), drop_in, mixed),
+            vec![(kill_mode("mixed", &[drop_in]), Danger::AtStop)],
         ),
         (
-            "harmless drop-in",
+            "overridden, and not loaded",
+            with_unread_drop_in(healthy(), drop_in, mixed),
+            vec![
+                (not_loaded(&[drop_in]), Danger::AfterReload),
+                (sets(&["KillMode=mixed"], None), Danger::AfterReload),
+            ],
+        ),
+        (
+            "overridden, and overruled",
+            with_drop_in(with_drop_in(healthy(), drop_in, mixed), own, process),
+            vec![
+                (sets(&["KillMode=mixed"], Some(own)), Danger::None),
+                (Drift::KeptByDropIn, Danger::None),
+            ],
+        ),
+        (
+            "a harmless drop-in",
             with_drop_in(healthy(), drop_in, "[Service]\nMemoryMax=2G\n"),
-            vec![(
-                Staleness::DropIn {
-                    path: drop_in.into(),
-                    settings: vec!["MemoryMax=2G".into()],
-                },
-                true,
-            )],
+            vec![(sets(&["MemoryMax=2G"], None), Danger::None)],
+        ),
+        (
+            "a harmless drop-in for all services, of the distribution",
+            with_drop_in(
+                healthy(),
+                "/usr/lib/systemd/system/service.d/10-timeout-abort.conf",
+                "[Service]\nTimeoutStopFailureMode=abort\n",
+            ),
+            vec![],
         ),
         (
             "own drop-in",
-            with_drop_in(healthy(), own, "[Service]\nKillMode=process\n"),
-            vec![(Staleness::KeptByDropIn { path: own.into() }, true)],
+            with_drop_in(healthy(), own, process),
+            vec![(Drift::KeptByDropIn, Danger::None)],
         ),
     ];
+    let cases = table.len();
     for (case, state, expected) in table {
-        let found: Vec<_> = findings(&layout(), &state, Some(TEXT))
+        let found: Vec<_> = findings(&product(), &state, Some(TEXT))
             .into_iter()
-            .map(|finding| (finding.what, finding.harmless))
+            .map(|finding| (finding.what, finding.danger))
             .collect();
         assert_eq!(found, expected, "{case}");
     }
+    println!("{cases} states of a unit");
 }

@@ -15,7 +15,8 @@ use crate::effect::{
     Programs, Survivors,
 };
 use crate::model::{
-    FileImage, Found, ProcessIdentity, ServiceFacts, Survivor, UnitFacts, UnitName, Version,
+    FileImage, Fingerprint, Found, ProcessIdentity, ServiceFacts, Survivor, UnitFacts, UnitName,
+    UnitSearch, Version,
 };
 
 impl Systemd for Machine {
@@ -33,6 +34,7 @@ impl Systemd for Machine {
             control_group: String::new(),
             exec_start: None,
             restarts: self.restarts.get(),
+            command: Vec::new(),
         });
         Ok(UnitFacts {
             load_state: word(unit.text.is_some(), "loaded", "not-found"),
@@ -48,6 +50,13 @@ impl Systemd for Machine {
             needs_reload: false,
             active_since: 0,
             service,
+        })
+    }
+
+    fn search(&self) -> Result<UnitSearch, SystemdError> {
+        Ok(UnitSearch {
+            folders: vec![self.product.layout.units.clone()],
+            loaded: None,
         })
     }
 
@@ -140,6 +149,20 @@ impl Files for Machine {
 
     fn same_tree(&self, left: &Path, right: &Path) -> Result<bool, FilesError> {
         HostFiles.same_tree(left, right)
+    }
+
+    fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError> {
+        let found = HostFiles.fingerprint(path)?;
+        let mode = |mode: u32| mode & !0o022 | 0o111;
+        Ok(found.map(|found| Fingerprint {
+            uid: 0,
+            mode: mode(found.mode),
+            ..found
+        }))
+    }
+
+    fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError> {
+        HostFiles.status_changed(path)
     }
 
     fn free_bytes(&self, _path: &Path) -> Result<u64, FilesError> {
