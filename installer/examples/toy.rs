@@ -23,7 +23,7 @@ use banger_installer::model::{
 use banger_installer::plan::Purge;
 use banger_installer::toolkit::{
     Event, HostSide, InstallRequest, Outcome, ReleaseFolder, Report, RescueLimits, RestartRequest,
-    RollbackRequest, Toolkit, UninstallRequest, UpdateRequest, rescue, status,
+    RollbackRequest, Toolkit, ToolkitError, UninstallRequest, UpdateRequest, rescue, status,
 };
 use banger_installer::unit::Values;
 
@@ -287,6 +287,12 @@ fn main() -> std::process::ExitCode {
     while let Some(cause) = source {
         eprintln!("  cause: {cause}");
         source = cause.source();
+    }
+    if let Some(hint) = error
+        .downcast_ref::<ToolkitError>()
+        .and_then(ToolkitError::hint)
+    {
+        eprintln!("  hint: {hint}");
     }
     std::process::ExitCode::FAILURE
 }

@@ -1,11 +1,14 @@
 //! The toolkit on a real systemd: a toy service with a child that must live.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a stage that cannot be set fails the test that stands on it"
 )]
 
 mod bus;
 mod crash;
+mod drift;
+mod drift_scenes;
 mod fixtures;
 mod locks;
 mod mounts;

@@ -105,7 +105,8 @@ fn drop_ins(
     files: &dyn Files,
 ) -> Result<Vec<DropIn>, FilesError> {
     let lying = lying_drop_ins(name, search, files)?;
-    let unread = lying.iter().filter(|path| !facts.drop_ins.contains(path));
+    let among = |paths: &[PathBuf], path: &Path| paths.iter().any(|one| same_path(one, path));
+    let unread = lying.iter().filter(|path| !among(&facts.drop_ins, path));
     facts
         .drop_ins
         .iter()
@@ -114,12 +115,19 @@ fn drop_ins(
             Ok(DropIn {
                 path: path.clone(),
                 text: text(path, files)?,
-                is_loaded: facts.drop_ins.contains(path),
-                lies: lying.contains(path),
-                changed: changed(path, search, files)?,
+                is_loaded: among(&facts.drop_ins, path),
+                lies: among(&lying, path),
+                changed: !is_systemds(path) && changed(path, search, files)?,
             })
         })
         .collect()
+}
+
+/// Whether systemd itself writes such a file, and holds what it wrote: what `systemctl set-property`
+/// and transient units leave.
+fn is_systemds(path: &Path) -> bool {
+    let mut parts = path.iter();
+    parts.any(|part| part == "system.control" || part == "transient")
 }
 
 /// The drop-ins that systemd would find, in the order in which they would apply.

@@ -256,7 +256,9 @@ fn enable(state: &HostState, plan: &mut Plan) {
     let units: Vec<UnitName> = state
         .units
         .iter()
-        .filter(|unit| unit.spec.enable && unit.facts.unit_file_state != "enabled")
+        .filter(|unit| unit.spec.enable)
+        // systemd enables no unit with a drop-in that it cannot read, and says `bad` of it
+        .filter(|unit| !matches!(unit.facts.unit_file_state.as_str(), "enabled" | "bad"))
         .map(|unit| unit.spec.name.clone())
         .collect();
     if !units.is_empty() {

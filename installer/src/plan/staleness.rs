@@ -111,9 +111,9 @@ impl Look<'_> {
     fn effective(&self) -> Vec<Seen> {
         let state = self.state;
         let here = |what| (what, self.path.clone());
-        let mut found = Vec::new();
+        let mut seen = Vec::new();
         if in_danger(state) {
-            found.push(here(Drift::KillMode {
+            seen.push(here(Drift::KillMode {
                 found: kill_mode(&state.facts).to_owned(),
                 drop_ins: state
                     .drop_ins
@@ -123,29 +123,29 @@ impl Look<'_> {
                     .collect(),
             }));
         }
-        found.extend(self.command().map(here));
+        seen.extend(self.command().map(here));
         if mask(state).is_some() || state.facts.load_state != "loaded" {
-            return found;
+            return seen;
         }
-        let state_of_file = state.facts.unit_file_state.as_str();
-        // `bad` says that a file could not be looked at, not that the unit is disabled
+        // `bad` says that a file could not be looked at, not that the unit is disabled; of a shadow
+        // it is told that it is one
+        let word = state.facts.unit_file_state.as_str();
+        let is_first = |first: &Fragment| same_path(&first.path, &self.path);
         if state.spec.enable
-            && state.file != Found::Missing
-            && !matches!(state_of_file, "enabled" | "bad" | "")
+            && state.fragments.first().is_some_and(is_first)
+            && !matches!(word, "enabled" | "bad" | "")
         {
-            let state_of_file = state_of_file.to_owned();
-            found.push(here(Drift::NotEnabled {
-                found: state_of_file,
-            }));
+            let found = word.to_owned();
+            seen.push(here(Drift::NotEnabled { found }));
         }
         // a slice comes and goes with what is in it
         if state.spec.name.kind() != UnitKind::Slice && !state.facts.is_active() {
             let state_of_unit = state.facts.active_state.clone();
-            found.push(here(Drift::NotRunning {
+            seen.push(here(Drift::NotRunning {
                 found: state_of_unit,
             }));
         }
-        found
+        seen
     }
 
     fn command(&self) -> Option<Drift> {
@@ -189,8 +189,8 @@ impl Look<'_> {
     fn danger(&self, what: &Drift, path: &Path) -> Danger {
         let state = self.state;
         match what {
-            Drift::GoneWhileLoaded => Danger::AtStop,
-            Drift::Missing
+            Drift::GoneWhileLoaded
+            | Drift::Missing
             | Drift::Masked
             | Drift::Linked { .. }
             | Drift::Edited

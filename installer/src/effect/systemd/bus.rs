@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
 use rustix::time::ClockId;
 use zbus::connection::Builder;
+use zbus::fdo::Error::FileNotFound;
 use zbus::proxy::CacheProperties;
 use zbus::{OwnedObjectPath, Variant};
 
@@ -121,8 +122,10 @@ impl Bus {
     /// The method and not the property `UnitFileState`, which systemd remembers from before.
     async fn unit_file_state(&self, name: &UnitName) -> zbus::Result<String> {
         match self.manager.get_unit_file_state(name.as_str()).await {
-            // there is no such file
-            Err(zbus::Error::MethodError(..)) => Ok(String::new()),
+            Err(zbus::Error::FDO(error)) if matches!(*error, FileNotFound(_)) => Ok(String::new()),
+            // the word of the property for a file, or a drop-in, that it cannot judge; a bus that
+            // is gone fails the questions beside this one
+            Err(zbus::Error::MethodError(..) | zbus::Error::FDO(_)) => Ok("bad".into()),
             answer => answer,
         }
     }
