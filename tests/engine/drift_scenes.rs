@@ -343,7 +343,12 @@ pub(crate) fn drop_ins_by_folder() -> Vec<Scene> {
             scene(
                 kill_mode,
                 format!("{}; {RELOAD}", write("KillMode=mixed")),
-                "kill-mode!",
+                // one for all services reaches the rescue unit, too, and does it no harm
+                if folder.ends_with("/service.d") {
+                    "drop-in kill-mode!"
+                } else {
+                    "kill-mode!"
+                },
             )
             .undone_by(undo.clone()),
         );

@@ -12,5 +12,6 @@ mod drift_scenes;
 mod fixtures;
 mod locks;
 mod mounts;
+mod rescue;
 mod scenes;
 mod toy;

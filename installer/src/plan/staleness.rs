@@ -15,6 +15,7 @@ use crate::unit;
 pub fn findings(product: &Product, state: &UnitState, installed: Option<&str>) -> Vec<Finding> {
     let look = Look {
         layout: &product.layout,
+        rescue: product.rescue.as_ref(),
         state,
         installed,
         path: product.layout.unit(&state.spec.name),
@@ -46,6 +47,7 @@ type Seen = (Drift, PathBuf);
 
 struct Look<'a> {
     layout: &'a Layout,
+    rescue: Option<&'a UnitName>,
     state: &'a UnitState,
     installed: Option<&'a str>,
     path: PathBuf,
@@ -138,8 +140,11 @@ impl Look<'_> {
             let found = word.to_owned();
             seen.push(here(Drift::NotEnabled { found }));
         }
-        // a slice comes and goes with what is in it
-        if state.spec.name.kind() != UnitKind::Slice && !state.facts.is_active() {
+        // a slice comes and goes with what is in it, and the rescue unit with what it watches
+        if state.spec.name.kind() != UnitKind::Slice
+            && self.rescue != Some(&state.spec.name)
+            && !state.facts.is_active()
+        {
             let state_of_unit = state.facts.active_state.clone();
             seen.push(here(Drift::NotRunning {
                 found: state_of_unit,

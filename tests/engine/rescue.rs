@@ -1,0 +1,83 @@
+//! The rollback that needs nobody, by the rescue unit on a real systemd.
+
+use banger_tests::support::command;
+
+use crate::toy::Toy;
+
+const UNIT: &str = "toy-rescue.service";
+
+impl Toy {
+    fn wait_for_version(&self, version: &str) {
+        command::wait_for(&format!("{version} to run"), 60, || {
+            let now = self.host.shell("cat /run/toy/answer");
+            let text = now.map(|output| output.stdout).unwrap_or_default();
+            if text.trim().ends_with(version) && self.current() == version {
+                return Ok(());
+            }
+            Err(text)
+        })
+        .unwrap();
+    }
+
+    fn wait_until_idle(&self) {
+        command::wait_for("the rescue unit to end", 90, || {
+            match self.host.property(UNIT, "ActiveState").as_deref() {
+                Ok("inactive") => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .unwrap();
+    }
+}
+
+#[test]
+fn a_version_that_dies_later_is_left_without_a_command() {
+    let toy = Toy::installed();
+    let child = toy.child();
+    toy.run("make-release /root/0.1.4 0.1.4 mortal")
+        .ok()
+        .unwrap();
+    toy.update("0.1.4").ok().unwrap();
+    toy.wait_for_version("0.1.0");
+    assert_eq!(toy.child(), child);
+    toy.wait_until_idle();
+    let receipt = toy.shell("cat /etc/toy/install.json");
+    assert!(receipt.contains("ended by itself"), "{receipt}");
+    assert!(!toy.tree().contains("0.1.4"), "{}", toy.tree());
+    // and the host is as good as before
+    toy.update("0.1.1").ok().unwrap();
+    assert_eq!(toy.answer(), "0.1.1");
+    assert_eq!(toy.child(), child);
+}
+
+#[test]
+fn what_a_killed_updater_left_is_taken_back_without_a_command() {
+    let toy = Toy::installed();
+    let child = toy.child();
+    let before = toy.tree();
+    // dies when it is about to switch: the units are the new ones
+    let killed = toy.host.shell(
+        "cp -r /root/0.1.1 /root/fetched; \
+         strace -f -o /dev/null -e trace=symlink,symlinkat \
+         -e inject=symlink,symlinkat:signal=KILL:when=1 \
+         /usr/local/sbin/toy update /root/fetched 0.1.1",
+    );
+    let killed = killed.unwrap();
+    assert!(!killed.success(), "it was not killed: {}", killed.text());
+    toy.wait_until_idle();
+    assert_eq!(toy.tree(), before);
+    assert_eq!(toy.answer(), "0.1.0");
+    assert_eq!(toy.child(), child);
+}
+
+#[test]
+fn a_rescue_that_is_killed_is_started_again() {
+    let toy = Toy::installed();
+    toy.run("make-release /root/0.1.4 0.1.4 mortal")
+        .ok()
+        .unwrap();
+    toy.update("0.1.4").ok().unwrap();
+    toy.shell(&format!("systemctl kill --signal=KILL {UNIT}"));
+    toy.wait_for_version("0.1.0");
+    toy.wait_until_idle();
+}
