@@ -26,6 +26,16 @@ fn receipt_schema_1_is_read_and_keeps_what_it_does_not_know() {
 }
 
 #[test]
+fn receipt_schema_1_with_contents_is_read_and_written_as_it_is() {
+    let bytes = fs_err::read(fixture("receipt-1-contents.json")).unwrap();
+    let receipt = Receipt::from_json(&bytes).unwrap();
+    let files = &receipt.contents[&Version::new(0, 1, 1)];
+    assert_eq!(files["bin/banger"].hex(), "b".repeat(64));
+    assert_eq!(receipt.contents.len(), 2);
+    assert_eq!(receipt.to_json().unwrap(), bytes);
+}
+
+#[test]
 fn a_receipt_from_the_future_or_damaged_is_refused() {
     let text = fs_err::read_to_string(fixture("receipt-1.json")).unwrap();
     let future = text.replace("\"schema\": 1", "\"schema\": 2");

@@ -14,7 +14,7 @@ use crate::effect::systemd::RELOAD_FLOOR;
 use crate::effect::{Effects, Files, FilesError};
 use crate::model::{Found, Product, UnitFacts, UnitName, UnitSearch, UnitSpec};
 
-/// Links to follow before a chain counts as endless, as the kernel counts (path_resolution(7)).
+/// Links to follow before a chain counts as endless, as the kernel counts (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
 
 pub(super) fn units(

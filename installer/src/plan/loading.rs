@@ -42,8 +42,8 @@ pub(super) fn unread(state: &UnitState, installed: Option<&str>) -> Option<Vec<P
         (None, None) => {}
     }
     let differs = |one: &&DropIn| one.is_loaded != one.lies || one.changed;
-    let stale_drop_ins = state.drop_ins.iter().filter(differs);
-    files.extend(stale_drop_ins.map(|one| one.path.clone()));
+    let differing = state.drop_ins.iter().filter(differs);
+    files.extend(differing.map(|one| one.path.clone()));
     // the right text on the disk, and another in force
     if state.facts.load_state == "loaded" && state.spec.keeps_children {
         any |= kill_mode(&state.facts) != forecast(state) && state.drop_ins.iter().all(is_readable);

@@ -117,12 +117,11 @@ fn other_purpose(
         UnitKind::Slice | UnitKind::Scope => ("Unit", "Description", "is"),
     };
     let found = theirs.values(section, key);
-    let same = match name.kind() {
-        UnitKind::Service => found.iter().any(|line| runs_ours(product, line)),
-        _ => {
-            let expected = ours.values(section, key);
-            found.iter().any(|value| expected.contains(value)) || found == expected
-        }
+    let same = if name.kind() == UnitKind::Service {
+        found.iter().any(|line| runs_ours(product, line))
+    } else {
+        let expected = ours.values(section, key);
+        found == expected || found.iter().any(|value| expected.contains(value))
     };
     let does = if found.is_empty() {
         format!("{verb} nothing that can be told")

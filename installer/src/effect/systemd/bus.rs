@@ -145,7 +145,7 @@ impl Bus {
                 &format!("org.freedesktop.systemd1.{interface}"),
             )
             .await?;
-        Ok(reply.body().deserialize()?)
+        reply.body().deserialize()
     }
 
     /// See [`super::Systemd::search`].
