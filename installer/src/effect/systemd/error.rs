@@ -34,6 +34,9 @@ pub enum SystemdError {
         #[source]
         source: zbus::Error,
     },
+    /// The links by which units start at boot are made, and may be lost with the power.
+    #[error("the links of enabled units cannot be synced")]
+    Unsynced(#[source] std::io::Error),
     /// A job or a call took longer than its bound.
     #[error("systemd did not {what} within {} s", bound.as_secs())]
     TooSlow {
@@ -67,7 +70,7 @@ impl SystemdError {
                 Some("see that the bus runs, then try again: sudo systemctl start dbus.socket".into())
             }
             Self::Job { unit, .. } => Some(format!("journalctl -u {unit} --since \"5 min ago\"")),
-            Self::Runtime(_) | Self::Refused { .. } | Self::TooSlow { .. } => None,
+            Self::Runtime(_) | Self::Unsynced(_) | Self::Refused { .. } | Self::TooSlow { .. } => None,
         }
     }
 
