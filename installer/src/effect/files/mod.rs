@@ -22,7 +22,6 @@ use crate::model::{FileImage, Fingerprint, Found};
 
 pub use disk::{Disk, Kind, Status};
 pub use host::HostFiles;
-pub(crate) use whole::sync_enablement;
 
 /// An operation on a file that failed.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +101,12 @@ fn tell<T>(what: &'static str, path: &Path, result: io::Result<T>) -> Result<T, 
         path: path.into(),
         source,
     })
+}
+
+/// Syncs the links in a folder of units by which they start at boot: systemd writes them, and does
+/// not sync them.
+pub(crate) fn sync_enablement<D: Disk>(disk: &D, units: &Path) -> Result<(), FilesError> {
+    tell("sync", units, whole::sync_enablement(disk, units))
 }
 
 impl<D: Disk> Files for D {

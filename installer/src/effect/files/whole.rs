@@ -202,8 +202,7 @@ pub(super) fn remove_if_empty<D: Disk>(disk: &D, folder: &Path) -> Io<()> {
     }
 }
 
-/// Syncs the links by which units start at boot: systemd writes them, and does not sync them.
-pub(crate) fn sync_enablement<D: Disk>(disk: &D, units: &Path) -> Io<()> {
+pub(super) fn sync_enablement<D: Disk>(disk: &D, units: &Path) -> Io<()> {
     for name in list(disk, units)? {
         let folder = Path::new(&name);
         let holds_links = folder

@@ -102,12 +102,12 @@ impl Systemd for HostSystemd {
 
     fn enable(&self, units: &[UnitName]) -> Result<(), SystemdError> {
         self.ask(async |bus: &Bus| bus.enable(units).await)?;
-        sync_enablement(&HostFiles, Path::new(LINKS)).map_err(SystemdError::Unsynced)
+        Ok(sync_enablement(&HostFiles, Path::new(LINKS))?)
     }
 
     fn disable(&self, units: &[UnitName]) -> Result<(), SystemdError> {
         self.ask(async |bus: &Bus| bus.disable(units).await)?;
-        sync_enablement(&HostFiles, Path::new(LINKS)).map_err(SystemdError::Unsynced)
+        Ok(sync_enablement(&HostFiles, Path::new(LINKS))?)
     }
 
     fn start_transient_scope(&self, scope: &ScopeRequest) -> Result<(), SystemdError> {

@@ -1,5 +1,6 @@
-//! A machine in memory and in a temporary folder.
+//! A machine in memory, on a disk in a temporary folder or in memory, too.
 
+mod ground;
 mod manager;
 mod world;
 
@@ -7,16 +8,18 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::power::ModelDisk;
 use crate::effect::systemd::SystemdError;
-use crate::effect::{Effects, FilesError};
+use crate::effect::{Effects, FilesError, HostFiles};
 use crate::model::{
-    InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, Requirement, StateFiles,
-    UnitName, UnitSpec,
+    FileImage, Found, InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, Requirement,
+    StateFiles, UnitName, UnitSpec,
 };
 use crate::plan::Purge;
 use crate::toolkit::{
@@ -24,6 +27,7 @@ use crate::toolkit::{
     Silent, Toolkit, ToolkitError, UninstallRequest, UpdateRequest, rescue,
 };
 use crate::unit::Values;
+use ground::Ground;
 
 /// When a machine dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +45,16 @@ struct Unit {
     drop_ins: BTreeMap<PathBuf, String>,
     active: bool,
     failed: bool,
-    enabled: bool,
     /// The whole daemon that runs: what its program file held at its start.
     runs: Option<String>,
 }
 
 pub(super) struct Machine {
-    root: tempfile::TempDir,
+    /// Holds the lock, and the disk where that is no model.
+    folder: tempfile::TempDir,
+    disk: Option<Rc<ModelDisk>>,
+    root: PathBuf,
+    ground: Rc<dyn Ground>,
     product: Product,
     units: RefCell<BTreeMap<UnitName, Unit>>,
     /// The child's control group while it lives.
@@ -133,10 +140,26 @@ fn product(root: &Path) -> Product {
 
 impl Machine {
     pub(super) fn new() -> Self {
-        let root = folder();
+        let folder = folder();
+        let root = folder.path().to_owned();
+        Self::on(folder, root, Rc::new(HostFiles))
+    }
+
+    /// A machine that is off, with this disk in it.
+    pub(super) fn with_disk(disk: &Rc<ModelDisk>) -> Self {
+        let mut machine = Self::on(folder(), "/".into(), Rc::clone(disk) as Rc<dyn Ground>);
+        machine.disk = Some(Rc::clone(disk));
+        machine.product.layout.lock = machine.folder.path().join("lock");
+        machine
+    }
+
+    fn on(folder: tempfile::TempDir, root: PathBuf, ground: Rc<dyn Ground>) -> Self {
         Self {
-            product: product(root.path()),
+            product: product(&root),
+            folder,
+            disk: None,
             root,
+            ground,
             units: RefCell::default(),
             child: RefCell::default(),
             child_is_late: Cell::new(false),
@@ -160,11 +183,28 @@ impl Machine {
     /// A machine on which a version runs, with a child in the service's control group.
     pub(super) fn installed(version: &str) -> Self {
         let machine = Self::new();
-        machine.install(version).expect("the install");
-        *machine.child.borrow_mut() = Some("/system.slice/toyd.service".into());
-        std::fs::create_dir_all(machine.path("var/lib/toy")).expect("a folder");
-        std::fs::write(machine.path("var/lib/toy/state"), "kept").expect("a file");
+        machine.set_up(version);
         machine
+    }
+
+    /// Installs a version, whose daemon starts a child and keeps something.
+    pub(super) fn set_up(&self, version: &str) {
+        self.install(version).expect("the install");
+        *self.child.borrow_mut() = Some("/system.slice/toyd.service".into());
+        self.write("var/lib/toy/state", "kept");
+    }
+
+    /// Whoever works on the machine writes a file.
+    pub(super) fn write(&self, path: &str, text: &str) {
+        let image = FileImage::public(text);
+        self.ground
+            .write_whole(&self.path(path), &image)
+            .expect("written");
+    }
+
+    /// The disk of a machine that was made with one.
+    pub(super) fn disk(&self) -> &ModelDisk {
+        self.disk.as_ref().expect("a model")
     }
 
     pub(super) fn lacking(mut self, path: &str) -> Self {
@@ -177,7 +217,7 @@ impl Machine {
     }
 
     pub(super) fn path(&self, path: &str) -> PathBuf {
-        self.root.path().join(path)
+        self.root.join(path)
     }
 
     pub(super) fn drop_in(&self, file: &str) -> PathBuf {
@@ -189,16 +229,14 @@ impl Machine {
     }
 
     pub(super) fn write_drop_in(&self, file: &str, text: &str) {
-        let path = self.drop_in(file);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        std::fs::write(path, text).expect("a file");
+        self.write(&format!("etc/systemd/system/toyd.service.d/{file}"), text);
     }
 
     /// The unit as releases before the toolkit wrote it, loaded by systemd.
     pub(super) fn make_stale(&self) {
-        let path = self.path("etc/systemd/system/toyd.service");
-        let text = std::fs::read_to_string(&path).expect("the unit");
-        std::fs::write(&path, text.replace("KillMode=process\n", "")).expect("written");
+        let path = "etc/systemd/system/toyd.service";
+        let text = self.ground.text(&self.path(path)).expect("the unit");
+        self.write(path, &text.replace("KillMode=process\n", ""));
         self.load();
     }
 
@@ -254,15 +292,15 @@ impl Machine {
     /// All that counts of the disk and of systemd's memory.
     pub(super) fn snapshot(&self) -> Vec<String> {
         let mut found = Vec::new();
-        walk(self.root.path(), self.root.path(), &mut found);
-        found.retain(|line| !line.starts_with("var/lib/toy-install") && !line.starts_with("run"));
-        for (unit, state) in self.units.borrow().iter() {
-            if *state != Unit::default() {
-                found.push(format!("{unit}: {state:?}"));
-            }
-        }
+        self.walk(&self.root, &mut found);
+        let passing = ["var/lib/toy-install", "run", "root/release"];
+        found.retain(|line| !passing.iter().any(|folder| line.starts_with(folder)));
+        found.extend(self.units());
         found.sort();
-        let root = self.root.path().display().to_string();
+        let root = self.root.display().to_string();
+        if root == "/" {
+            return found;
+        }
         found.iter().map(|line| line.replace(&root, "")).collect()
     }
 
@@ -274,7 +312,32 @@ impl Machine {
         found
     }
 
-    fn release(version: &str, behaviour: &str, folder: PathBuf) -> ReleaseFolder {
+    /// What systemd holds of its units.
+    pub(super) fn units(&self) -> Vec<String> {
+        let units = self.units.borrow();
+        let known = units.iter().filter(|(_, state)| **state != Unit::default());
+        known
+            .map(|(unit, state)| format!("{unit}: {state:?}"))
+            .collect()
+    }
+
+    fn walk(&self, folder: &Path, found: &mut Vec<String>) {
+        for name in self.ground.list(folder).expect("a folder") {
+            let path = folder.join(name);
+            let shown = path.strip_prefix(&self.root).expect("beneath").display();
+            match self.ground.look(&path).expect("seen") {
+                Found::Folder => self.walk(&path, found),
+                Found::Link(target) => found.push(format!("{shown} -> {}", target.display())),
+                Found::File(image) => {
+                    let text = image.contents.as_text().expect("text");
+                    found.push(format!("{shown}: {text}"));
+                }
+                other => panic!("{shown}: {other:?}"),
+            }
+        }
+    }
+
+    fn release(&self, version: &str, behaviour: &str, folder: PathBuf) -> ReleaseFolder {
         let label = if behaviour == "mislabelled" {
             "9.9.9"
         } else {
@@ -296,10 +359,16 @@ impl Machine {
                 "[Service]\nExecStart=@programs@/toyd rescue\n".into(),
             ),
         ];
+        if let Some(disk) = &self.disk {
+            disk.exempt(true);
+        }
         for (path, text) in files {
-            let path = folder.join(path);
-            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            std::fs::write(path, text).expect("a file");
+            let image = FileImage::public(text);
+            let written = self.ground.write_whole(&folder.join(path), &image);
+            written.expect("a file");
+        }
+        if let Some(disk) = &self.disk {
+            disk.exempt(false);
         }
         ReleaseFolder {
             path: folder,
@@ -337,8 +406,7 @@ impl Machine {
     }
 
     pub(super) fn install(&self, version: &str) -> Result<Outcome, ToolkitError> {
-        let elsewhere = folder();
-        let release = Self::release(version, "", elsewhere.path().join("release"));
+        let release = self.release(version, "", self.path("root/release"));
         self.run(|mut toolkit| {
             toolkit.install(&InstallRequest {
                 owner: Owner {
@@ -368,7 +436,7 @@ impl Machine {
         self.run(|mut toolkit| {
             let folder = self.product.layout.staging().join("fetched");
             toolkit.update(&UpdateRequest {
-                release: Self::release(version, behaviour, folder),
+                release: self.release(version, behaviour, folder),
                 values: Self::values(),
                 sequence: 7,
                 released: Timestamp::UNIX_EPOCH,
@@ -498,27 +566,16 @@ impl Machine {
         self.effect(dead, act)
     }
 
+    fn links_effect(
+        &self,
+        act: impl FnOnce() -> Result<(), FilesError>,
+    ) -> Result<(), SystemdError> {
+        let dead = || SystemdError::Runtime(io::Error::other("the machine is dead"));
+        self.effect(dead, || Ok(act()?))
+    }
+
     fn systemd_effect<T>(&self, act: impl FnOnce() -> T) -> Result<T, SystemdError> {
         let dead = || SystemdError::Runtime(io::Error::other("the machine is dead"));
         self.effect(dead, || Ok(act()))
-    }
-}
-
-fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
-    for entry in std::fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let shown = path
-            .strip_prefix(root)
-            .expect("beneath")
-            .display()
-            .to_string();
-        if let Ok(target) = path.read_link() {
-            found.push(format!("{shown} -> {}", target.display()));
-        } else if path.is_dir() {
-            walk(root, &path, found);
-        } else {
-            let text = std::fs::read_to_string(&path).expect("text");
-            found.push(format!("{shown}: {text}"));
-        }
     }
 }
