@@ -137,7 +137,11 @@ fn advance(
             undo,
             done: false,
         });
-        journal.save(path, effects.files).map_err(Stop::Journal)?;
+        if let Err(error) = journal.save(path, effects.files) {
+            // what was not written down was not done
+            journal.entries.pop();
+            return Err(Stop::Journal(error));
+        }
         let detail = step.act(effects, report).map_err(failed)?;
         if let Some(entry) = journal.entries.last_mut() {
             entry.done = true;
@@ -179,7 +183,11 @@ fn take_back(
         Stop::Journal(error) => error.to_string(),
     };
     report.event(&Event::Reverting { operation });
-    if let Err(revert) = journal.take_back(path, effects, report) {
+    let taken_back = journal.take_back(path, effects, report);
+    // without a step there is nothing to be stuck in: what passes is swept by the next run
+    if let Err(revert) = taken_back
+        && !journal.entries.is_empty()
+    {
         return RunError::Stuck {
             operation,
             first,

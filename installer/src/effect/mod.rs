@@ -15,7 +15,8 @@ use std::sync::atomic::AtomicBool;
 use crate::model::{ProcessIdentity, Survivor, UnitName, Version};
 
 pub use clock::{Clock, HostClock};
-pub use files::{Files, FilesError, HostFiles};
+pub(crate) use files::sync_enablement;
+pub use files::{Disk, Files, FilesError, HostFiles, Kind, Status};
 pub use lock::{Lock, LockError};
 pub use processes::{HostProcesses, ProcessFacts, Processes};
 pub use programs::{HostPrograms, ProgramError, Programs};

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::ErrorKind;
 use crate::effect::{Effects, Files, FilesError};
-use crate::model::{FileImage, Found};
+use crate::model::{FileImage, Found, UnitName};
 use crate::plan::Step;
 use crate::report::{Event, Report};
-use crate::step::{StepError, Undo, revert};
+use crate::step::{StepError, Undo, restart_those_that_may, revert};
 
 pub use crate::plan::{Cleanup, Operation, Phase};
 
@@ -200,8 +200,12 @@ impl Journal {
         report: &mut dyn Report,
     ) -> Result<(), StepError> {
         revert(&self.undos(), effects, report)?;
-        effects.files.remove(&self.scratch)?;
-        Ok(effects.files.remove(path)?)
+        self.forget(path, effects.files)
+    }
+
+    fn forget(&self, path: &Path, files: &dyn Files) -> Result<(), StepError> {
+        files.remove(&self.scratch)?;
+        Ok(files.remove(path)?)
     }
 
     /// Finishes a committed run: what was set aside goes, then what the plan named, then the
@@ -232,12 +236,31 @@ impl Journal {
     }
 }
 
+/// A run that lost the power before it came to restart the services has no word on them in its
+/// journal; the boot started them all the same, on what the run had put there until then.
+fn restart_what_a_boot_started(
+    journal: &Journal,
+    services: &[UnitName],
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> Result<(), StepError> {
+    let undos = journal.undos();
+    let restarted = |undo: &Undo| matches!(undo, Undo::Restart { .. });
+    let put_back = |undo: &Undo| matches!(undo, Undo::Put { .. } | Undo::Tree { .. });
+    if undos.iter().any(restarted) || !undos.iter().any(put_back) {
+        return Ok(());
+    }
+    restart_those_that_may(services, effects, report)
+}
+
 /// Takes back, or finishes, what an interrupted run left. Gives back what it was, if there was one.
+/// Of the product's `services`, those that may run what was taken back are restarted.
 ///
 /// # Errors
 /// [`JournalError`]; the journal stays.
 pub fn recover(
     path: &Path,
+    services: &[UnitName],
     effects: &Effects<'_>,
     report: &mut dyn Report,
 ) -> Result<Option<(Operation, Phase)>, JournalError> {
@@ -251,8 +274,9 @@ pub fn recover(
     });
     match journal.phase {
         Phase::Running => {
-            journal
-                .take_back(path, effects, report)
+            revert(&journal.undos(), effects, report)
+                .and_then(|()| restart_what_a_boot_started(&journal, services, effects, report))
+                .and_then(|()| journal.forget(path, effects.files))
                 .map_err(|source| JournalError::Revert {
                     operation,
                     source: Box::new(source),

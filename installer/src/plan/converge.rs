@@ -68,8 +68,9 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
     let written = write_units(product, state, goal, &mut plan);
     watch(product, state, goal, &mut plan);
     flip(product, state, goal, &mut plan);
-    enable(state, &mut plan);
     run(product, state, goal, &written, &mut plan);
+    // not before they were started: a boot in between would start what nobody takes back
+    enable(state, &mut plan);
     mend::drop_unneeded(product, state, goal, &mut plan);
     if !first && state.receipt.as_ref() != Some(&goal.receipt) {
         plan.push(receipt(product, goal), "what is installed has changed");

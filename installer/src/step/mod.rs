@@ -32,6 +32,7 @@ use crate::report::Report;
 
 pub use check_health::HEALTH_BOUND;
 pub use error::StepError;
+pub(crate) use undo::restart_those_that_may;
 pub use undo::{Undo, revert};
 
 /// What a step did, in a few words; empty when its name says it all.

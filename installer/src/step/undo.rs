@@ -222,3 +222,34 @@ fn start_what_was_stopped(
         _ => Ok(()),
     }
 }
+
+/// Restarts the services that run and whose stop reaches nobody who must live. One that would kill
+/// is left as it is: the next plan mends it first.
+///
+/// # Errors
+/// [`StepError`]: systemd, or a service that does not come up.
+pub(crate) fn restart_those_that_may(
+    services: &[UnitName],
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> Result<(), StepError> {
+    let survivors = effects.survivors.list().map_err(StepError::Survivors)?;
+    let mut units = Vec::new();
+    for service in services {
+        let facts = effects.systemd.unit(service)?;
+        let harmless = facts.keeps_children() || !survivors.iter().any(|one| one.lives_in(service));
+        if facts.is_active() && harmless {
+            units.push(service.clone());
+        }
+    }
+    if units.is_empty() {
+        return Ok(());
+    }
+    RestartUnits {
+        units,
+        sockets: Vec::new(),
+        fallback: None,
+    }
+    .act(effects, report)
+    .map(drop)
+}

@@ -73,8 +73,10 @@ impl<'a> Toolkit<'a> {
         report: &'a mut dyn Report,
     ) -> Result<Self, ToolkitError> {
         let lock = Lock::take(&product.layout.lock)?;
-        journal::recover(&product.layout.journal(), &effects, report)?;
+        let services: Vec<_> = product.keepers().cloned().collect();
+        journal::recover(&product.layout.journal(), &services, &effects, report)?;
         sweep_staging(product, &effects)?;
+        sweep_empty_folders(product, &effects)?;
         Ok(Self {
             planner: Planner::new(product, effects, Freshness::Reload, lock),
             report,
@@ -166,7 +168,13 @@ impl<'a> Toolkit<'a> {
             sweep_staging(product, effects)?;
             return Ok(Outcome::Unchanged);
         }
-        engine::run(&plan, &product.layout, effects, self.report)?;
+        if let Err(error) = engine::run(&plan, &product.layout, effects, self.report) {
+            if !matches!(error, RunError::Stuck { .. }) {
+                // the first error is the one to tell, and the next run sweeps again
+                let _ = sweep_empty_folders(product, effects);
+            }
+            return Err(error.into());
+        }
         let (survivors, ended) = state
             .survivors
             .into_iter()
@@ -187,6 +195,33 @@ fn sweep_staging(product: &Product, effects: &Effects<'_>) -> Result<(), Toolkit
     let staging = product.layout.staging();
     if effects.files.look(&staging)? != Found::Missing {
         effects.files.remove(&staging)?;
+    }
+    Ok(())
+}
+
+/// Takes away what an install made before its first step, and a step cannot take back: folders, and
+/// a journal that never got its name. Only where nothing is installed and no run is left to finish.
+fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), ToolkitError> {
+    let layout = &product.layout;
+    let files = effects.files;
+    if files.look(&layout.journal())? != Found::Missing {
+        return Ok(());
+    }
+    if !files.list(&layout.install_state)?.is_empty() {
+        files.remove(&layout.journal())?;
+    }
+    if files.look(&layout.receipt())? != Found::Missing {
+        return Ok(());
+    }
+    for folder in [
+        layout.keys(),
+        layout.config.clone(),
+        layout.versions.clone(),
+        layout.install_state.clone(),
+    ] {
+        if files.look(&folder)? == Found::Folder {
+            files.remove_if_empty(&folder)?;
+        }
     }
     Ok(())
 }

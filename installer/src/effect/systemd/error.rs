@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use crate::ErrorKind;
+use crate::effect::FilesError;
 use crate::effect::systemd::{JobKind, JobResult};
 
 /// A request to systemd that was not fulfilled.
@@ -34,6 +35,9 @@ pub enum SystemdError {
         #[source]
         source: zbus::Error,
     },
+    /// The links by which units start at boot are made, and may be lost with the power.
+    #[error(transparent)]
+    Unsynced(#[from] FilesError),
     /// A job or a call took longer than its bound.
     #[error("systemd did not {what} within {} s", bound.as_secs())]
     TooSlow {
@@ -67,6 +71,7 @@ impl SystemdError {
                 Some("see that the bus runs, then try again: sudo systemctl start dbus.socket".into())
             }
             Self::Job { unit, .. } => Some(format!("journalctl -u {unit} --since \"5 min ago\"")),
+            Self::Unsynced(error) => error.hint(),
             Self::Runtime(_) | Self::Refused { .. } | Self::TooSlow { .. } => None,
         }
     }
@@ -75,6 +80,7 @@ impl SystemdError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotBooted | Self::NoBus(_) | Self::BusLost { .. } => ErrorKind::HostLacks,
+            Self::Unsynced(error) => error.kind(),
             _ => ErrorKind::Other,
         }
     }

@@ -5,10 +5,15 @@
 //! taken back over a bus that was restarted.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{Bus, JobKind, JobResult, ScopeRequest, Systemd, SystemdError};
+use crate::effect::{HostFiles, sync_enablement};
 use crate::model::{UnitFacts, UnitName, UnitSearch};
+
+/// Where systemd makes the links of enabled units that outlast a boot (systemd.unit(5)).
+const LINKS: &str = "/etc/systemd/system";
 
 /// A [`Bus`] with the runtime that drives it: one thread, none besides the caller's.
 #[derive(Debug)]
@@ -96,11 +101,13 @@ impl Systemd for HostSystemd {
     }
 
     fn enable(&self, units: &[UnitName]) -> Result<(), SystemdError> {
-        self.ask(async |bus: &Bus| bus.enable(units).await)
+        self.ask(async |bus: &Bus| bus.enable(units).await)?;
+        Ok(sync_enablement(&HostFiles, Path::new(LINKS))?)
     }
 
     fn disable(&self, units: &[UnitName]) -> Result<(), SystemdError> {
-        self.ask(async |bus: &Bus| bus.disable(units).await)
+        self.ask(async |bus: &Bus| bus.disable(units).await)?;
+        Ok(sync_enablement(&HostFiles, Path::new(LINKS))?)
     }
 
     fn start_transient_scope(&self, scope: &ScopeRequest) -> Result<(), SystemdError> {

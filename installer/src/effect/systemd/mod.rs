@@ -96,9 +96,9 @@ pub trait Systemd {
     fn run_jobs(&self, kind: JobKind, units: &[UnitName]) -> Result<Vec<JobResult>, SystemdError>;
     /// Forgets that a unit failed, so that a start is not refused for it.
     fn reset_failed(&self, unit: &UnitName) -> Result<(), SystemdError>;
-    /// Makes the links that the units' `[Install]` sections ask for.
+    /// Makes the links that the units' `[Install]` sections ask for, and syncs them.
     fn enable(&self, units: &[UnitName]) -> Result<(), SystemdError>;
-    /// Removes those links.
+    /// Removes those links, and syncs that.
     fn disable(&self, units: &[UnitName]) -> Result<(), SystemdError>;
     /// Moves running processes into a new scope.
     fn start_transient_scope(&self, scope: &ScopeRequest) -> Result<(), SystemdError>;

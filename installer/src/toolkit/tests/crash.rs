@@ -1,8 +1,6 @@
 //! The machine dies at every effect of every operation, before it and after it; the next run finds
 //! it wholly old or wholly new, and the child alive.
 
-use std::io::Write as _;
-
 use super::machine::{Dies, Machine};
 use crate::plan::Purge;
 use crate::toolkit::{Outcome, ToolkitError};
@@ -10,9 +8,13 @@ use crate::toolkit::{Outcome, ToolkitError};
 /// The numbers are part of the proof: nextest shows them on request.
 macro_rules! tell {
     ($($words:tt)*) => {
-        let _ = writeln!(std::io::stdout(), $($words)*);
+        let _ = std::io::Write::write_fmt(
+            &mut std::io::stdout(),
+            format_args!("{}\n", format_args!($($words)*)),
+        );
     };
 }
+pub(super) use tell;
 
 /// An operation and the machine that it starts from.
 struct Case {

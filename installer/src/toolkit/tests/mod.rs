@@ -2,8 +2,10 @@
 //! die at any effect.
 
 mod crash;
+mod faults;
 mod machine;
 mod plans;
+mod power;
 mod rescue;
 
 use machine::Machine;

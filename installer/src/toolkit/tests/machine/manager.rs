@@ -1,26 +1,55 @@
 //! What the machine's service manager does with units.
 
+use super::ground::WANTS;
 use super::{Machine, Unit};
 use crate::effect::systemd::JobResult;
-use crate::model::UnitName;
+use crate::model::{Found, UnitName};
 use crate::unit;
 
 impl Machine {
+    /// A boot: systemd remembers nothing, reads its units, and starts those that are enabled.
+    pub(in super::super) fn power_on(&self) {
+        self.units.borrow_mut().clear();
+        *self.child.borrow_mut() = None;
+        self.load();
+        self.try_again();
+    }
+
+    /// `Restart=always` without a start limit: what starts at boot and could not is tried again.
+    pub(in super::super) fn try_again(&self) {
+        let mut units = self.units.borrow_mut();
+        for spec in &self.product.units {
+            if let Some(unit) = units.get_mut(&spec.name)
+                && self.is_enabled(&spec.name)
+                && !unit.active
+            {
+                self.start(&spec.name, unit);
+            }
+        }
+    }
+
+    pub(super) fn is_enabled(&self, name: &UnitName) -> bool {
+        let link = self.product.layout.units.join(WANTS).join(name.as_str());
+        self.ground
+            .look(&link)
+            .is_ok_and(|found| found != Found::Missing)
+    }
+
     /// What a Reload does.
-    pub(super) fn load(&self) {
+    pub(in super::super) fn load(&self) {
         let folder = &self.product.layout.units;
         let mut units = self.units.borrow_mut();
         for spec in &self.product.units {
             let unit = units.entry(spec.name.clone()).or_default();
-            unit.text = std::fs::read_to_string(folder.join(spec.name.as_str())).ok();
+            unit.text = self.ground.text(&folder.join(spec.name.as_str()));
             let drop_ins = folder.join(format!("{}.d", spec.name));
-            unit.drop_ins = std::fs::read_dir(drop_ins)
+            let names = self.ground.list(&drop_ins).expect("a folder");
+            unit.drop_ins = names
                 .into_iter()
-                .flatten()
-                .map(|entry| entry.expect("an entry").path())
+                .map(|name| drop_ins.join(name))
                 .filter(|path| path.extension().is_some_and(|found| found == "conf"))
                 .map(|path| {
-                    let text = std::fs::read_to_string(&path).expect("text");
+                    let text = self.ground.text(&path).expect("text");
                     (path, text)
                 })
                 .collect();
@@ -67,7 +96,7 @@ impl Machine {
         }
         if name.as_str() == "toyd.service" {
             let program = self.product.layout.program("toyd");
-            let Ok(program) = std::fs::read_to_string(program) else {
+            let Some(program) = self.ground.text(&program) else {
                 return JobResult::Failed;
             };
             if program.ends_with("broken") {
@@ -75,7 +104,7 @@ impl Machine {
                 return JobResult::Failed;
             }
             if program.ends_with("grows") {
-                std::fs::write(self.record(), r#"{"schema":2}"#).expect("a record");
+                self.write("var/lib/toy/things/one/record.json", r#"{"schema":2}"#);
             }
             unit.runs = Some(program);
         }

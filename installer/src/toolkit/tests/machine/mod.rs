@@ -1,5 +1,7 @@
-//! A machine in memory and in a temporary folder.
+//! A machine in memory, on a disk in a temporary folder or in memory, too.
 
+mod commands;
+mod ground;
 mod manager;
 mod world;
 
@@ -7,23 +9,16 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use super::power::ModelDisk;
 use crate::effect::systemd::SystemdError;
-use crate::effect::{Effects, FilesError};
-use crate::model::{
-    InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, Requirement, StateFiles,
-    UnitName, UnitSpec,
-};
-use crate::plan::Purge;
-use crate::toolkit::{
-    InstallRequest, Outcome, ReleaseFolder, RescueLimits, Rescued, RestartRequest, RollbackRequest,
-    Silent, Toolkit, ToolkitError, UninstallRequest, UpdateRequest, rescue,
-};
-use crate::unit::Values;
+use crate::effect::{FilesError, HostFiles};
+use crate::model::{FileImage, Found, ProcessIdentity, Product, Requirement, UnitName};
+use commands::product;
+use ground::Ground;
 
 /// When a machine dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +36,16 @@ struct Unit {
     drop_ins: BTreeMap<PathBuf, String>,
     active: bool,
     failed: bool,
-    enabled: bool,
     /// The whole daemon that runs: what its program file held at its start.
     runs: Option<String>,
 }
 
 pub(super) struct Machine {
-    root: tempfile::TempDir,
+    /// Holds the lock, and the disk where that is no model.
+    folder: tempfile::TempDir,
+    disk: Option<Rc<ModelDisk>>,
+    root: PathBuf,
+    ground: Rc<dyn Ground>,
     product: Product,
     units: RefCell<BTreeMap<UnitName, Unit>>,
     /// The child's control group while it lives.
@@ -74,8 +72,6 @@ pub(super) struct Machine {
     mute: RefCell<Option<String>>,
 }
 
-const SERVICE: &str = "[Unit]\nDescription=toy @version@\n[Service]\nExecStart=@programs@/toyd\n\
-                       KillMode=process\n[Install]\nWantedBy=multi-user.target\n";
 const CHILD: ProcessIdentity = ProcessIdentity {
     pid: 77,
     start_time: 4711,
@@ -92,51 +88,28 @@ fn folder() -> tempfile::TempDir {
         .expect("a folder")
 }
 
-fn product(root: &Path) -> Product {
-    let layout = Layout {
-        versions: "/usr/local/lib/toy".into(),
-        programs: "/usr/local/bin".into(),
-        units: "/etc/systemd/system".into(),
-        config: "/etc/toy".into(),
-        install_state: "/var/lib/toy-install".into(),
-        lock: "/run/toy-install.lock".into(),
-        product_state: vec!["/var/lib/toy".into()],
-    };
-    let spec = |text, enable, keeps_children| UnitSpec {
-        name: name(text),
-        enable,
-        keeps_children,
-    };
-    Product {
-        name: "toy".into(),
-        target: "any".into(),
-        programs: vec![Program {
-            name: "toyd".into(),
-        }],
-        units: vec![
-            spec("toy.slice", false, false),
-            spec("toyd.socket", true, false),
-            spec("toy-rescue.service", true, false),
-            spec("toyd.service", true, true),
-        ],
-        layout: layout.beneath(root),
-        slice: name("toy.slice"),
-        scope_prefix: "toy-child-".into(),
-        required: Vec::new(),
-        rescue: Some(name("toy-rescue.service")),
-        state_files: vec![StateFiles {
-            folder: root.join("var/lib/toy/things"),
-            name: "record.json".into(),
-        }],
-    }
-}
-
 impl Machine {
     pub(super) fn new() -> Self {
-        let root = folder();
+        let folder = folder();
+        let root = folder.path().to_owned();
+        Self::on(folder, root, Rc::new(HostFiles))
+    }
+
+    /// A machine that is off, with this disk in it.
+    pub(super) fn with_disk(disk: &Rc<ModelDisk>) -> Self {
+        let mut machine = Self::on(folder(), "/".into(), Rc::clone(disk) as Rc<dyn Ground>);
+        machine.disk = Some(Rc::clone(disk));
+        machine.product.layout.lock = machine.folder.path().join("lock");
+        machine
+    }
+
+    fn on(folder: tempfile::TempDir, root: PathBuf, ground: Rc<dyn Ground>) -> Self {
         Self {
-            product: product(root.path()),
+            product: product(&root),
+            folder,
+            disk: None,
             root,
+            ground,
             units: RefCell::default(),
             child: RefCell::default(),
             child_is_late: Cell::new(false),
@@ -160,11 +133,28 @@ impl Machine {
     /// A machine on which a version runs, with a child in the service's control group.
     pub(super) fn installed(version: &str) -> Self {
         let machine = Self::new();
-        machine.install(version).expect("the install");
-        *machine.child.borrow_mut() = Some("/system.slice/toyd.service".into());
-        std::fs::create_dir_all(machine.path("var/lib/toy")).expect("a folder");
-        std::fs::write(machine.path("var/lib/toy/state"), "kept").expect("a file");
+        machine.set_up(version);
         machine
+    }
+
+    /// Installs a version, whose daemon starts a child and keeps something.
+    pub(super) fn set_up(&self, version: &str) {
+        self.install(version).expect("the install");
+        *self.child.borrow_mut() = Some("/system.slice/toyd.service".into());
+        self.write("var/lib/toy/state", "kept");
+    }
+
+    /// Whoever works on the machine writes a file.
+    pub(super) fn write(&self, path: &str, text: &str) {
+        let image = FileImage::public(text);
+        self.ground
+            .write_whole(&self.path(path), &image)
+            .expect("written");
+    }
+
+    /// The disk of a machine that was made with one.
+    pub(super) fn disk(&self) -> &ModelDisk {
+        self.disk.as_ref().expect("a model")
     }
 
     pub(super) fn lacking(mut self, path: &str) -> Self {
@@ -177,7 +167,7 @@ impl Machine {
     }
 
     pub(super) fn path(&self, path: &str) -> PathBuf {
-        self.root.path().join(path)
+        self.root.join(path)
     }
 
     pub(super) fn drop_in(&self, file: &str) -> PathBuf {
@@ -189,16 +179,14 @@ impl Machine {
     }
 
     pub(super) fn write_drop_in(&self, file: &str, text: &str) {
-        let path = self.drop_in(file);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        std::fs::write(path, text).expect("a file");
+        self.write(&format!("etc/systemd/system/toyd.service.d/{file}"), text);
     }
 
     /// The unit as releases before the toolkit wrote it, loaded by systemd.
     pub(super) fn make_stale(&self) {
-        let path = self.path("etc/systemd/system/toyd.service");
-        let text = std::fs::read_to_string(&path).expect("the unit");
-        std::fs::write(&path, text.replace("KillMode=process\n", "")).expect("written");
+        let path = "etc/systemd/system/toyd.service";
+        let text = self.ground.text(&self.path(path)).expect("the unit");
+        self.write(path, &text.replace("KillMode=process\n", ""));
         self.load();
     }
 
@@ -254,15 +242,15 @@ impl Machine {
     /// All that counts of the disk and of systemd's memory.
     pub(super) fn snapshot(&self) -> Vec<String> {
         let mut found = Vec::new();
-        walk(self.root.path(), self.root.path(), &mut found);
-        found.retain(|line| !line.starts_with("var/lib/toy-install") && !line.starts_with("run"));
-        for (unit, state) in self.units.borrow().iter() {
-            if *state != Unit::default() {
-                found.push(format!("{unit}: {state:?}"));
-            }
-        }
+        self.walk(&self.root, &mut found);
+        let passing = ["var/lib/toy-install", "run", "root/release"];
+        found.retain(|line| !passing.iter().any(|folder| line.starts_with(folder)));
+        found.extend(self.units());
         found.sort();
-        let root = self.root.path().display().to_string();
+        let root = self.root.display().to_string();
+        if root == "/" {
+            return found;
+        }
         found.iter().map(|line| line.replace(&root, "")).collect()
     }
 
@@ -274,136 +262,29 @@ impl Machine {
         found
     }
 
-    fn release(version: &str, behaviour: &str, folder: PathBuf) -> ReleaseFolder {
-        let label = if behaviour == "mislabelled" {
-            "9.9.9"
-        } else {
-            version
-        };
-        let files = [
-            ("bin/toyd", format!("toyd {label}\n{behaviour}")),
-            (
-                "units/toyd.service.in",
-                SERVICE.replace("@version@", version),
-            ),
-            (
-                "units/toyd.socket.in",
-                "[Socket]\nListenStream=/run/toy\n".into(),
-            ),
-            ("units/toy.slice.in", "[Slice]\n".into()),
-            (
-                "units/toy-rescue.service.in",
-                "[Service]\nExecStart=@programs@/toyd rescue\n".into(),
-            ),
-        ];
-        for (path, text) in files {
-            let path = folder.join(path);
-            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            std::fs::write(path, text).expect("a file");
+    /// What systemd holds of its units.
+    pub(super) fn units(&self) -> Vec<String> {
+        let units = self.units.borrow();
+        let known = units.iter().filter(|(_, state)| **state != Unit::default());
+        known
+            .map(|(unit, state)| format!("{unit}: {state:?}"))
+            .collect()
+    }
+
+    fn walk(&self, folder: &Path, found: &mut Vec<String>) {
+        for name in self.ground.list(folder).expect("a folder") {
+            let path = folder.join(name);
+            let shown = path.strip_prefix(&self.root).expect("beneath").display();
+            match self.ground.look(&path).expect("seen") {
+                Found::Folder => self.walk(&path, found),
+                Found::Link(target) => found.push(format!("{shown} -> {}", target.display())),
+                Found::File(image) => {
+                    let text = image.contents.as_text().expect("text");
+                    found.push(format!("{shown}: {text}"));
+                }
+                other => panic!("{shown}: {other:?}"),
+            }
         }
-        ReleaseFolder {
-            path: folder,
-            version: version.parse().expect("a version"),
-        }
-    }
-
-    fn values() -> Values {
-        Values::new().with("programs", "/usr/local/bin")
-    }
-
-    fn effects(&self) -> Effects<'_> {
-        Effects {
-            files: self,
-            systemd: self,
-            processes: self,
-            programs: self,
-            clock: self,
-            survivors: self,
-            health: self,
-            interrupt: &self.interrupt,
-        }
-    }
-
-    fn run<T>(
-        &self,
-        work: impl FnOnce(Toolkit<'_>) -> Result<T, ToolkitError>,
-    ) -> Result<T, ToolkitError> {
-        self.interrupt.store(false, Ordering::Relaxed);
-        work(Toolkit::begin(&self.product, self.effects(), &mut Silent)?)
-    }
-
-    pub(super) fn recover(&self) -> Result<(), ToolkitError> {
-        self.run(|_toolkit| Ok(()))
-    }
-
-    pub(super) fn install(&self, version: &str) -> Result<Outcome, ToolkitError> {
-        let elsewhere = folder();
-        let release = Self::release(version, "", elsewhere.path().join("release"));
-        self.run(|mut toolkit| {
-            toolkit.install(&InstallRequest {
-                owner: Owner {
-                    user: "alice".into(),
-                    uid: 1000,
-                    gid: 1000,
-                    home: "/home/alice".into(),
-                },
-                release,
-                values: Self::values(),
-                channel: "stable".into(),
-                method: InstallMethod::SelfInstalled,
-                stop_guests: self.stop_guests.get(),
-            })
-        })
-    }
-
-    pub(super) fn update(&self, version: &str) -> Result<Outcome, ToolkitError> {
-        self.update_to(version, "")
-    }
-
-    pub(super) fn update_to(
-        &self,
-        version: &str,
-        behaviour: &str,
-    ) -> Result<Outcome, ToolkitError> {
-        self.run(|mut toolkit| {
-            let folder = self.product.layout.staging().join("fetched");
-            toolkit.update(&UpdateRequest {
-                release: Self::release(version, behaviour, folder),
-                values: Self::values(),
-                sequence: 7,
-                released: Timestamp::UNIX_EPOCH,
-                stop_guests: self.stop_guests.get(),
-            })
-        })
-    }
-
-    pub(super) fn restart(&self) -> Result<Outcome, ToolkitError> {
-        let request = RestartRequest {
-            values: Self::values(),
-            stop_guests: self.stop_guests.get(),
-        };
-        self.run(|mut toolkit| toolkit.restart(&request))
-    }
-
-    pub(super) fn rollback(&self) -> Result<Outcome, ToolkitError> {
-        let request = RollbackRequest {
-            values: Self::values(),
-            why: None,
-            stop_guests: self.stop_guests.get(),
-        };
-        self.run(|mut toolkit| toolkit.rollback(&request))
-    }
-
-    /// The rescue unit's program, until it ends.
-    pub(super) fn rescue(&self) -> Result<Rescued, ToolkitError> {
-        let limits = RescueLimits::default();
-        rescue(
-            &self.product,
-            self.effects(),
-            &mut Silent,
-            &|_| Self::values(),
-            &limits,
-        )
     }
 
     /// The record of the version on trial.
@@ -451,15 +332,6 @@ impl Machine {
         self.child_is_late.set(true);
     }
 
-    pub(super) fn uninstall(&self, purge: Purge) -> Result<Outcome, ToolkitError> {
-        self.run(|toolkit| {
-            toolkit.uninstall(UninstallRequest {
-                purge,
-                stop_guests: self.stop_guests.get(),
-            })
-        })
-    }
-
     /// Counts an effect, and lets the machine die where it is to.
     fn effect<T, E>(
         &self,
@@ -498,27 +370,16 @@ impl Machine {
         self.effect(dead, act)
     }
 
+    fn links_effect(
+        &self,
+        act: impl FnOnce() -> Result<(), FilesError>,
+    ) -> Result<(), SystemdError> {
+        let dead = || SystemdError::Runtime(io::Error::other("the machine is dead"));
+        self.effect(dead, || Ok(act()?))
+    }
+
     fn systemd_effect<T>(&self, act: impl FnOnce() -> T) -> Result<T, SystemdError> {
         let dead = || SystemdError::Runtime(io::Error::other("the machine is dead"));
         self.effect(dead, || Ok(act()))
-    }
-}
-
-fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
-    for entry in std::fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let shown = path
-            .strip_prefix(root)
-            .expect("beneath")
-            .display()
-            .to_string();
-        if let Ok(target) = path.read_link() {
-            found.push(format!("{shown} -> {}", target.display()));
-        } else if path.is_dir() {
-            walk(root, &path, found);
-        } else {
-            let text = std::fs::read_to_string(&path).expect("text");
-            found.push(format!("{shown}: {text}"));
-        }
     }
 }

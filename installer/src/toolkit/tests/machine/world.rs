@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use super::{CHILD, Machine, name};
 use crate::effect::systemd::{JobKind, JobResult, ScopeRequest, Systemd, SystemdError};
 use crate::effect::{
-    BoxError, Clock, Files, FilesError, Health, HostFiles, ProcessFacts, Processes, ProgramError,
-    Programs, Survivors,
+    BoxError, Clock, Files, FilesError, Health, ProcessFacts, Processes, ProgramError, Programs,
+    Survivors,
 };
 use crate::model::{
     FileImage, Fingerprint, Found, ProcessIdentity, ServiceFacts, Survivor, UnitFacts, UnitName,
@@ -46,7 +46,7 @@ impl Systemd for Machine {
             sub_state: String::new(),
             fragment: unit.text.map(|_| self.product.layout.unit(name)),
             drop_ins: unit.drop_ins.into_keys().collect(),
-            unit_file_state: word(unit.enabled, "enabled", "disabled"),
+            unit_file_state: word(self.is_enabled(name), "enabled", "disabled"),
             needs_reload: false,
             active_since: 0,
             service,
@@ -97,26 +97,20 @@ impl Systemd for Machine {
     }
 
     fn enable(&self, names: &[UnitName]) -> Result<(), SystemdError> {
-        self.systemd_effect(|| {
-            for name in names {
-                self.units
-                    .borrow_mut()
-                    .entry(name.clone())
-                    .or_default()
-                    .enabled = true;
-            }
+        let folder = &self.product.layout.units;
+        self.links_effect(|| {
+            names
+                .iter()
+                .try_for_each(|name| self.ground.enable(folder, name.as_str()))
         })
     }
 
     fn disable(&self, names: &[UnitName]) -> Result<(), SystemdError> {
-        self.systemd_effect(|| {
-            for name in names {
-                self.units
-                    .borrow_mut()
-                    .entry(name.clone())
-                    .or_default()
-                    .enabled = false;
-            }
+        let folder = &self.product.layout.units;
+        self.links_effect(|| {
+            names
+                .iter()
+                .try_for_each(|name| self.ground.disable(folder, name.as_str()))
         })
     }
 
@@ -135,7 +129,7 @@ impl Systemd for Machine {
 
 impl Files for Machine {
     fn look(&self, path: &Path) -> Result<Found, FilesError> {
-        let mut found = HostFiles.look(path)?;
+        let mut found = self.ground.look(path)?;
         // whoever runs the test stands for root
         if let Found::File(image) = &mut found {
             (image.uid, image.gid) = (0, 0);
@@ -144,11 +138,11 @@ impl Files for Machine {
     }
 
     fn list(&self, folder: &Path) -> Result<Vec<OsString>, FilesError> {
-        HostFiles.list(folder)
+        self.ground.list(folder)
     }
 
     fn same_tree(&self, left: &Path, right: &Path) -> Result<bool, FilesError> {
-        HostFiles.same_tree(left, right)
+        self.ground.same_tree(left, right)
     }
 
     fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError> {
@@ -170,31 +164,31 @@ impl Files for Machine {
     }
 
     fn write_whole(&self, path: &Path, image: &FileImage) -> Result<(), FilesError> {
-        self.file_effect(path, || HostFiles.write_whole(path, image))
+        self.file_effect(path, || self.ground.write_whole(path, image))
     }
 
     fn replace_link(&self, path: &Path, target: &Path) -> Result<(), FilesError> {
-        self.file_effect(path, || HostFiles.replace_link(path, target))
+        self.file_effect(path, || self.ground.replace_link(path, target))
     }
 
     fn hard_link(&self, path: &Path, second: &Path) -> Result<(), FilesError> {
-        self.file_effect(path, || HostFiles.hard_link(path, second))
+        self.file_effect(path, || self.ground.hard_link(path, second))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
-        self.file_effect(from, || HostFiles.rename(from, to))
+        self.file_effect(from, || self.ground.rename(from, to))
     }
 
     fn copy_tree(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
-        self.file_effect(from, || HostFiles.copy_tree(from, to))
+        self.file_effect(from, || self.ground.copy_tree(from, to))
     }
 
     fn remove(&self, path: &Path) -> Result<(), FilesError> {
-        self.file_effect(path, || HostFiles.remove(path))
+        self.file_effect(path, || self.ground.remove(path))
     }
 
     fn remove_if_empty(&self, folder: &Path) -> Result<(), FilesError> {
-        self.file_effect(folder, || HostFiles.remove_if_empty(folder))
+        self.file_effect(folder, || self.ground.remove_if_empty(folder))
     }
 }
 
@@ -216,9 +210,9 @@ impl Processes for Machine {
 
 impl Programs for Machine {
     fn version_line(&self, program: &Path) -> Result<String, ProgramError> {
-        let text = std::fs::read_to_string(program).map_err(|source| ProgramError::Run {
+        let text = self.ground.text(program).ok_or_else(|| ProgramError::Run {
             program: program.into(),
-            source,
+            source: io::ErrorKind::NotFound.into(),
         })?;
         Ok(text.lines().next().unwrap_or_default().to_owned())
     }

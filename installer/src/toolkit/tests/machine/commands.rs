@@ -1,0 +1,208 @@
+//! What people run on the machine.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+
+use super::{Machine, name};
+use crate::effect::Effects;
+use crate::model::{
+    FileImage, InstallMethod, Layout, Owner, Product, Program, StateFiles, UnitSpec,
+};
+use crate::plan::Purge;
+use crate::toolkit::{
+    InstallRequest, Outcome, ReleaseFolder, RescueLimits, Rescued, RestartRequest, RollbackRequest,
+    Silent, Toolkit, ToolkitError, UninstallRequest, UpdateRequest, rescue,
+};
+use crate::unit::Values;
+
+const SERVICE: &str = "[Unit]\nDescription=toy @version@\n[Service]\nExecStart=@programs@/toyd\n\
+                       KillMode=process\n[Install]\nWantedBy=multi-user.target\n";
+
+pub(super) fn product(root: &Path) -> Product {
+    let layout = Layout {
+        versions: "/usr/local/lib/toy".into(),
+        programs: "/usr/local/bin".into(),
+        units: "/etc/systemd/system".into(),
+        config: "/etc/toy".into(),
+        install_state: "/var/lib/toy-install".into(),
+        lock: "/run/toy-install.lock".into(),
+        product_state: vec!["/var/lib/toy".into()],
+    };
+    let spec = |text, enable, keeps_children| UnitSpec {
+        name: name(text),
+        enable,
+        keeps_children,
+    };
+    Product {
+        name: "toy".into(),
+        target: "any".into(),
+        programs: vec![Program {
+            name: "toyd".into(),
+        }],
+        units: vec![
+            spec("toy.slice", false, false),
+            spec("toyd.socket", true, false),
+            spec("toy-rescue.service", true, false),
+            spec("toyd.service", true, true),
+        ],
+        layout: layout.beneath(root),
+        slice: name("toy.slice"),
+        scope_prefix: "toy-child-".into(),
+        required: Vec::new(),
+        rescue: Some(name("toy-rescue.service")),
+        state_files: vec![StateFiles {
+            folder: root.join("var/lib/toy/things"),
+            name: "record.json".into(),
+        }],
+    }
+}
+
+impl Machine {
+    fn release(&self, version: &str, behaviour: &str, folder: PathBuf) -> ReleaseFolder {
+        let label = if behaviour == "mislabelled" {
+            "9.9.9"
+        } else {
+            version
+        };
+        let files = [
+            ("bin/toyd", format!("toyd {label}\n{behaviour}")),
+            (
+                "units/toyd.service.in",
+                SERVICE.replace("@version@", version),
+            ),
+            (
+                "units/toyd.socket.in",
+                "[Socket]\nListenStream=/run/toy\n".into(),
+            ),
+            ("units/toy.slice.in", "[Slice]\n".into()),
+            (
+                "units/toy-rescue.service.in",
+                "[Service]\nExecStart=@programs@/toyd rescue\n".into(),
+            ),
+        ];
+        if let Some(disk) = &self.disk {
+            disk.exempt(true);
+        }
+        for (path, text) in files {
+            let image = FileImage::public(text);
+            let written = self.ground.write_whole(&folder.join(path), &image);
+            written.expect("a file");
+        }
+        if let Some(disk) = &self.disk {
+            disk.exempt(false);
+        }
+        ReleaseFolder {
+            path: folder,
+            version: version.parse().expect("a version"),
+        }
+    }
+
+    fn values() -> Values {
+        Values::new().with("programs", "/usr/local/bin")
+    }
+
+    fn effects(&self) -> Effects<'_> {
+        Effects {
+            files: self,
+            systemd: self,
+            processes: self,
+            programs: self,
+            clock: self,
+            survivors: self,
+            health: self,
+            interrupt: &self.interrupt,
+        }
+    }
+
+    fn run<T>(
+        &self,
+        work: impl FnOnce(Toolkit<'_>) -> Result<T, ToolkitError>,
+    ) -> Result<T, ToolkitError> {
+        self.interrupt.store(false, Ordering::Relaxed);
+        work(Toolkit::begin(&self.product, self.effects(), &mut Silent)?)
+    }
+
+    pub(in super::super) fn recover(&self) -> Result<(), ToolkitError> {
+        self.run(|_toolkit| Ok(()))
+    }
+
+    pub(in super::super) fn install(&self, version: &str) -> Result<Outcome, ToolkitError> {
+        let release = self.release(version, "", self.path("root/release"));
+        self.run(|mut toolkit| {
+            toolkit.install(&InstallRequest {
+                owner: Owner {
+                    user: "alice".into(),
+                    uid: 1000,
+                    gid: 1000,
+                    home: "/home/alice".into(),
+                },
+                release,
+                values: Self::values(),
+                channel: "stable".into(),
+                method: InstallMethod::SelfInstalled,
+                stop_guests: self.stop_guests.get(),
+            })
+        })
+    }
+
+    pub(in super::super) fn update(&self, version: &str) -> Result<Outcome, ToolkitError> {
+        self.update_to(version, "")
+    }
+
+    pub(in super::super) fn update_to(
+        &self,
+        version: &str,
+        behaviour: &str,
+    ) -> Result<Outcome, ToolkitError> {
+        self.run(|mut toolkit| {
+            let folder = self.product.layout.staging().join("fetched");
+            toolkit.update(&UpdateRequest {
+                release: self.release(version, behaviour, folder),
+                values: Self::values(),
+                sequence: 7,
+                released: Timestamp::UNIX_EPOCH,
+                stop_guests: self.stop_guests.get(),
+            })
+        })
+    }
+
+    pub(in super::super) fn restart(&self) -> Result<Outcome, ToolkitError> {
+        let request = RestartRequest {
+            values: Self::values(),
+            stop_guests: self.stop_guests.get(),
+        };
+        self.run(|mut toolkit| toolkit.restart(&request))
+    }
+
+    pub(in super::super) fn rollback(&self) -> Result<Outcome, ToolkitError> {
+        let request = RollbackRequest {
+            values: Self::values(),
+            why: None,
+            stop_guests: self.stop_guests.get(),
+        };
+        self.run(|mut toolkit| toolkit.rollback(&request))
+    }
+
+    /// The rescue unit's program, until it ends.
+    pub(in super::super) fn rescue(&self) -> Result<Rescued, ToolkitError> {
+        let limits = RescueLimits::default();
+        rescue(
+            &self.product,
+            self.effects(),
+            &mut Silent,
+            &|_| Self::values(),
+            &limits,
+        )
+    }
+
+    pub(in super::super) fn uninstall(&self, purge: Purge) -> Result<Outcome, ToolkitError> {
+        self.run(|toolkit| {
+            toolkit.uninstall(UninstallRequest {
+                purge,
+                stop_guests: self.stop_guests.get(),
+            })
+        })
+    }
+}
