@@ -23,7 +23,8 @@ pub const PRODUCT: &str = "banger";
 /// The programs of a release.
 pub const PROGRAMS: [&str; 2] = ["banger", "bangerd"];
 /// The units of a release; their templates are `NAME.in`.
-pub const UNITS: [&str; 5] = [
+pub const UNITS: [&str; 6] = [
+    "banger-rescue.service",
     "banger.slice",
     "bangerd-root.service",
     "bangerd-root.socket",
