@@ -146,7 +146,7 @@ impl Files for Machine {
     }
 
     fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError> {
-        let found = HostFiles.fingerprint(path)?;
+        let found = self.ground.fingerprint(path)?;
         let mode = |mode: u32| mode & !0o022 | 0o111;
         Ok(found.map(|found| Fingerprint {
             uid: 0,
@@ -156,7 +156,7 @@ impl Files for Machine {
     }
 
     fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError> {
-        HostFiles.status_changed(path)
+        self.ground.status_changed(path)
     }
 
     fn free_bytes(&self, _path: &Path) -> Result<u64, FilesError> {
