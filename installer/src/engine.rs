@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use crate::ErrorKind;
 use crate::effect::Effects;
-use crate::journal::{Entry, Journal, JournalError, Phase};
+use crate::journal::{Entry, Journal, JournalError, Phase, Recorded};
 use crate::model::Layout;
 use crate::plan::{Operation, Plan, Planned, Step};
 use crate::report::{Event, Report};
@@ -133,9 +133,10 @@ fn advance(
         };
         let undo = step.prepare(effects).map_err(failed)?;
         journal.entries.push(Entry {
-            step: step.clone(),
+            step: Recorded::Known(step.clone()),
             undo,
             done: false,
+            unknown: serde_json::Map::new(),
         });
         if let Err(error) = journal.save(path, effects.files) {
             // what was not written down was not done

@@ -5,7 +5,7 @@
 
 use banger_installer::effect::HostFiles;
 use banger_installer::journal::{Journal, Operation};
-use banger_installer::model::{Manifest, Receipt, Version};
+use banger_installer::model::{Manifest, Receipt, Trial, Version};
 
 fn fixture(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -61,12 +61,35 @@ fn manifest_schema_1_is_read_and_written_as_it_is() {
 }
 
 #[test]
+fn a_journal_keeps_what_it_does_not_know() {
+    let path = fixture("journal-1-later.json");
+    let journal = Journal::load(&path, &HostFiles).unwrap().unwrap();
+    assert!(journal.unknown.contains_key("written_by"));
+    let written: serde_json::Value = serde_json::to_value(&journal).unwrap();
+    let read: serde_json::Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    assert_eq!(written, read, "it loses something");
+}
+
+#[test]
+fn a_trial_of_schema_1_is_read_and_keeps_what_it_does_not_know() {
+    let bytes = fs_err::read(fixture("trial-1.json")).unwrap();
+    let trial = Trial::from_json(&bytes).unwrap();
+    assert_eq!(trial.version, Version::new(0, 1, 1));
+    assert_eq!(trial.state.len(), 1);
+    assert_eq!(trial.to_json().unwrap(), bytes);
+    let future = String::from_utf8(bytes).unwrap();
+    let future = future.replace("\"schema\": 1,\n  \"version", "\"schema\": 2,\n  \"version");
+    assert!(Trial::from_json(future.as_bytes()).is_err());
+}
+
+#[test]
 fn journals_of_schema_1_are_read_with_every_step_and_its_undoing() {
     let cases = [
         ("install", Operation::Install),
         ("update", Operation::Update),
         ("restart", Operation::Restart),
         ("uninstall", Operation::Uninstall),
+        ("rollback", Operation::Rollback),
     ];
     for (name, operation) in cases {
         let path = fixture(&format!("journal-1-{name}.json"));

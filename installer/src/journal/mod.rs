@@ -25,11 +25,25 @@ pub const JOURNAL_SCHEMA: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The step.
-    pub step: Step,
+    pub step: Recorded,
     /// What takes it back.
     pub undo: Undo,
     /// Whether the act is known to be complete.
     pub done: bool,
+    /// Fields of later versions, kept as they are.
+    #[serde(flatten)]
+    pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A step as it was written down. One of a later version, which this one does not know, is kept as
+/// it is: to take a run back, only the undoing counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Recorded {
+    /// A step of this version.
+    Known(Step),
+    /// One of another.
+    Unknown(serde_json::Value),
 }
 
 /// The record of one run.
@@ -47,6 +61,9 @@ pub struct Journal {
     pub cleanup: Vec<Cleanup>,
     /// A folder of nothing but passing things: it goes however the run ends.
     pub scratch: PathBuf,
+    /// Fields of later versions, kept as they are.
+    #[serde(flatten)]
+    pub unknown: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A journal that cannot be used.
@@ -135,6 +152,7 @@ impl Journal {
             entries: Vec::new(),
             cleanup,
             scratch,
+            unknown: serde_json::Map::new(),
         }
     }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::ToolkitError;
 use super::prepare::{all_findings, render_units};
-use crate::effect::Effects;
+use crate::effect::{Effects, Lock};
 use crate::journal::{Journal, JournalError};
 use crate::model::{Product, Receipt, Survivor, UnitFacts, UnitName, Version};
 use crate::observe::{Freshness, observe};
@@ -26,6 +26,11 @@ pub struct Status {
     pub survivors: Vec<Survivor>,
     /// A run that was interrupted and will be taken back by the next one.
     pub pending: Option<Operation>,
+    /// The pid of a run that is at work now.
+    pub at_work: Option<u32>,
+    /// The version on trial, if one is: the one before it comes back by itself if it does not stay
+    /// well.
+    pub on_trial: Option<Version>,
     /// Why the record of an interrupted run cannot be used, and what to type; the next run would
     /// refuse to start for it.
     pub unusable_journal: Option<String>,
@@ -59,6 +64,7 @@ pub fn status(
     });
     let findings = all_findings(product, &state, installed.as_deref());
     // only root can look into the toolkit's folder
+    let at_work = Lock::holder(&product.layout.lock).ok().flatten();
     let (pending, unusable_journal) = match Journal::load(&product.layout.journal(), effects.files)
     {
         Ok(journal) => (journal.map(|journal| journal.operation), None),
@@ -82,7 +88,9 @@ pub fn status(
             .collect(),
         findings,
         survivors: state.survivors,
-        pending,
+        pending: pending.filter(|_| at_work.is_none()),
+        at_work,
+        on_trial: state.trial.map(|trial| trial.version),
         unusable_journal,
     })
 }

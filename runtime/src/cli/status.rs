@@ -7,6 +7,8 @@ use banger_installer::model::{Receipt, UnitKind};
 use banger_installer::plan::Finding;
 use banger_installer::toolkit::{Status, UnitStatus, status};
 
+use crate::product::RESCUE_SERVICE;
+
 use super::host::Host;
 use super::{Failure, Screen, Tone};
 
@@ -47,7 +49,8 @@ fn head(receipt: &Receipt, screen: &Screen) {
 
 fn unit_line(unit: &UnitStatus, screen: &Screen) {
     let facts = &unit.facts;
-    if unit.unit.kind() == UnitKind::Slice {
+    let waits = unit.unit.as_str() == RESCUE_SERVICE && facts.active_state == "inactive";
+    if unit.unit.kind() == UnitKind::Slice || waits {
         return;
     }
     let tone = if facts.active_state == "active" {
@@ -62,6 +65,7 @@ fn unit_line(unit: &UnitStatus, screen: &Screen) {
     };
     let answers = match (&unit.answers, unit.unit.kind()) {
         (Some(version), _) => version.to_string(),
+        _ if unit.unit.as_str() == RESCUE_SERVICE => "watches a new version".into(),
         (None, UnitKind::Service) => "does not answer".into(),
         (None, _) => String::new(),
     };
@@ -125,23 +129,41 @@ fn guests(status: &Status, screen: &Screen) {
 }
 
 fn last_update(receipt: &Receipt, status: &Status, screen: &Screen) {
-    let text = match &receipt.last_update {
-        Some(update) => format!(
+    let text = match (&receipt.last_update, &receipt.rolled_back) {
+        (_, Some(back)) => format!(
+            "{} → {}, {}, rolled back{}",
+            back.version,
+            receipt.version,
+            back.at.strftime("%Y-%m-%d %H:%M UTC"),
+            back.why
+                .as_ref()
+                .map(|why| format!(": {why}"))
+                .unwrap_or_default()
+        ),
+        (Some(update), None) => format!(
             "{} → {}, {}",
             update.from,
             receipt.version,
             update.finished.strftime("%Y-%m-%d %H:%M UTC")
         ),
-        None => format!(
+        (None, None) => format!(
             "none since {}",
             receipt.installed.strftime("%Y-%m-%d %H:%M UTC")
         ),
     };
     screen.line(&format!("  {:<22} {text}", "last update"));
+    if let Some(version) = &status.on_trial {
+        screen.note(&format!(
+            "{version} is on trial: if it does not stay well, the version before it comes back"
+        ));
+    }
     pending(status, screen);
 }
 
 fn pending(status: &Status, screen: &Screen) {
+    if let Some(pid) = status.at_work {
+        screen.note(&format!("a run is at work now (pid {pid})"));
+    }
     if let Some(operation) = status.pending {
         screen.note(&format!(
             "an interrupted {operation} is taken back by the next command that changes something"
