@@ -117,12 +117,10 @@ fn other_purpose(
         UnitKind::Slice | UnitKind::Scope => ("Unit", "Description", "is"),
     };
     let found = theirs.values(section, key);
-    let same = if name.kind() == UnitKind::Service {
-        found.iter().any(|line| runs_ours(product, line))
-    } else {
-        let expected = ours.values(section, key);
-        found == expected || found.iter().any(|value| expected.contains(value))
-    };
+    let expected = ours.values(section, key);
+    let same = found == expected
+        || found.iter().any(|value| expected.contains(value))
+        || name.kind() == UnitKind::Service && found.iter().any(|line| runs_ours(product, line));
     let does = if found.is_empty() {
         format!("{verb} nothing that can be told")
     } else {

@@ -363,7 +363,6 @@ fn contract_7_every_way_of_being_stale_is_found() {
             vec![(Drift::KeptByDropIn, Danger::None)],
         ),
     ];
-    let cases = table.len();
     for (case, state, expected) in table {
         let found: Vec<_> = findings(&product(), &state, Some(TEXT))
             .into_iter()
@@ -371,5 +370,4 @@ fn contract_7_every_way_of_being_stale_is_found() {
             .collect();
         assert_eq!(found, expected, "{case}");
     }
-    println!("{cases} states of a unit");
 }
