@@ -68,8 +68,8 @@ fn of_fifty_updates_at_once_one_runs_even_when_the_one_before_was_killed() {
     // the lock is free with its holder's death: the rescue unit takes the run back by itself
     command::wait_for("the end of the rescue", 30, || {
         let journal = stage.host.path("/var/lib/banger-install/journal.json");
-        let state = stage.host.property("banger-rescue.service", "ActiveState");
-        match state.as_deref() {
+        let active = stage.host.property("banger-rescue.service", "ActiveState");
+        match active.as_deref() {
             Ok("inactive") if !journal.exists() => Ok(()),
             other => Err(format!("{other:?}, journal: {}", journal.exists())),
         }
