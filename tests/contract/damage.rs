@@ -251,13 +251,21 @@ fn a_link_or_version_that_is_missing_comes_back_and_the_guest_lives() {
         assert_eq!(install.code, Some(0), "{harm}: {}", install.text());
         host.assert_whole("0.1.0");
     }
-    // the version in use is gone: a restart says so, an update needs it not
+    // the version in use is gone: a restart says so, and an update does not begin what nobody
+    // could take back
     host.root(&format!("rm -r {VERSIONS}/0.1.0")).ok().unwrap();
     let restart = host.root(&format!("{unpacked} system restart"));
     let what = format!("no release in {VERSIONS}/0.1.0");
     assert_refused(&restart, 4, &what, "sudo banger system install");
-    host.root(&format!("{unpacked} update --yes")).ok().unwrap();
+    let update = host.root(&format!("{unpacked} update --yes"));
+    assert_refused(&update, 9, "banger-rescue.service", "hint");
+    host.root(&format!("{unpacked} system install"))
+        .ok()
+        .unwrap();
+    host.assert_whole("0.1.0");
+    host.root("banger update --yes").ok().unwrap();
     host.assert_whole("0.1.1");
+    host.root(&format!("rm -r {VERSIONS}/0.1.0")).ok().unwrap();
     // the one before it stays away: nothing needs it
     let before = host.root(&format!("ls {VERSIONS}")).ok().unwrap();
     assert!(!before.contains("0.1.0"), "{before}");

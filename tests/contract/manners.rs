@@ -89,8 +89,10 @@ fn systemd_is_spoken_to_over_d_bus_and_no_program_is_run_but_the_releases_own() 
     releases.publish(&second).unwrap();
     let stage = Stage::new(releases).unwrap();
     let unpacked = stage.unpack(&first).unwrap();
+    let install = format!("{unpacked}/bin/banger system install --owner {OWNER}");
     let commands = [
-        format!("{unpacked}/bin/banger system install --owner {OWNER}"),
+        install.clone(),
+        install,
         "/usr/local/bin/banger system status".to_owned(),
         "/usr/local/bin/banger system restart".to_owned(),
         "/usr/local/bin/banger update --yes".to_owned(),
