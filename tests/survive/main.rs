@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 mod bench;
+mod cycles;
 mod restarts;
 mod stale;

@@ -51,8 +51,19 @@ impl Client {
     /// Starts to ask, as `user`.
     pub fn start(host: &Host, user: &str) -> Result<Self> {
         host.copy(&programs::own("api-client")?, PROGRAM)?;
+        Self::with(host, user, &[])
+    }
+
+    /// One client that asks every so many milliseconds.
+    pub fn paced(host: &Host, user: &str, every: u64) -> Result<Self> {
+        host.copy(&programs::own("api-client")?, PROGRAM)?;
+        Self::with(host, user, &["--clients=1", &format!("--every={every}")])
+    }
+
+    fn with(host: &Host, user: &str, words: &[&str]) -> Result<Self> {
+        let socket = [PROGRAM, "--socket", "/run/banger/bangerd.sock"];
         let child = host
-            .command_as(user, [PROGRAM, "--socket", "/run/banger/bangerd.sock"])
+            .command_as(user, [&socket, words].concat())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,0 +1,61 @@
+//! Many updates and rollbacks in a row, with guests that tick and a client that asks all the time.
+
+use banger_tests::support::api;
+use banger_tests::support::releases::Releases;
+use banger_tests::support::stage::{Guest, OWNER, Stage};
+
+const CYCLES: usize = 200;
+const GUESTS: usize = 5;
+const OFFER: &str = "/root/offer";
+const DOORS: &str = "/run/banger/bangerd.sock /run/banger-root/bangerd-root.sock";
+
+/// A host with 0.1.0, guests in it, and 0.1.1 in a folder.
+fn stage() -> (Stage, Vec<Guest>) {
+    let releases = Releases::new().unwrap();
+    let first = releases.sound("0.1.0").unwrap();
+    let second = releases.sound("0.1.1").unwrap();
+    let stage = Stage::new(releases).unwrap();
+    stage.install(&first).unwrap().ok().unwrap();
+    stage.releases.publish(&second).unwrap();
+    for entry in fs_err::read_dir(stage.releases.public()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        stage.host.copy(&path, format!("{OFFER}/{name}")).unwrap();
+    }
+    let guests = (0..GUESTS)
+        .map(|number| stage.run_guest(&format!("guest-{number}")).unwrap())
+        .collect();
+    (stage, guests)
+}
+
+fn doors(stage: &Stage) -> String {
+    let line = format!("stat --format='%n %i' {DOORS}");
+    stage.host.shell(&line).unwrap().ok().unwrap()
+}
+
+#[test]
+fn contract_4_two_hundred_updates_and_rollbacks_are_noticed_by_nobody() {
+    let (stage, guests) = stage();
+    let before = doors(&stage);
+    let client = api::Client::paced(&stage.host, OWNER, 5).unwrap();
+    for cycle in 0..CYCLES {
+        for words in [["--from", OFFER].as_slice(), &["--rollback"]] {
+            let done = stage.banger(&[&["update", "--yes"], words].concat());
+            let done = done.unwrap();
+            assert!(done.success(), "cycle {cycle}: {}", done.text());
+        }
+    }
+    let tally = client.stop().unwrap();
+    for guest in &guests {
+        stage.check_untouched(guest).unwrap();
+    }
+    assert_eq!(tally.failed, 0, "{tally:?}");
+    assert_eq!(tally.versions, ["0.1.0", "0.1.1"], "{tally:?}");
+    assert_eq!(doors(&stage), before, "a socket was made anew");
+    println!(
+        "{CYCLES} updates and as many rollbacks under {GUESTS} guests; {} requests, one every 5 ms, \
+         none failed; the longest wait was {} ms",
+        tally.requests,
+        tally.longest_wait_us / 1000
+    );
+}
