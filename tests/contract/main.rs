@@ -6,6 +6,7 @@
 mod command_line;
 mod commands;
 mod damage;
+mod dry_run;
 mod locks;
 mod manners;
 mod rooms;

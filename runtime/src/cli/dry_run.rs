@@ -29,6 +29,7 @@ pub(super) fn show(
     }
     if preview.plan.is_empty() {
         screen.line("Nothing would be changed: all is as it should be.");
+        guests(&preview, screen);
         return Ok(());
     }
     let title = format!("This is what {operation} would do; nothing was changed");
