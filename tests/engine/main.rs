@@ -10,10 +10,11 @@
 )]
 
 mod bus;
-mod crash;
+
 mod drift;
 mod drift_scenes;
 mod fixtures;
+mod kill;
 mod locks;
 mod mounts;
 mod rescue;

@@ -210,7 +210,9 @@ fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), T
     if !files.list(&layout.install_state)?.is_empty() {
         files.remove(&layout.journal())?;
     }
-    if files.look(&layout.receipt())? != Found::Missing {
+    let installed = files.look(&layout.receipt())? != Found::Missing
+        || !files.list(&layout.versions)?.is_empty();
+    if installed {
         return Ok(());
     }
     for folder in [

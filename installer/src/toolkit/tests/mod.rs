@@ -6,6 +6,7 @@ mod faults;
 mod machine;
 mod plans;
 mod power;
+mod properties;
 mod rescue;
 
 use machine::Machine;

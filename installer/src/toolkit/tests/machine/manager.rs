@@ -1,7 +1,7 @@
 //! What the machine's service manager does with units.
 
 use super::ground::WANTS;
-use super::{Machine, Unit};
+use super::{Machine, Unit, name};
 use crate::effect::systemd::JobResult;
 use crate::model::{Found, UnitName};
 use crate::unit;
@@ -33,6 +33,40 @@ impl Machine {
         self.ground
             .look(&link)
             .is_ok_and(|found| found != Found::Missing)
+    }
+
+    /// Whether a stop of a service that runs would reach its children.
+    pub(in super::super) fn would_kill(&self, unit: &str) -> bool {
+        let units = self.units.borrow();
+        let inside = self
+            .child
+            .borrow()
+            .as_ref()
+            .is_some_and(|group| group.ends_with(unit));
+        units
+            .get(&name(unit))
+            .is_some_and(|unit| inside && unit.active && Self::kill_mode(unit) != "process")
+    }
+
+    /// Somebody stops a unit.
+    pub(in super::super) fn stop_unit(&self, unit: &str) {
+        let unit = name(unit);
+        if let Some(state) = self.units.borrow_mut().get_mut(&unit) {
+            self.stop(&unit, state);
+        }
+    }
+
+    /// Somebody disables a unit.
+    pub(in super::super) fn disable_unit(&self, unit: &str) {
+        let disabled = self.ground.disable(&self.product.layout.units, unit);
+        disabled.expect("a disk that takes it");
+    }
+
+    /// Somebody moves the child, if it lives.
+    pub(in super::super) fn move_child(&self, group: &str) {
+        if let Some(child) = self.child.borrow_mut().as_mut() {
+            *child = group.into();
+        }
     }
 
     /// What a Reload does.

@@ -152,6 +152,27 @@ impl Machine {
             .expect("written");
     }
 
+    pub(super) fn write_bytes(&self, path: &str, bytes: &[u8]) {
+        let image = FileImage::public(bytes);
+        let written = self.ground.write_whole(&self.path(path), &image);
+        written.expect("written");
+    }
+
+    /// Whoever works on the machine removes something.
+    pub(super) fn remove(&self, path: &str) {
+        self.ground.remove(&self.path(path)).expect("removed");
+    }
+
+    pub(super) fn read(&self, path: &str) -> Option<String> {
+        self.ground.text(&self.path(path))
+    }
+
+    pub(super) fn path_exists(&self, path: &str) -> bool {
+        self.ground
+            .look(&self.path(path))
+            .is_ok_and(|found| found != Found::Missing)
+    }
+
     /// The disk of a machine that was made with one.
     pub(super) fn disk(&self) -> &ModelDisk {
         self.disk.as_ref().expect("a model")

@@ -51,13 +51,13 @@ fn empty() -> Machine {
     Machine::with_disk(&Rc::new(ModelDisk::with_folders(&FOLDERS)))
 }
 
-fn installed() -> Machine {
+pub(super) fn installed() -> Machine {
     let machine = empty();
     machine.set_up("0.1.0");
     machine
 }
 
-pub(super) const SCENES: [Scene; 10] = [
+pub(super) static SCENES: [Scene; 10] = [
     Scene {
         name: "install",
         start: empty,
