@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
+mod bad_daemons;
 mod bench;
 mod cycles;
 mod restarts;

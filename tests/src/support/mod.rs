@@ -1,6 +1,7 @@
 //! The bench: real systemd hosts, real Firecracker, real guests, each in one expression.
 
 pub mod api;
+pub mod bad;
 pub mod command;
 pub mod console;
 pub mod firecracker;

@@ -6,9 +6,10 @@ use banger_release::{KeyPairPaths, KeygenOptions, PackOptions, Packed};
 use fs_err as fs;
 use tempfile::TempDir;
 
+use super::bad::Bad;
 use super::{Error, Result, place, programs};
 
-/// The one version that the stand-in `broken-bangerd` says it has.
+/// The one version that the stand-ins `broken-bangerd` and `bad-bangerd` say they have.
 pub const BROKEN_VERSION: &str = "0.1.2";
 
 /// A key, and the releases signed with it. Everything goes with the value.
@@ -67,6 +68,18 @@ impl Releases {
         self.pack(version, &folder)
     }
 
+    /// Release [`BROKEN_VERSION`], one of whose daemons is bad in this way.
+    pub fn bad(&self, bad: Bad) -> Result<Packed> {
+        let version = BROKEN_VERSION;
+        let folder = self.folder.path().join(format!("{}-{version}", bad.word()));
+        let units = folder.join("units");
+        bad.write_units(&units)?;
+        let sound = programs::banger(version)?;
+        fs::copy(sound.join("banger"), folder.join("banger"))?;
+        fs::copy(programs::own("bad-bangerd")?, folder.join("bangerd"))?;
+        self.pack_with(version, &folder, units)
+    }
+
     /// A release whose `banger` is sound and whose `bangerd` is this script.
     pub fn scripted(&self, version: &str, script: &str) -> Result<Packed> {
         use std::os::unix::fs::PermissionsExt as _;
@@ -84,6 +97,11 @@ impl Releases {
 
     /// Packs and signs what lies in `binaries`.
     pub fn pack(&self, version: &str, binaries: &Path) -> Result<Packed> {
+        self.pack_with(version, binaries, place::workspace().join("units"))
+    }
+
+    /// The same with unit templates of its own.
+    fn pack_with(&self, version: &str, binaries: &Path, units: PathBuf) -> Result<Packed> {
         let parsed = |text: &str| {
             text.parse()
                 .map_err(|error| Error::Wrong(format!("{text:?} is no version: {error}")))
@@ -91,7 +109,7 @@ impl Releases {
         self.sequence.set(self.sequence.get() + 1);
         banger_release::pack(&PackOptions {
             binaries: binaries.to_owned(),
-            units: place::workspace().join("units"),
+            units,
             version: parsed(version)?,
             channel: "stable".to_owned(),
             target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),

@@ -1,0 +1,108 @@
+//! The daemons of a bad release: sound ones, but for the way of being bad that their unit names.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a stand-in program; the journal tells what it did"
+)]
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use banger_runtime::daemon::{DaemonError, run_helper, run_owner};
+use banger_runtime::health;
+use banger_runtime::storage::Places;
+use banger_tests::support::bad::{Bad, FALSE_VERSION, LATER_SCHEMA, VARIABLE};
+use banger_tests::support::releases::BROKEN_VERSION;
+
+/// What an updater has on the disk as long as it is at work.
+const JOURNAL: &str = "/var/lib/banger-install/journal.json";
+
+type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let argument = std::env::args().nth(1).unwrap_or_default();
+    let run = match argument.as_str() {
+        "--version" => {
+            println!("bangerd {BROKEN_VERSION}");
+            return ExitCode::SUCCESS;
+        }
+        "--root-helper" => run_helper,
+        _ => run_owner,
+    };
+    let word = std::env::var(VARIABLE).unwrap_or_default();
+    misbehave(Bad::from_word(&word), run).unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn misbehave(bad: Option<Bad>, run: fn(&str) -> Result<(), DaemonError>) -> Outcome {
+    let sound = || run(BROKEN_VERSION).map(|()| ExitCode::SUCCESS);
+    let Some(bad) = bad else { return Ok(sound()?) };
+    eprintln!("{}", bad.confession());
+    match bad {
+        Bad::Exits => Ok(ExitCode::FAILURE),
+        Bad::HangsAtStart => loop {
+            std::thread::park();
+        },
+        Bad::WrongVersion => {
+            std::thread::sleep(Duration::from_secs(2));
+            run(FALSE_VERSION)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Bad::Forgets => Ok(sound()?),
+        Bad::Loops => {
+            std::thread::spawn(move || run(BROKEN_VERSION));
+            wait_until(|| answers(bad));
+            Ok(ExitCode::FAILURE)
+        }
+        Bad::DiesLater => {
+            std::thread::spawn(move || run(BROKEN_VERSION));
+            wait_until(update_is_over);
+            Ok(ExitCode::FAILURE)
+        }
+        Bad::HangsLater => {
+            std::thread::spawn(|| {
+                wait_until(update_is_over);
+                let this = rustix::process::getpid();
+                rustix::process::kill_process(this, rustix::process::Signal::STOP)
+            });
+            Ok(sound()?)
+        }
+        // EX_CONFIG (sysexits.h), which the units know
+        Bad::CannotRead => Ok(ExitCode::from(78)),
+        Bad::WritesLaterSchema => {
+            write_later_schema()?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn wait_until(happened: impl Fn() -> bool) {
+    while !happened() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn answers(bad: Bad) -> bool {
+    let unit = bad.unit().parse().ok();
+    unit.is_some_and(|unit| health::probe(&unit, Duration::from_secs(5)).is_ok())
+}
+
+fn update_is_over() -> bool {
+    !Path::new(JOURNAL).exists()
+}
+
+fn write_later_schema() -> Result<(), Box<dyn std::error::Error>> {
+    for entry in fs_err::read_dir(Places::of_host().vms())? {
+        let path = entry?.path().join("record.json");
+        let mut record: serde_json::Value = serde_json::from_slice(&fs_err::read(&path)?)?;
+        if let Some(schema) = record.get_mut("schema") {
+            *schema = LATER_SCHEMA.into();
+        }
+        fs_err::write(&path, serde_json::to_vec(&record)?)?;
+        eprintln!("{} has schema {LATER_SCHEMA} now", path.display());
+    }
+    Ok(())
+}
