@@ -2,7 +2,7 @@
 //! guest does not notice.
 
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use banger_tests::support::bad::{Bad, FALSE_VERSION};
 use banger_tests::support::command;
@@ -108,8 +108,8 @@ impl Scene {
     }
 
     /// An update to the bad version holds, and is taken back without a command, for the reason
-    /// `why`.
-    fn check_left_later(&self, bad: Bad, why: &str) {
+    /// `why`. Gives the time from the update's end to the old version's answer.
+    fn check_left_later(&self, bad: Bad, why: &str) -> Duration {
         self.offer(bad);
         self.stage
             .banger(&["update", "--yes"])
@@ -118,10 +118,7 @@ impl Scene {
             .unwrap();
         let since = Instant::now();
         let status = self.wait_for_old_version();
-        println!(
-            "{bad:?}: the old version answers {:?} later",
-            since.elapsed()
-        );
+        let took = since.elapsed();
         let left = &status["receipt"]["rolled_back"];
         assert_eq!(left["version"], BROKEN_VERSION, "{status}");
         let told = left["why"].as_str().unwrap_or_default();
@@ -132,11 +129,12 @@ impl Scene {
         self.wait_for_rescue_to_end();
         self.check_was_bad(bad);
         self.check_as_before(bad);
+        took
     }
 
     /// The updater dies when `current` names the bad version and `ripe` says so; the rescue unit
-    /// takes back what it left.
-    fn check_killed(&self, bad: Bad, ripe: impl Fn() -> bool) {
+    /// takes back what it left. Gives the time from the death to the old version's answer.
+    fn check_killed(&self, bad: Bad, ripe: impl Fn() -> bool) -> Duration {
         self.offer(bad);
         let host = &self.stage.host;
         let mut updater = host
@@ -165,12 +163,10 @@ impl Scene {
         let since = Instant::now();
         assert!(!updater.wait().unwrap().success(), "{bad:?}");
         self.wait_for_old_version();
-        println!(
-            "{bad:?}: the old version answers {:?} after the updater's death",
-            since.elapsed()
-        );
+        let took = since.elapsed();
         self.wait_for_rescue_to_end();
         self.check_as_before(bad);
+        took
     }
 
     fn was_bad(&self, bad: Bad) -> bool {
@@ -223,19 +219,23 @@ fn a_bad_daemon_that_comes_up_and_is_not_well_is_refused() {
 
 #[test]
 fn a_bad_daemon_that_dies_later_is_left_without_a_command() {
-    Scene::new().check_left_later(Bad::DiesLater, "ended by itself");
+    let took = Scene::new().check_left_later(Bad::DiesLater, "ended by itself");
+    println!("the old version answers {took:?} after the update");
 }
 
 #[test]
 fn a_bad_daemon_that_hangs_later_is_left_without_a_command() {
-    Scene::new().check_left_later(Bad::HangsLater, "does not answer");
+    let took = Scene::new().check_left_later(Bad::HangsLater, "does not answer");
+    println!("the old version answers {took:?} after the update");
 }
 
 #[test]
 fn a_bad_daemon_whose_updater_is_killed_is_left_without_a_command() {
     let scene = Scene::new();
-    scene.check_killed(Bad::Exits, || true);
-    for bad in [Bad::HangsAtStart, Bad::WrongVersion] {
-        scene.check_killed(bad, || scene.was_bad(bad));
-    }
+    let took = [
+        scene.check_killed(Bad::Exits, || true),
+        scene.check_killed(Bad::HangsAtStart, || scene.was_bad(Bad::HangsAtStart)),
+        scene.check_killed(Bad::WrongVersion, || scene.was_bad(Bad::WrongVersion)),
+    ];
+    println!("the old version answers {took:?} after the updater's death");
 }
