@@ -196,13 +196,13 @@ fn a_receipt_edited_by_hand_stops_a_run_before_it_moves_anything() {
 fn a_journal_that_cannot_be_used_is_named_and_the_way_out_is_what_the_hint_says() {
     let host = Damaged::host();
     let dance = r#"{"schema":1,"operation":"dance","phase":"running","entries":[],"cleanup":[],"scratch":"/x"}"#;
-    let step = r#"{"schema":1,"operation":"update","phase":"running","entries":[{"step":{"step":"dance"},"undo":{"undo":"nothing"},"done":true}],"cleanup":[],"scratch":"/x"}"#;
+    let undo = r#"{"schema":1,"operation":"update","phase":"running","entries":[{"step":{"step":"link"},"undo":{"undo":"dance"},"done":true}],"cleanup":[],"scratch":"/x"}"#;
     let cases = [
         ("", "damaged"),
         (r#"{"schema": 1, "oper"#, "damaged"),
         (r#"{"schema": 1}"#, "damaged"),
         (dance, "dance"),
-        (step, "dance"),
+        (undo, "damaged"),
         (r#"{"schema": 99}"#, "schema 99"),
     ];
     for (text, what) in cases {

@@ -202,7 +202,11 @@ fn root_with_units() -> tempfile::TempDir {
             0o644,
         );
     }
-    for program in ["usr/local/bin/bangerd", "usr/bin/install"] {
+    for program in [
+        "usr/local/bin/banger",
+        "usr/local/bin/bangerd",
+        "usr/bin/install",
+    ] {
         write(root.path().join(program), "#!/bin/sh\n", 0o755);
     }
     // the targets and the slice that every unit refers to

@@ -264,6 +264,10 @@ fn enable(state: &HostState, plan: &mut Plan) {
         .collect();
     if !units.is_empty() {
         plan.push(EnableUnits { units }, "they start at boot");
+        plan.push(
+            ReloadSystemd {},
+            "systemd remembers whether they were enabled",
+        );
     }
 }
 

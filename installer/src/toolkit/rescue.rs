@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Event, Report, RollbackRequest, Toolkit, ToolkitError};
 use crate::effect::{Effects, Lock, LockError};
 use crate::journal::Journal;
-use crate::model::{Product, Receipt, Trial, Version};
+use crate::model::{Product, Receipt, Trial, UnitName, Version};
 use crate::observe::read_trial;
 use crate::unit;
 
@@ -182,15 +182,22 @@ impl Watch {
     ) -> Result<Verdict, ToolkitError> {
         let mut missing = None;
         for unit in product.keepers() {
-            let facts = effects.systemd.unit(unit)?;
-            // systemd counts from zero whenever somebody starts or restarts a service
-            if facts.service.is_some_and(|service| service.restarts > 0) {
+            if ended_by_itself(unit, effects)? {
                 return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
             }
             match effects.health.probe(unit) {
                 Ok(version) if version == trial.version => {}
                 Ok(version) => return Ok(Verdict::Unwell(format!("{unit} says {version}"))),
-                Err(error) => missing = Some(format!("{unit} does not answer: {error}")),
+                // it may have ended while it was asked
+                Err(_) if ended_by_itself(unit, effects)? => {
+                    return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
+                }
+                Err(error) => {
+                    // what failed is said here; the error may say so, too, and knows why
+                    let cause = error.source().map(ToString::to_string);
+                    let cause = cause.unwrap_or_else(|| error.to_string());
+                    missing = Some(format!("{unit} does not answer: {cause}"));
+                }
             }
         }
         let now = effects.clock.monotonic();
@@ -204,4 +211,10 @@ impl Watch {
         }
         Ok(Verdict::Well)
     }
+}
+
+/// systemd counts from zero whenever somebody starts or restarts a service.
+fn ended_by_itself(unit: &UnitName, effects: &Effects<'_>) -> Result<bool, ToolkitError> {
+    let service = effects.systemd.unit(unit)?.service;
+    Ok(service.is_some_and(|service| service.restarts > 0))
 }
