@@ -47,30 +47,12 @@ fn misbehave(bad: Option<Bad>, run: fn(&str) -> Result<(), DaemonError>) -> Outc
             std::thread::park();
         },
         Bad::WrongVersion => {
-<<<<<<< HEAD
-            std::thread::sleep(Duration::from_secs(2));
-=======
             std::thread::sleep(Duration::from_secs(5));
->>>>>>> bad-daemons
             run(FALSE_VERSION)?;
             Ok(ExitCode::SUCCESS)
         }
         Bad::Forgets => Ok(sound()?),
         Bad::Loops => {
-<<<<<<< HEAD
-            std::thread::spawn(move || run(BROKEN_VERSION));
-            wait_until(|| answers(bad));
-            Ok(ExitCode::FAILURE)
-        }
-        Bad::DiesLater => {
-            std::thread::spawn(move || run(BROKEN_VERSION));
-            wait_until(update_is_over);
-            Ok(ExitCode::FAILURE)
-        }
-        Bad::HangsLater => {
-            std::thread::spawn(|| {
-                wait_until(update_is_over);
-=======
             when(move || answers(bad), || std::process::exit(1));
             Ok(sound()?)
         }
@@ -80,7 +62,6 @@ fn misbehave(bad: Option<Bad>, run: fn(&str) -> Result<(), DaemonError>) -> Outc
         }
         Bad::HangsLater => {
             when(update_is_over, || {
->>>>>>> bad-daemons
                 let this = rustix::process::getpid();
                 rustix::process::kill_process(this, rustix::process::Signal::STOP)
             });
@@ -95,12 +76,6 @@ fn misbehave(bad: Option<Bad>, run: fn(&str) -> Result<(), DaemonError>) -> Outc
     }
 }
 
-<<<<<<< HEAD
-fn wait_until(happened: impl Fn() -> bool) {
-    while !happened() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-=======
 /// Acts once something has happened, beside the daemon.
 fn when<T: Send + 'static>(
     happened: impl Fn() -> bool + Send + 'static,
@@ -112,7 +87,6 @@ fn when<T: Send + 'static>(
         }
         act()
     });
->>>>>>> bad-daemons
 }
 
 fn answers(bad: Bad) -> bool {

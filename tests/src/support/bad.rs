@@ -21,11 +21,7 @@ pub enum Bad {
     Exits,
     /// It never says that it is ready.
     HangsAtStart,
-<<<<<<< HEAD
-    /// It takes two seconds to start, and then says that it is of [`FALSE_VERSION`].
-=======
     /// It takes five seconds to start, and then says that it is of [`FALSE_VERSION`].
->>>>>>> bad-daemons
     WrongVersion,
     /// It ends when the update is over.
     DiesLater,
@@ -103,11 +99,7 @@ impl Bad {
         let text = template.replacen("[Service]\n", &lines, 1);
         if self == Self::HangsAtStart {
             // so that nobody waits for long
-<<<<<<< HEAD
-            return text.replacen("TimeoutStartSec=30s", "TimeoutStartSec=2s", 1);
-=======
             return text.replacen("TimeoutStartSec=30s", "TimeoutStartSec=5s", 1);
->>>>>>> bad-daemons
         }
         text
     }
