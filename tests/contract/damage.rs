@@ -216,7 +216,11 @@ fn a_journal_that_cannot_be_used_is_named_and_the_way_out_is_what_the_hint_says(
     }
     println!("{} journals that cannot be used", cases.len());
 
-    // the journal of an update that really died half way: what the hint promises is still true
+    // the journal of an update that really died half way: what the hint promises is still true.
+    // The rescue would take it back before it could be damaged, so it is kept out of the way.
+    let away = "/etc/systemd/system/banger-rescue.service.d/away.conf";
+    host.write(away, "[Unit]\nConditionPathExists=/nonexistent\n");
+    host.root("systemctl daemon-reload").ok().unwrap();
     host.root(
         "strace -f -o /dev/null -e trace=rename -e inject=rename:signal=KILL:when=12 \
          banger update --yes",
@@ -225,6 +229,9 @@ fn a_journal_that_cannot_be_used_is_named_and_the_way_out_is_what_the_hint_says(
     assert!(half.contains("\"running\""), "{half}");
     let current = fs_err::read_link(host.stage.host.path(format!("{VERSIONS}/current"))).unwrap();
     host.write(JOURNAL, &half[..half.len() / 2]);
+    host.root(&format!("rm {away} && systemctl daemon-reload"))
+        .ok()
+        .unwrap();
     let told = host.assert_each_refused(&COMMANDS, 13, "damaged");
     host.root(&told).ok().unwrap();
     host.sudo("banger system install").ok().unwrap();
