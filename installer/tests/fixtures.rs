@@ -5,7 +5,9 @@
 
 use banger_installer::effect::HostFiles;
 use banger_installer::journal::{Journal, Operation};
-use banger_installer::model::{Manifest, Receipt, Trial, Version};
+use banger_installer::model::{
+    ArtefactKind, KeyList, Manifest, Receipt, Seen, Trial, Urgency, Version,
+};
 
 fn fixture(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -58,6 +60,56 @@ fn manifest_schema_1_is_read_and_written_as_it_is() {
     let artefact = manifest.release_for("x86_64-unknown-linux-gnu").unwrap();
     assert_eq!(artefact.size, 4_446_162);
     assert_eq!(manifest.to_json().unwrap(), bytes);
+}
+
+#[test]
+fn a_manifest_with_everything_keeps_what_this_version_knows() {
+    let bytes = fs_err::read(fixture("manifest-1-full.json")).unwrap();
+    let manifest = Manifest::from_json(&bytes).unwrap();
+    assert_eq!(manifest.urgency, Urgency::Critical);
+    assert!(manifest.notes.contains("kept"), "{}", manifest.notes);
+    let kinds: Vec<_> = manifest.artefacts.iter().map(|found| found.kind).collect();
+    // the kind of a later version is left aside
+    let known = [
+        ArtefactKind::Release,
+        ArtefactKind::GuestKernel,
+        ArtefactKind::GuestImage,
+        ArtefactKind::Firecracker,
+        ArtefactKind::Package,
+    ];
+    assert_eq!(kinds, known);
+    let again = Manifest::from_json(&manifest.to_json().unwrap()).unwrap();
+    assert_eq!(again, manifest);
+    let text = String::from_utf8(bytes).unwrap();
+    let odd = text.replace("\"critical\"", "\"apocalyptic\"");
+    let odd = Manifest::from_json(odd.as_bytes()).unwrap();
+    assert_eq!(odd.urgency, Urgency::Medium);
+    let twice = text.replace("later.bin", "banger-0.2.0-x86_64-unknown-linux-gnu.tar.gz");
+    assert!(
+        Manifest::from_json(twice.as_bytes()).is_err(),
+        "a name twice"
+    );
+}
+
+#[test]
+fn a_list_of_keys_and_a_record_of_what_was_seen_are_read_as_they_were_written() {
+    let bytes = fs_err::read(fixture("keys-1.json")).unwrap();
+    let list = KeyList::from_json(&bytes).unwrap();
+    assert_eq!(
+        (list.threshold, list.keys.len(), list.revoked.len()),
+        (2, 3, 1)
+    );
+    assert_eq!(list.to_json().unwrap(), bytes);
+
+    let bytes = fs_err::read(fixture("seen-1.json")).unwrap();
+    let seen = Seen::from_json(&bytes).unwrap();
+    assert_eq!(seen.channels["stable"].sequence, 41);
+    assert!(seen.unknown.contains_key("written_by"));
+    assert_eq!(seen.to_json().unwrap(), bytes);
+    let text = String::from_utf8(bytes).unwrap();
+    let future = text.replace("\"schema\": 1", "\"schema\": 2");
+    let error = Seen::from_json(future.as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("schema 2"), "{error}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use banger_installer::fetch::{ExpectedEntries, MANIFEST_NAME, SIGNATURE_NAME};
-use banger_installer::model::{Artefact, ArtefactKind, Digest, Manifest, Version};
+use banger_installer::model::{Artefact, ArtefactKind, Digest, Manifest, Urgency, Version};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
@@ -171,6 +171,8 @@ fn describe(
         sequence: options.sequence.unwrap_or_else(|| default_sequence(now)),
         released,
         expires,
+        urgency: Urgency::default(),
+        notes: String::new(),
         artefacts: vec![Artefact {
             name: name.into(),
             url: name.into(),

@@ -12,5 +12,6 @@ mod keys;
 mod manifests;
 mod noise;
 mod release_tool;
+mod rotation;
 mod transport;
 mod world;

@@ -8,7 +8,7 @@ use banger_installer::error_kind::ErrorKind;
 use banger_installer::fetch::{
     ExpectedEntries, FetchError, Source, Transport, UnpackError, host_target,
 };
-use banger_installer::model::{Artefact, ArtefactKind, Digest, Manifest, Version};
+use banger_installer::model::{Artefact, ArtefactKind, Digest, Manifest, Urgency, Version};
 use banger_installer::verify::{Expectation, Keyring, VerifyError, verify_manifest};
 use banger_release::archive::{self, File};
 use banger_release::{KeygenOptions, PROGRAMS, SigningKey, UNITS, keygen, sign};
@@ -244,6 +244,8 @@ pub(crate) fn good_manifest(archive: &[u8]) -> Manifest {
         sequence: SEQUENCE,
         released,
         expires: released + SignedDuration::from_hours(24),
+        urgency: Urgency::High,
+        notes: "### Fixed\n\n- A hole.\n".into(),
         artefacts: vec![Artefact {
             name: archive_name(),
             url: archive_name(),

@@ -2,8 +2,9 @@
 //!
 //! The format is a superset of the static manifest that `self_update` reads (`schema`, `releases`,
 //! `assets` with `name`, `url` and `digest`), so that its source and our checks read one file and
-//! one signature covers both. A manifest names exactly one release. Unknown fields are kept out of
-//! the way but do not hurt: the signature, not the shape, says whom to believe.
+//! one signature covers both. A manifest names exactly one release. Unknown fields, and artefacts of
+//! an unknown kind, are left aside but do not hurt: the signature, not the shape, says whom to
+//! believe. `RELEASES.md` describes the format.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,9 @@ use super::{Digest, Version};
 
 /// The schema that this code writes and reads.
 pub const MANIFEST_SCHEMA: u32 = 1;
+
+/// No notes are longer, in bytes.
+pub const NOTES_LIMIT: usize = 64 * 1024;
 
 /// A manifest that has been parsed and checked for form. Whether to believe it is for
 /// [`crate::verify`] to say.
@@ -29,8 +33,59 @@ pub struct Manifest {
     pub released: Timestamp,
     /// When it stops to be the newest word.
     pub expires: Timestamp,
+    /// How soon people should take it.
+    pub urgency: Urgency,
+    /// What changed, for people: Markdown, at most [`NOTES_LIMIT`] bytes, maybe empty.
+    pub notes: String,
     /// What the release consists of; at least one, names unique.
     pub artefacts: Vec<Artefact>,
+}
+
+/// How soon a release should be taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Urgency {
+    /// Whenever.
+    Low,
+    /// With the next round of updates; what a word of a later version is read as.
+    #[default]
+    Medium,
+    /// Soon: something is broken without it.
+    High,
+    /// Now: it closes a hole.
+    Critical,
+}
+
+impl Urgency {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+    fn is_medium(&self) -> bool {
+        *self == Self::Medium
+    }
+
+    /// The word in a manifest.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl From<String> for Urgency {
+    fn from(word: String) -> Self {
+        [Self::Low, Self::High, Self::Critical]
+            .into_iter()
+            .find(|urgency| urgency.word() == word)
+            .unwrap_or_default()
+    }
+}
+
+impl From<Urgency> for String {
+    fn from(urgency: Urgency) -> Self {
+        urgency.word().into()
+    }
 }
 
 /// One file of a release.
@@ -42,7 +97,7 @@ pub struct Artefact {
     pub url: String,
     /// What it is.
     pub kind: ArtefactKind,
-    /// The target triple that it runs on.
+    /// The target triple that it runs on; `any` where it does not matter.
     pub target: String,
     /// Exact size in bytes.
     pub size: u64,
@@ -58,6 +113,17 @@ pub struct Artefact {
 pub enum ArtefactKind {
     /// `NAME-VERSION-TARGET.tar.gz`: programs and unit templates.
     Release,
+    /// A kernel for guests.
+    GuestKernel,
+    /// A root file system for guests.
+    GuestImage,
+    /// Firecracker and its jailer.
+    Firecracker,
+    /// A distribution's package.
+    Package,
+    /// Of a later version of the format; never stands in a [`Manifest`].
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// Bytes that are no manifest.
@@ -90,6 +156,10 @@ struct Wire {
     sequence: u64,
     released: Timestamp,
     expires: Timestamp,
+    #[serde(default, skip_serializing_if = "Urgency::is_medium")]
+    urgency: Urgency,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    notes: String,
     releases: Vec<WireRelease>,
 }
 
@@ -106,12 +176,7 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`], when the bytes are not a manifest of our schema or a field cannot stand.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestError> {
-        // the schema first: a later one may have any other shape
-        #[derive(Deserialize)]
-        struct Schema {
-            schema: u32,
-        }
-        let Schema { schema } = serde_json::from_slice(bytes).map_err(ManifestError::Shape)?;
+        let schema = super::schema_of(bytes).map_err(ManifestError::Shape)?;
         if schema != MANIFEST_SCHEMA {
             return Err(ManifestError::Schema { found: schema });
         }
@@ -129,10 +194,12 @@ impl Manifest {
             sequence: wire.sequence,
             released: wire.released,
             expires: wire.expires,
+            urgency: wire.urgency,
+            notes: wire.notes,
             artefacts: release.assets,
         };
         manifest.check()?;
-        Ok(manifest)
+        Ok(manifest.without_unknown_kinds())
     }
 
     /// The bytes of `manifest.json`: pretty JSON with a final newline.
@@ -148,6 +215,8 @@ impl Manifest {
             sequence: self.sequence,
             released: self.released,
             expires: self.expires,
+            urgency: self.urgency,
+            notes: self.notes.clone(),
             releases: vec![WireRelease {
                 version: self.version.clone(),
                 date: self.released,
@@ -166,7 +235,19 @@ impl Manifest {
             .find(|artefact| artefact.kind == ArtefactKind::Release && artefact.target == target)
     }
 
+    fn without_unknown_kinds(mut self) -> Self {
+        self.artefacts
+            .retain(|artefact| artefact.kind != ArtefactKind::Unknown);
+        self
+    }
+
     fn check(&self) -> Result<(), ManifestError> {
+        if self.notes.len() > NOTES_LIMIT {
+            return Err(field(
+                "notes",
+                format!("are longer than {NOTES_LIMIT} bytes"),
+            ));
+        }
         if self.expires <= self.released {
             return Err(field("expires", "is not after its released".into()));
         }

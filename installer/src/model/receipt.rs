@@ -107,11 +107,7 @@ impl Receipt {
     /// # Errors
     /// [`ReceiptError`], when the bytes are damaged or from the future.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ReceiptError> {
-        #[derive(Deserialize)]
-        struct Schema {
-            schema: u32,
-        }
-        let Schema { schema } = serde_json::from_slice(bytes).map_err(ReceiptError::Shape)?;
+        let schema = super::schema_of(bytes).map_err(ReceiptError::Shape)?;
         if schema == 0 || schema > RECEIPT_SCHEMA {
             return Err(ReceiptError::Schema { found: schema });
         }

@@ -58,18 +58,13 @@ pub enum TrialError {
     },
 }
 
-#[derive(Deserialize)]
-struct Schema {
-    schema: u32,
-}
-
 impl Trial {
     /// Parses a trial.
     ///
     /// # Errors
     /// [`TrialError`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, TrialError> {
-        let Schema { schema } = serde_json::from_slice(bytes).map_err(TrialError::Shape)?;
+        let schema = super::schema_of(bytes).map_err(TrialError::Shape)?;
         if schema != TRIAL_SCHEMA {
             return Err(TrialError::Schema { found: schema });
         }
@@ -91,7 +86,7 @@ impl SavedFile {
     /// Whether the version before could not read what stands there now: state files are JSON with a
     /// number `schema`, and a version reads its own and lower ones.
     pub fn is_outgrown_by(&self, now: &[u8]) -> bool {
-        let schema = |bytes: &[u8]| serde_json::from_slice::<Schema>(bytes).map(|of| of.schema);
+        let schema = |bytes: &[u8]| super::schema_of(bytes);
         match (schema(self.image.contents.as_bytes()), schema(now)) {
             (Ok(before), Ok(now)) => now > before,
             (Ok(_), Err(_)) => true,

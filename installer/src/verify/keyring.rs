@@ -1,190 +1,192 @@
-//! The keys whose signatures count.
+//! Whose signatures count, and for what.
 //!
-//! Guarantees: a key gets in by being built into the program or by lying in the keys' folder under
-//! the conditions of [`super::trusted_file`]; one bad file there fails the whole ring, so that a
-//! key is never left out in silence; an empty ring cannot be made.
+//! Guarantees: root keys vouch for lists of keys and for nothing else; with root keys, signing keys
+//! come from a list that they signed; the administrator's own keys count by themselves; a key that a
+//! list revokes counts nowhere; a ring in which nobody could sign cannot be made.
 
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use minisign_verify::PublicKey;
-use rustix::fs::Dir;
+use super::key_set::KeySet;
+pub use super::key_set::KeyringError;
+use super::signature::{Question, SignatureError};
+use super::{ListExpectation, ListRefusal, Verified, key_list};
+use crate::model::{KeyId, KeyList};
 
-pub use super::signature::KeyId;
-use super::trusted_file::{self, TrustedFileError};
-use crate::error_kind::ErrorKind;
+/// What was compiled into the program.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BuiltInKeys<'a> {
+    /// Root keys: base64 public keys between white space or commas.
+    pub roots: &'a str,
+    /// How many of them must sign a list; empty for 1.
+    pub root_threshold: &'a str,
+    /// Signing keys, for a program without root keys.
+    pub signing: &'a str,
+}
 
-/// More bytes than a minisign public key file ever has.
-const KEY_FILE_LIMIT: u64 = 4096;
-/// More keys than anyone needs; the folder is outside input.
-const KEY_FILES_LIMIT: usize = 64;
+/// The keys that were decided on this machine, before any list.
+#[derive(Debug, Clone)]
+pub struct Pinned {
+    roots: KeySet,
+    root_threshold: usize,
+    signing: KeySet,
+    own: KeySet,
+}
 
-/// The trusted keys, at least one.
+/// The keys that may sign manifests.
 #[derive(Debug, Clone)]
 pub struct Keyring {
-    keys: Vec<(KeyId, PublicKey)>,
+    own: KeySet,
+    signing: KeySet,
+    threshold: usize,
+    roots: KeySet,
+    revoked: Vec<KeyId>,
 }
 
-/// A ring that cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyringError {
-    /// No key anywhere.
-    #[error("no trusted key: none is built in and none lies in {}", folder.display())]
-    Empty {
-        /// The keys' folder.
-        folder: PathBuf,
-    },
-    /// A key that was built in is not one.
-    #[error("the built-in key {text:?} is not a minisign public key")]
-    BuiltIn {
-        /// What was built in.
-        text: String,
-    },
-    /// A file in the folder is not a key.
-    #[error("{} is not a minisign public key", path.display())]
-    NotAKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Too many files.
-    #[error("{} holds more than {KEY_FILES_LIMIT} keys", folder.display())]
-    TooMany {
-        /// The keys' folder.
-        folder: PathBuf,
-    },
-    /// The folder cannot be listed.
-    #[error("cannot list {}", folder.display())]
-    List {
-        /// The keys' folder.
-        folder: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The folder or a file in it is not to be trusted.
-    #[error("the trusted keys cannot be relied on")]
-    Unsafe(#[source] TrustedFileError),
-}
-
-impl KeyringError {
-    /// What to type.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Empty { folder } => Some(format!(
-                "get the publisher's banger.pub by a way that you trust, then: \
-                 sudo install -D -m 0644 banger.pub {}/banger.pub",
-                folder.display()
-            )),
-            Self::BuiltIn { .. } => Some(
-                "build again with BANGER_TRUSTED_KEYS set to the second line of a .pub file".into(),
-            ),
-            Self::NotAKey { path } => Some(format!(
-                "replace it by the publisher's .pub file, or remove it: sudo rm {}",
-                path.display()
-            )),
-            Self::TooMany { folder } => Some(format!("ls {}", folder.display())),
-            Self::List { .. } => None,
-            Self::Unsafe(cause) => cause.hint(),
+impl Pinned {
+    /// The built-in keys, the administrator's root keys in `roots` and own keys in `keys`, folders
+    /// of `*.pub` files that `required_uid` (root) alone can write. A missing folder is empty.
+    ///
+    /// # Errors
+    /// [`KeyringError`], when a key cannot be read or trusted, or there is none.
+    pub fn load(
+        built_in: &BuiltInKeys<'_>,
+        keys: &Path,
+        roots: &Path,
+        required_uid: u32,
+    ) -> Result<Self, KeyringError> {
+        let built_in_roots = KeySet::built_in(built_in.roots)?;
+        let root_threshold = threshold(built_in.root_threshold, built_in_roots.len())?;
+        let pinned = Self {
+            roots: built_in_roots.and(KeySet::in_folder(roots, required_uid)?),
+            root_threshold,
+            signing: KeySet::built_in(built_in.signing)?,
+            own: KeySet::in_folder(keys, required_uid)?,
+        };
+        if pinned.roots.is_empty() && pinned.signing.is_empty() && pinned.own.is_empty() {
+            return Err(KeyringError::Empty {
+                folder: keys.into(),
+            });
         }
+        Ok(pinned)
     }
 
-    /// For the exit code.
-    pub fn kind(&self) -> ErrorKind {
-        ErrorKind::Refused
+    /// Whether signing keys come from a list.
+    pub fn wants_list(&self) -> bool {
+        !self.roots.is_empty()
+    }
+
+    /// Takes or refuses a list of keys with the text of its signature file. `known` is the list
+    /// that counted until now: what it revokes cannot sign the next one.
+    ///
+    /// # Errors
+    /// [`ListRefusal`], naming the first rule that does not hold.
+    pub fn verify_list(
+        &self,
+        bytes: &[u8],
+        signature: &str,
+        known: Option<&Verified<KeyList>>,
+        expectation: &ListExpectation,
+    ) -> Result<Verified<KeyList>, ListRefusal> {
+        let revoked = known.map_or(&[][..], |list| &list.revoked);
+        let question = Question {
+            what: "list of keys",
+            keys: &self.roots,
+            needed: self.root_threshold,
+            sufficient: &KeySet::default(),
+            others: (&self.own.clone().and(self.signing.clone()), "manifests"),
+            revoked,
+        };
+        let signers = question
+            .signers(bytes, signature)
+            .map_err(ListRefusal::Signature)?;
+        let list = KeyList::from_json(bytes).map_err(ListRefusal::List)?;
+        key_list::check(&list, known.map(|list| &**list), expectation)?;
+        Ok(Verified {
+            value: list,
+            bytes: bytes.to_vec(),
+            signed_by: signers,
+        })
+    }
+
+    /// The ring that follows from these keys and a list.
+    ///
+    /// # Errors
+    /// [`KeyringError::NoList`] when a list is wanted and there is none, nor a key of the
+    /// administrator's own.
+    pub fn keyring(&self, list: Option<&Verified<KeyList>>) -> Result<Keyring, KeyringError> {
+        if !self.wants_list() {
+            return Ok(Keyring {
+                own: self.own.clone(),
+                signing: self.signing.clone(),
+                threshold: 1,
+                roots: KeySet::default(),
+                revoked: Vec::new(),
+            });
+        }
+        if list.is_none() && self.own.is_empty() {
+            return Err(KeyringError::NoList);
+        }
+        let revoked = list.map_or_else(Vec::new, |list| list.revoked.clone());
+        Ok(Keyring {
+            own: self.own.without(&revoked),
+            signing: list.map_or_else(KeySet::default, |list| KeySet::listed(&list.keys)),
+            threshold: list.map_or(1, |list| list.threshold),
+            roots: self.roots.clone(),
+            revoked,
+        })
     }
 }
 
 impl Keyring {
-    /// The built-in keys (base64 public keys between white space or commas) and those of the
-    /// `*.pub` files in `folder`. A missing folder is an empty one.
+    /// The ring of a machine without root keys: the built-in keys (base64 between white space or
+    /// commas) and those of the `*.pub` files in `folder`.
     ///
     /// # Errors
     /// [`KeyringError`], when a key cannot be read or trusted, or there is none.
     pub fn load(built_in: &str, folder: &Path, required_uid: u32) -> Result<Self, KeyringError> {
-        let mut ring = Self { keys: Vec::new() };
-        for text in built_in.split([',', ' ', '\t', '\r', '\n']) {
-            if !text.is_empty() {
-                let key = parse_line(text).ok_or_else(|| KeyringError::BuiltIn {
-                    text: text.chars().take(100).collect(),
-                })?;
-                ring.add(key);
-            }
-        }
-        ring.add_folder(folder, required_uid)?;
-        if ring.keys.is_empty() {
-            return Err(KeyringError::Empty {
-                folder: folder.into(),
-            });
-        }
-        Ok(ring)
+        let built_in = BuiltInKeys {
+            signing: built_in,
+            ..BuiltInKeys::default()
+        };
+        Pinned::load(&built_in, folder, Path::new(""), required_uid)?.keyring(None)
     }
 
-    /// The ids of all keys.
+    /// The ids of all keys that may sign a manifest.
     pub fn ids(&self) -> impl Iterator<Item = KeyId> + '_ {
-        self.keys.iter().map(|(id, _)| *id)
+        let others = self.signing.ids().filter(|id| !self.own.has(*id));
+        self.own.ids().chain(others)
     }
 
-    /// The keys with an id. Ids are 64 bits that anyone can choose, so there may be several.
-    pub(super) fn with_id(&self, id: KeyId) -> impl Iterator<Item = &PublicKey> + '_ {
-        self.keys
-            .iter()
-            .filter(move |(other, _)| *other == id)
-            .map(|(_, key)| key)
+    /// Whether what these keys signed would still be believed. Of no keys at all nothing is known,
+    /// and that counts as yes.
+    pub fn still_trusts(&self, keys: &[KeyId]) -> bool {
+        let of = |set: &KeySet| keys.iter().filter(|key| set.has(**key)).count();
+        keys.is_empty() || of(&self.own) > 0 || of(&self.signing) >= self.threshold
     }
 
-    fn add(&mut self, key: (KeyId, PublicKey)) {
-        if !self.keys.contains(&key) {
-            self.keys.push(key);
-        }
-    }
-
-    fn add_folder(&mut self, folder: &Path, required_uid: u32) -> Result<(), KeyringError> {
-        let Some(open) =
-            trusted_file::open_folder(folder, required_uid).map_err(KeyringError::Unsafe)?
-        else {
-            return Ok(());
+    /// The keys that signed a manifest.
+    pub(super) fn signers(&self, bytes: &[u8], text: &str) -> Result<Vec<KeyId>, SignatureError> {
+        let question = Question {
+            what: "manifest",
+            keys: &self.signing,
+            needed: self.threshold,
+            sufficient: &self.own,
+            others: (&self.roots, "lists of keys"),
+            revoked: &self.revoked,
         };
-        let list = |errno: rustix::io::Errno| KeyringError::List {
-            folder: folder.into(),
-            source: errno.into(),
-        };
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&open).map_err(list)? {
-            let entry = entry.map_err(list)?;
-            let name = Path::new(std::ffi::OsStr::from_bytes(entry.file_name().to_bytes()));
-            if name.extension().is_some_and(|suffix| suffix == "pub") {
-                names.push(name.to_path_buf());
-            }
-            if names.len() > KEY_FILES_LIMIT {
-                return Err(KeyringError::TooMany {
-                    folder: folder.into(),
-                });
-            }
-        }
-        names.sort();
-        for name in names {
-            let path = folder.join(&name);
-            let text =
-                trusted_file::read_beneath(&open, &name, &path, required_uid, KEY_FILE_LIMIT)
-                    .map_err(KeyringError::Unsafe)?;
-            // a file that went between the listing and the opening is a file that is not there
-            if let Some(text) = text {
-                self.add(parse_file(&text).ok_or(KeyringError::NotAKey { path })?);
-            }
-        }
-        Ok(())
+        question.signers(bytes, text)
     }
 }
 
-fn parse_line(base64: &str) -> Option<(KeyId, PublicKey)> {
-    let key = PublicKey::from_base64(base64).ok()?;
-    Some((KeyId::of_line(base64)?, key))
-}
-
-/// A minisign `.pub` file: a comment line, then the key.
-fn parse_file(text: &str) -> Option<(KeyId, PublicKey)> {
-    let mut lines = text.lines();
-    let comment = lines.next()?;
-    let key = lines.next()?.trim();
-    (comment.starts_with("untrusted comment:") && lines.all(|line| line.trim().is_empty()))
-        .then(|| parse_line(key))?
+fn threshold(text: &str, roots: usize) -> Result<usize, KeyringError> {
+    if text.is_empty() {
+        return Ok(1);
+    }
+    text.parse()
+        .ok()
+        .filter(|needed| (1..=roots).contains(needed))
+        .ok_or_else(|| KeyringError::Threshold {
+            text: text.chars().take(100).collect(),
+            roots,
+        })
 }

@@ -1,9 +1,8 @@
 //! The rules by which a signed manifest is taken or refused.
 
 use jiff::Timestamp;
-use minisign_verify::{Error as MinisignError, Signature};
 
-use super::{KeyId, Keyring, Verified};
+use super::{Keyring, SignatureError, Verified};
 use crate::error_kind::ErrorKind;
 use crate::model::{Artefact, Manifest, ManifestError, Version};
 
@@ -26,33 +25,17 @@ pub struct Expectation {
     pub now: Timestamp,
     /// A time that has certainly passed: the latest `released` that was ever taken.
     pub clock_floor: Option<Timestamp>,
-    /// The administrator wants an older release; lifts the rule on sequence numbers alone.
+    /// The administrator wants an older release; lifts the rules on sequence numbers and on
+    /// `expires`, which say what the newest release is, and no other.
     pub allow_downgrade: bool,
 }
 
 /// A manifest that is refused. Each says which rule it broke.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// There is no signature in the signature file.
-    #[error("the release's signature file holds no minisign signature")]
-    NoSignature,
-    /// An old-style signature, over the bytes themselves instead of over their hash.
-    #[error("the release is signed in minisign's legacy format, which is not taken")]
-    LegacySignature,
-    /// Signed, but by a stranger.
-    #[error("the release is signed by key {key}, which is not trusted here")]
-    UnknownKey {
-        /// The key that the signature names.
-        key: KeyId,
-        /// The keys of the ring.
-        trusted: Vec<KeyId>,
-    },
-    /// A trusted key's name, but not its signature over these bytes.
-    #[error("the signature by key {key} does not match the manifest: one of them was changed")]
-    BadSignature {
-        /// The key that the signature names.
-        key: KeyId,
-    },
+    /// Nobody who counts vouches for it.
+    #[error(transparent)]
+    Signature(SignatureError),
     /// Signed bytes that are no manifest.
     #[error("the release's manifest cannot be read")]
     Manifest(#[source] ManifestError),
@@ -131,23 +114,7 @@ impl VerifyError {
     /// What to type, or whom to ask.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoSignature | Self::LegacySignature => {
-                "the publisher signs with: banger-release build --key FILE ... \
-                 (or minisign -S without -l)"
-                    .into()
-            }
-            Self::UnknownKey { trusted, .. } => format!(
-                "trusted here: {}; to trust another key, put its .pub file into \
-                 /etc/banger/keys.d after checking it with its owner",
-                trusted
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
-            Self::BadSignature { .. } => {
-                "fetch it again; if it stays so, do not use this source".into()
-            }
+            Self::Signature(cause) => cause.hint(),
             Self::Manifest(_) => "this banger may be too old for the release's format".into(),
             Self::OtherProduct { .. } | Self::OtherChannel { .. } => {
                 "look at [update] source in /etc/banger/config.toml".into()
@@ -192,7 +159,9 @@ pub fn verify_manifest(
     keyring: &Keyring,
     expectation: &Expectation,
 ) -> Result<Verified<Manifest>, VerifyError> {
-    let signed_by = check_signature(bytes, signature, keyring)?;
+    let signed_by = keyring
+        .signers(bytes, signature)
+        .map_err(VerifyError::Signature)?;
     let manifest = Manifest::from_json(bytes).map_err(VerifyError::Manifest)?;
     check_manifest(&manifest, expectation)?;
     Ok(Verified {
@@ -200,32 +169,6 @@ pub fn verify_manifest(
         bytes: bytes.to_vec(),
         signed_by,
     })
-}
-
-fn check_signature(bytes: &[u8], text: &str, keyring: &Keyring) -> Result<KeyId, VerifyError> {
-    let signature = Signature::decode(text).map_err(|_| VerifyError::NoSignature)?;
-    let key = text
-        .lines()
-        .nth(1)
-        .and_then(KeyId::of_line)
-        .ok_or(VerifyError::NoSignature)?;
-    let mut known = false;
-    for candidate in keyring.with_id(key) {
-        known = true;
-        match candidate.verify(bytes, &signature, false) {
-            Ok(()) => return Ok(key),
-            Err(MinisignError::UnexpectedAlgorithm) => return Err(VerifyError::LegacySignature),
-            Err(_) => {}
-        }
-    }
-    if known {
-        Err(VerifyError::BadSignature { key })
-    } else {
-        Err(VerifyError::UnknownKey {
-            key,
-            trusted: keyring.ids().collect(),
-        })
-    }
 }
 
 fn check_manifest(manifest: &Manifest, expectation: &Expectation) -> Result<(), VerifyError> {
@@ -244,7 +187,7 @@ fn check_manifest(manifest: &Manifest, expectation: &Expectation) -> Result<(), 
     }
     let floor = expectation.clock_floor.unwrap_or(expectation.now);
     let now = expectation.now.max(floor);
-    if manifest.expires <= now {
+    if manifest.expires <= now && !expectation.allow_downgrade {
         return Err(VerifyError::Expired {
             version: version(),
             expires: manifest.expires,

@@ -6,24 +6,32 @@
 //! Nothing here opens a socket or reads a clock; the only files read are the keys'.
 
 mod hashing;
+mod key_list;
+mod key_set;
 mod keyring;
 mod manifest;
+mod seen;
 mod signature;
 pub(crate) mod trusted_file;
 
 use std::ops::Deref;
 
 pub use hashing::{HashingWriter, Measured};
-pub use keyring::{KeyId, Keyring, KeyringError};
+pub use key_list::{ListExpectation, ListRefusal};
+pub use keyring::{BuiltInKeys, Keyring, KeyringError, Pinned};
 pub use manifest::{Expectation, MAX_SEQUENCE_JUMP, VerifyError, check_upgrade, verify_manifest};
+pub use seen::{Memory, record};
+pub use signature::{SIGNATURES_LIMIT, SignatureError};
 pub use trusted_file::TrustedFileError;
 
-/// A value that a trusted key vouches for, with the bytes that were signed and the key.
+pub use crate::model::KeyId;
+
+/// A value that a trusted key vouches for, with the bytes that were signed and the keys that did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified<T> {
     value: T,
     bytes: Vec<u8>,
-    signed_by: KeyId,
+    signed_by: Vec<KeyId>,
 }
 
 impl<T> Verified<T> {
@@ -32,9 +40,9 @@ impl<T> Verified<T> {
         &self.bytes
     }
 
-    /// The key that signed.
-    pub fn signed_by(&self) -> KeyId {
-        self.signed_by
+    /// The keys that signed, at least one.
+    pub fn signed_by(&self) -> &[KeyId] {
+        &self.signed_by
     }
 
     /// Gives the value away; the proof ends here.

@@ -1,35 +1,222 @@
-//! minisign keys and signatures, as far as telling them apart needs more than the library gives.
+//! Which keys of a set signed some bytes.
 //!
-//! Format (<https://jedisct1.github.io/minisign/>): both a public key and a signature begin with a
-//! two-byte algorithm and an eight-byte key id, little-endian when shown as a number.
+//! Guarantees: only prehashed minisign signatures count; a signature under a name that the set knows
+//! and that does not match is an error, whatever stands beside it; one key counts once, however
+//! often it signed.
 
-use std::fmt;
+use minisign_verify::{Error as MinisignError, Signature};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use super::key_set::KeySet;
+use crate::model::KeyId;
 
-/// The id of a minisign key, shown as minisign shows it: 16 upper-case hex digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyId(u64);
+/// Signatures in one file, at most.
+pub const SIGNATURES_LIMIT: usize = 8;
+/// Lines of a signature: comment, signature, trusted comment, signature over both.
+const LINES: usize = 4;
 
-impl KeyId {
-    /// Reads the id out of the base64 line of a public key or a signature.
-    pub(super) fn of_line(base64: &str) -> Option<Self> {
-        let bytes = STANDARD.decode(base64.trim()).ok()?;
-        let id: [u8; 8] = bytes.get(2..10)?.try_into().ok()?;
-        Some(Self(u64::from_le_bytes(id)))
-    }
+/// A signature file that vouches for nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SignatureError {
+    /// There is no signature in the file.
+    #[error("the signature file of the {what} holds no minisign signature")]
+    None {
+        /// What should be signed.
+        what: &'static str,
+    },
+    /// More than anyone writes.
+    #[error("the signature file of the {what} holds more than {SIGNATURES_LIMIT} signatures")]
+    TooMany {
+        /// What is signed.
+        what: &'static str,
+    },
+    /// An old-style signature, over the bytes themselves instead of over their hash.
+    #[error("the {what} is signed in minisign's legacy format, which is not taken")]
+    Legacy {
+        /// What is signed.
+        what: &'static str,
+    },
+    /// Signed, but by a stranger.
+    #[error("the {what} is signed by key {key}, which is not trusted here")]
+    UnknownKey {
+        /// What is signed.
+        what: &'static str,
+        /// The key that the signature names.
+        key: KeyId,
+        /// The keys that would count.
+        trusted: Vec<KeyId>,
+    },
+    /// A trusted key's name, but not its signature over these bytes.
+    #[error("the signature by key {key} does not match the {what}: one of them was changed")]
+    Mismatch {
+        /// What is signed.
+        what: &'static str,
+        /// The key that the signature names.
+        key: KeyId,
+    },
+    /// Signed by a key that was revoked.
+    #[error("the {what} is signed by key {key}, which was revoked")]
+    Revoked {
+        /// What is signed.
+        what: &'static str,
+        /// The key.
+        key: KeyId,
+    },
+    /// Signed by a key that is trusted with something else.
+    #[error("the {what} is signed by key {key}, which may sign {may} only")]
+    OtherRole {
+        /// What is signed.
+        what: &'static str,
+        /// The key.
+        key: KeyId,
+        /// What it may sign.
+        may: &'static str,
+    },
+    /// Good signatures, but too few.
+    #[error("the {what} is signed by {found} of the keys that count; {needed} are needed")]
+    TooFew {
+        /// What is signed.
+        what: &'static str,
+        /// Keys that signed.
+        found: usize,
+        /// Keys that must.
+        needed: usize,
+    },
+}
 
-    /// The form for a narrow place: `6F2A…91C3`.
-    pub fn short(&self) -> String {
-        let whole = self.to_string();
-        let (head, tail) = (whole.get(..4), whole.get(12..));
-        format!("{}…{}", head.unwrap_or(&whole), tail.unwrap_or_default())
+impl SignatureError {
+    /// What to type, or whom to ask.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::None { .. } | Self::Legacy { .. } | Self::TooMany { .. } => {
+                "the publisher signs with: banger-release (or minisign -S without -l)".into()
+            }
+            Self::UnknownKey { trusted, .. } => format!(
+                "trusted here: {}; to trust another key, put its .pub file into \
+                 /etc/banger/keys.d after checking it with its owner",
+                if trusted.is_empty() {
+                    "none".into()
+                } else {
+                    let ids: Vec<_> = trusted.iter().map(ToString::to_string).collect();
+                    ids.join(", ")
+                }
+            ),
+            Self::Mismatch { .. } => {
+                "fetch it again; if it stays so, do not use this source".into()
+            }
+            Self::Revoked { .. } => {
+                "do not use this source: its publisher has taken trust from that key".into()
+            }
+            Self::OtherRole { .. } | Self::TooFew { .. } => {
+                "do not use this release; tell its publisher".into()
+            }
+        }
     }
 }
 
-impl fmt::Display for KeyId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:016X}", self.0)
+/// What is signed, and by whom it may be.
+pub(super) struct Question<'a> {
+    /// In the words of messages.
+    pub(super) what: &'static str,
+    /// The keys that count.
+    pub(super) keys: &'a KeySet,
+    /// How many of them must have signed.
+    pub(super) needed: usize,
+    /// Keys of which one is enough.
+    pub(super) sufficient: &'a KeySet,
+    /// Keys that are trusted with something else, and with what.
+    pub(super) others: (&'a KeySet, &'static str),
+    /// Keys that count no more.
+    pub(super) revoked: &'a [KeyId],
+}
+
+impl Question<'_> {
+    /// The keys that signed, at least one.
+    pub(super) fn signers(&self, bytes: &[u8], text: &str) -> Result<Vec<KeyId>, SignatureError> {
+        let what = self.what;
+        let mut signers = Vec::new();
+        let mut enough = false;
+        let mut turned_away = None;
+        for (key, signature) in parse(text, what)? {
+            if self.revoked.contains(&key) {
+                turned_away.get_or_insert(SignatureError::Revoked { what, key });
+            } else if let Some(sufficient) = self.judge(bytes, key, &signature)? {
+                enough |= sufficient;
+                if !signers.contains(&key) {
+                    signers.push(key);
+                }
+            } else {
+                turned_away.get_or_insert_with(|| self.stranger(key));
+            }
+        }
+        if signers.is_empty() {
+            return Err(turned_away.unwrap_or(SignatureError::None { what }));
+        }
+        if !enough && signers.len() < self.needed {
+            return Err(SignatureError::TooFew {
+                what,
+                found: signers.len(),
+                needed: self.needed,
+            });
+        }
+        Ok(signers)
     }
+
+    /// None for a key that does not count; else whether it is enough alone.
+    fn judge(
+        &self,
+        bytes: &[u8],
+        key: KeyId,
+        signature: &Signature,
+    ) -> Result<Option<bool>, SignatureError> {
+        let what = self.what;
+        let mut known = false;
+        for (keys, sufficient) in [(self.sufficient, true), (self.keys, false)] {
+            // ids are 64 bits that anyone can choose, so there may be several
+            for candidate in keys.with_id(key) {
+                known = true;
+                match candidate.verify(bytes, signature, false) {
+                    Ok(()) => return Ok(Some(sufficient)),
+                    Err(MinisignError::UnexpectedAlgorithm) => {
+                        return Err(SignatureError::Legacy { what });
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        if known {
+            return Err(SignatureError::Mismatch { what, key });
+        }
+        Ok(None)
+    }
+
+    fn stranger(&self, key: KeyId) -> SignatureError {
+        let what = self.what;
+        let (others, may) = self.others;
+        if others.has(key) {
+            return SignatureError::OtherRole { what, key, may };
+        }
+        SignatureError::UnknownKey {
+            what,
+            key,
+            trusted: self.sufficient.ids().chain(self.keys.ids()).collect(),
+        }
+    }
+}
+
+/// One signature after another, each the four lines that minisign writes.
+fn parse(text: &str, what: &'static str) -> Result<Vec<(KeyId, Signature)>, SignatureError> {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    if lines.len() > SIGNATURES_LIMIT * LINES {
+        return Err(SignatureError::TooMany { what });
+    }
+    lines
+        .chunks(LINES)
+        .map(|lines| {
+            let key = lines.get(1).copied().and_then(KeyId::of_line)?;
+            let signature = Signature::decode(&lines.join("\n")).ok()?;
+            Some((key, signature))
+        })
+        .collect::<Option<Vec<_>>>()
+        .filter(|signatures| !signatures.is_empty())
+        .ok_or(SignatureError::None { what })
 }

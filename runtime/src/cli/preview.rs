@@ -2,13 +2,42 @@
 //!
 //! Guarantees: every line follows from the plan that will run; each guest is named with its fate.
 
-use banger_installer::model::{Product, Receipt, UnitName};
+use banger_installer::model::{KeyId, Product, Receipt, UnitName, Urgency};
 use banger_installer::plan::{Plan, Step, fates};
 use banger_installer::toolkit::Preview;
 
 use super::dry_run::told;
 use super::release::Offer;
 use super::{Screen, Tone};
+
+/// Lines of release notes before the question; the rest is a file.
+const NEWS_LINES: usize = 30;
+
+fn signers(keys: &[KeyId]) -> String {
+    let names: Vec<_> = keys.iter().map(KeyId::short).collect();
+    let noun = if keys.len() == 1 { "key" } else { "keys" };
+    format!("{noun} {}", names.join(", "))
+}
+
+/// The publisher's words. They were signed, but a terminal's control characters have no business
+/// in them.
+fn tell_news(notes: &str, screen: &Screen) {
+    if notes.trim().is_empty() {
+        return;
+    }
+    screen.line("\n  What is new");
+    let lines: Vec<&str> = notes.trim().lines().collect();
+    for line in lines.iter().take(NEWS_LINES) {
+        let plain: String = line.chars().filter(|glyph| !glyph.is_control()).collect();
+        screen.line(format!("    {plain}").trim_end());
+    }
+    if lines.len() > NEWS_LINES {
+        screen.line(&format!(
+            "    ... and {} lines more",
+            lines.len() - NEWS_LINES
+        ));
+    }
+}
 
 /// Prints the header, what changes, and the fate of each guest.
 pub(super) fn announce(
@@ -21,12 +50,17 @@ pub(super) fn announce(
     let manifest = &offer.manifest;
     let title = format!("banger {} → {}", receipt.version, manifest.version);
     screen.line(&format!(
-        "\n{}   {}, released {}, signed by key {}",
+        "\n{}   {}, released {}, signed by {}",
         screen.paint(Tone::Strong, &title),
         manifest.channel,
         manifest.released.strftime("%Y-%m-%d"),
-        manifest.signed_by().short(),
+        signers(manifest.signed_by()),
     ));
+    if manifest.urgency >= Urgency::High {
+        let word = format!("urgency {}", manifest.urgency.word());
+        screen.line(&format!("  {}", screen.paint(Tone::Strong, &word)));
+    }
+    tell_news(&manifest.notes, screen);
     screen.line("\n  What changes");
     for line in changes(&preview.plan) {
         screen.line(&format!("    {line}"));

@@ -210,7 +210,7 @@ fn check(
             "offered": offer.manifest.version,
             "channel": offer.manifest.channel,
             "released": offer.manifest.released,
-            "signed_by": offer.manifest.signed_by().to_string(),
+            "signed_by": offer.manifest.signed_by(),
             "update_available": newer,
         });
         screen.line(&answer.to_string());

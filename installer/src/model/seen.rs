@@ -1,0 +1,86 @@
+//! What was seen of each channel: `seen.json`, the memory against old releases (`RELEASES.md`).
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::KeyId;
+
+/// The schema that this code writes.
+pub const SEEN_SCHEMA: u32 = 1;
+
+/// The contents of `seen.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// [`SEEN_SCHEMA`].
+    pub schema: u32,
+    /// By channel.
+    pub channels: BTreeMap<String, SeenChannel>,
+    /// Fields of later versions, kept as they are.
+    #[serde(flatten)]
+    pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The newest manifest of a channel that was ever believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenChannel {
+    /// Its sequence number.
+    pub sequence: u64,
+    /// The latest `released` of any: the clock's floor.
+    pub released: Timestamp,
+    /// The keys that signed it; none when a version that kept no account of them saw it.
+    #[serde(default)]
+    pub signed_by: Vec<KeyId>,
+}
+
+/// A memory that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SeenError {
+    /// Not JSON of its shape.
+    #[error("the record of releases that were seen is damaged")]
+    Shape(#[source] serde_json::Error),
+    /// Written by a later version.
+    #[error(
+        "the record of releases that were seen has schema {found}; \
+         this program reads up to {SEEN_SCHEMA}"
+    )]
+    Schema {
+        /// The schema that it names.
+        found: u32,
+    },
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            schema: SEEN_SCHEMA,
+            channels: BTreeMap::new(),
+            unknown: serde_json::Map::new(),
+        }
+    }
+}
+
+impl Seen {
+    /// Parses `seen.json`.
+    ///
+    /// # Errors
+    /// [`SeenError`], when the bytes are damaged or from the future.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, SeenError> {
+        let found = super::schema_of(bytes).map_err(SeenError::Shape)?;
+        if found == 0 || found > SEEN_SCHEMA {
+            return Err(SeenError::Schema { found });
+        }
+        serde_json::from_slice(bytes).map_err(SeenError::Shape)
+    }
+
+    /// Pretty JSON with a final newline.
+    ///
+    /// # Errors
+    /// [`SeenError::Shape`], which no value made by this code can cause.
+    pub fn to_json(&self) -> Result<Vec<u8>, SeenError> {
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(SeenError::Shape)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
