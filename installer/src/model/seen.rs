@@ -17,9 +17,21 @@ pub struct Seen {
     pub schema: u32,
     /// By channel.
     pub channels: BTreeMap<String, SeenChannel>,
+    /// The newest list of signing keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<SignedText>,
     /// Fields of later versions, kept as they are.
     #[serde(flatten)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A signed text with its signatures, kept as they came: whoever reads them checks them again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedText {
+    /// What was signed.
+    pub text: String,
+    /// The signature file.
+    pub signature: String,
 }
 
 /// The newest manifest of a channel that was ever believed.
@@ -56,6 +68,7 @@ impl Default for Seen {
         Self {
             schema: SEEN_SCHEMA,
             channels: BTreeMap::new(),
+            keys: None,
             unknown: serde_json::Map::new(),
         }
     }

@@ -88,6 +88,37 @@ impl Pinned {
         expectation: &ListExpectation,
     ) -> Result<Verified<KeyList>, ListRefusal> {
         let revoked = known.map_or(&[][..], |list| &list.revoked);
+        let signers = self
+            .list_signers(bytes, signature, revoked)
+            .map_err(ListRefusal::Signature)?;
+        let list = KeyList::from_json(bytes).map_err(ListRefusal::List)?;
+        key_list::check(&list, known.map(|list| &**list), expectation)?;
+        Ok(Verified {
+            value: list,
+            bytes: bytes.to_vec(),
+            signature: signature.into(),
+            signed_by: signers,
+        })
+    }
+
+    /// A list that was believed before, from this machine's own record. None when these root keys
+    /// did not sign it: a program with other root keys begins anew. It may have expired since.
+    pub(super) fn recall_list(&self, bytes: &[u8], signature: &str) -> Option<Verified<KeyList>> {
+        let signers = self.list_signers(bytes, signature, &[]).ok()?;
+        Some(Verified {
+            value: KeyList::from_json(bytes).ok()?,
+            bytes: bytes.to_vec(),
+            signature: signature.into(),
+            signed_by: signers,
+        })
+    }
+
+    fn list_signers(
+        &self,
+        bytes: &[u8],
+        signature: &str,
+        revoked: &[KeyId],
+    ) -> Result<Vec<KeyId>, SignatureError> {
         let question = Question {
             what: "list of keys",
             keys: &self.roots,
@@ -96,16 +127,7 @@ impl Pinned {
             others: (&self.own.clone().and(self.signing.clone()), "manifests"),
             revoked,
         };
-        let signers = question
-            .signers(bytes, signature)
-            .map_err(ListRefusal::Signature)?;
-        let list = KeyList::from_json(bytes).map_err(ListRefusal::List)?;
-        key_list::check(&list, known.map(|list| &**list), expectation)?;
-        Ok(Verified {
-            value: list,
-            bytes: bytes.to_vec(),
-            signed_by: signers,
-        })
+        question.signers(bytes, signature)
     }
 
     /// The ring that follows from these keys and a list.

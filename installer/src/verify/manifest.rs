@@ -167,6 +167,7 @@ pub fn verify_manifest(
     Ok(Verified {
         value: manifest,
         bytes: bytes.to_vec(),
+        signature: signature.into(),
         signed_by,
     })
 }

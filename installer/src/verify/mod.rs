@@ -12,6 +12,7 @@ mod keyring;
 mod manifest;
 mod seen;
 mod signature;
+mod trust;
 pub(crate) mod trusted_file;
 
 use std::ops::Deref;
@@ -20,8 +21,9 @@ pub use hashing::{HashingWriter, Measured};
 pub use key_list::{ListExpectation, ListRefusal};
 pub use keyring::{BuiltInKeys, Keyring, KeyringError, Pinned};
 pub use manifest::{Expectation, MAX_SEQUENCE_JUMP, VerifyError, check_upgrade, verify_manifest};
-pub use seen::{Memory, record};
+pub use seen::Memory;
 pub use signature::{SIGNATURES_LIMIT, SignatureError};
+pub use trust::Trust;
 pub use trusted_file::TrustedFileError;
 
 pub use crate::model::KeyId;
@@ -31,6 +33,7 @@ pub use crate::model::KeyId;
 pub struct Verified<T> {
     value: T,
     bytes: Vec<u8>,
+    signature: String,
     signed_by: Vec<KeyId>,
 }
 
@@ -38,6 +41,11 @@ impl<T> Verified<T> {
     /// The bytes under the signature, as they came.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The text of the signature file, as it came.
+    pub fn signature(&self) -> &str {
+        &self.signature
     }
 
     /// The keys that signed, at least one.

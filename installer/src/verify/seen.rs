@@ -39,7 +39,7 @@ impl Memory {
 }
 
 /// The record after a manifest was believed; none when it says nothing new.
-pub fn record(seen: &Seen, memory: &Memory, manifest: &Verified<Manifest>) -> Option<Seen> {
+pub(super) fn record(seen: &Seen, memory: &Memory, manifest: &Verified<Manifest>) -> Option<Seen> {
     let newer = manifest.sequence > memory.sequence;
     let now = SeenChannel {
         sequence: manifest.sequence.max(memory.sequence),
