@@ -12,8 +12,15 @@ pub struct Build {
     pub version: &'static str,
     /// `BANGER_RELEASE_URL`: where updates come from when the configuration names no source.
     pub release_url: Option<&'static str>,
-    /// `BANGER_TRUSTED_KEYS`: minisign public keys, separated by white space or commas.
+    /// `BANGER_TRUSTED_KEYS`: minisign public keys that sign releases, separated by white space or
+    /// commas; for a program without root keys.
     pub trusted_keys: &'static str,
+    /// `BANGER_ROOT_KEYS`: minisign public keys that sign the list of signing keys.
+    pub root_keys: &'static str,
+    /// `BANGER_ROOT_THRESHOLD`: how many of them must; empty for one.
+    pub root_threshold: &'static str,
+    /// `BANGER_BUILT`: when it was built, in seconds since 1970; empty when nobody says.
+    pub built: &'static str,
 }
 
 impl Build {
@@ -38,6 +45,18 @@ macro_rules! build {
             release_url: option_env!("BANGER_RELEASE_URL"),
             trusted_keys: match option_env!("BANGER_TRUSTED_KEYS") {
                 Some(keys) => keys,
+                None => "",
+            },
+            root_keys: match option_env!("BANGER_ROOT_KEYS") {
+                Some(keys) => keys,
+                None => "",
+            },
+            root_threshold: match option_env!("BANGER_ROOT_THRESHOLD") {
+                Some(number) => number,
+                None => "",
+            },
+            built: match option_env!("BANGER_BUILT") {
+                Some(seconds) => seconds,
                 None => "",
             },
         }

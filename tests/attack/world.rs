@@ -125,6 +125,7 @@ impl World {
             product: "banger".into(),
             target: host_target().into(),
             channel: "stable".into(),
+            version: None,
             highest_sequence: SEQUENCE,
             now: Timestamp::now(),
             clock_floor: None,

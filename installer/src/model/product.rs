@@ -138,6 +138,16 @@ impl Layout {
         self.install_state.join("trial.json")
     }
 
+    /// The record of releases and keys that were seen.
+    pub fn seen(&self) -> PathBuf {
+        self.install_state.join("seen.json")
+    }
+
+    /// The folder of the administrator's root keys.
+    pub fn roots(&self) -> PathBuf {
+        self.config.join("roots.d")
+    }
+
     /// Where a release is spooled and unpacked before it is published. On the file system of
     /// `versions`, so that publishing is one rename.
     pub fn staging(&self) -> PathBuf {

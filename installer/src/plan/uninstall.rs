@@ -118,11 +118,14 @@ fn clean_up(product: &Product, purge: Purge, plan: &mut Plan) {
     if purge == Purge::State {
         cleanup.extend(layout.product_state.iter().cloned().map(Cleanup::whole));
         cleanup.push(Cleanup::whole(layout.keys()));
+        cleanup.push(Cleanup::whole(layout.roots()));
+        cleanup.push(Cleanup::whole(layout.seen()));
         cleanup.push(Cleanup::whole(layout.config_file()));
     }
     cleanup.push(Cleanup::whole(layout.trial()));
     cleanup.push(Cleanup::whole(layout.receipt()));
     cleanup.push(Cleanup::if_empty(layout.keys()));
+    cleanup.push(Cleanup::if_empty(layout.roots()));
     cleanup.push(Cleanup::if_empty(layout.config.clone()));
     plan.cleanup = cleanup;
 }

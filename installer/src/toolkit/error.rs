@@ -5,7 +5,7 @@ use crate::effect::systemd::SystemdError;
 use crate::effect::{FilesError, LockError};
 use crate::engine::RunError;
 use crate::journal::JournalError;
-use crate::model::{Requirement, UnitName, Version};
+use crate::model::{Requirement, SeenError, UnitName, Version};
 use crate::observe::ObserveError;
 use crate::plan::{Obstacle, Operation};
 use crate::unit::RenderError;
@@ -69,6 +69,20 @@ pub enum ToolkitError {
         /// Where it had to be.
         folder: PathBuf,
     },
+    /// The record of releases that were seen cannot be read.
+    #[error("{} cannot be relied on", path.display())]
+    Seen {
+        /// Where it lies.
+        path: PathBuf,
+        /// Why not.
+        source: SeenError,
+    },
+    /// Something else stands where the record of releases belongs.
+    #[error("{} is not a file", path.display())]
+    NoRecord {
+        /// Where it belongs.
+        path: PathBuf,
+    },
     /// The release lacks a unit template.
     #[error("the release has no unit template {}", path.display())]
     NoTemplate {
@@ -111,6 +125,13 @@ impl ToolkitError {
                 "nothing was changed; to put one there: sudo {product} system install"
             )),
             Self::InTheWay(obstacle) => Some(obstacle.hint()),
+            Self::Seen { path, .. } | Self::NoRecord { path } => {
+                let path = path.display();
+                Some(format!(
+                    "nothing was changed; it keeps old releases out. To begin a new one: \
+                     sudo mv {path} {path}.damaged"
+                ))
+            }
             Self::NoTemplate { .. } | Self::Template { .. } => None,
         }
     }
@@ -129,6 +150,7 @@ impl ToolkitError {
             Self::NotInstalled { .. } | Self::NoRelease { .. } => ErrorKind::NotInstalled,
             Self::InTheWay(_) => ErrorKind::InTheWay,
             Self::GuestsInTheWay { .. } => ErrorKind::GuestsInTheWay,
+            Self::Seen { .. } | Self::NoRecord { .. } => ErrorKind::Damaged,
             Self::NoTemplate { .. } => ErrorKind::Refused,
             Self::Template { .. } | Self::NothingBefore { .. } => ErrorKind::BadInput,
         }

@@ -6,6 +6,7 @@
 
 mod error;
 mod host_side;
+mod memory;
 mod planner;
 mod prepare;
 mod request;
@@ -23,6 +24,7 @@ pub use crate::engine::RunError;
 pub use crate::report::{Event, Report, Silent};
 pub use error::ToolkitError;
 pub use host_side::HostSide;
+pub use memory::seen;
 pub use planner::{Planner, Preview};
 pub use request::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, UninstallRequest, UpdateRequest,
@@ -217,6 +219,7 @@ fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), T
     }
     for folder in [
         layout.keys(),
+        layout.roots(),
         layout.config.clone(),
         layout.versions.clone(),
         layout.install_state.clone(),

@@ -209,11 +209,15 @@ impl<'a> Planner<'a> {
     /// proof: the file may be somebody else's.
     fn anything_left(&self, purge: Purge) -> Result<bool, ToolkitError> {
         let layout = &self.product.layout;
-        let mut places = vec![
-            layout.receipt(),
-            layout.versions.clone(),
-            layout.install_state.clone(),
-        ];
+        let mut places = vec![layout.receipt(), layout.versions.clone()];
+        // what was seen of releases stays, as keys and configuration do
+        let memory = layout.seen();
+        let names = self.effects.files.list(&layout.install_state)?;
+        let only_memory =
+            matches!(&names[..], [name] if Some(name.as_os_str()) == memory.file_name());
+        if purge == Purge::State || !only_memory {
+            places.push(layout.install_state.clone());
+        }
         if purge == Purge::State {
             places.push(layout.config.clone());
             places.extend(layout.product_state.iter().cloned());

@@ -12,6 +12,9 @@ use crate::observe::HostState;
 use crate::plan::{self, Finding, Rendered};
 use crate::unit;
 
+/// The channel of a first install.
+const FIRST_CHANNEL: &str = "stable";
+
 pub(super) fn all_findings(
     product: &Product,
     state: &HostState,
@@ -113,6 +116,7 @@ pub(super) fn installed_receipt(
                 Some(old.version.clone())
             },
             version,
+            channel: request.channel.clone().unwrap_or(old.channel.clone()),
             ..old.clone()
         },
         None => Receipt {
@@ -120,7 +124,7 @@ pub(super) fn installed_receipt(
             owner: request.owner.clone(),
             version,
             previous: None,
-            channel: request.channel.clone(),
+            channel: request.channel.clone().unwrap_or(FIRST_CHANNEL.into()),
             method: request.method,
             highest_sequence: 0,
             latest_released: None,
@@ -133,17 +137,31 @@ pub(super) fn installed_receipt(
     }
 }
 
+/// The numbers are those of a channel. A step down is remembered as a version that was left, so that
+/// the next update does not climb back to it by itself.
 pub(super) fn updated_receipt(old: &Receipt, request: &UpdateRequest, now: Timestamp) -> Receipt {
+    let same = old.channel == request.channel;
+    let (highest, latest) = if same {
+        (old.highest_sequence, old.latest_released)
+    } else {
+        (0, None)
+    };
+    let left = (request.release.version < old.version).then(|| RolledBack {
+        version: old.version.clone(),
+        at: now,
+        why: Some("an older version was asked for".into()),
+    });
     Receipt {
         version: request.release.version.clone(),
         previous: Some(old.version.clone()),
-        highest_sequence: old.highest_sequence.max(request.sequence),
-        latest_released: old.latest_released.max(Some(request.released)),
+        channel: request.channel.clone(),
+        highest_sequence: highest.max(request.sequence),
+        latest_released: latest.max(Some(request.released)),
         last_update: Some(LastUpdate {
             from: old.version.clone(),
             finished: now,
         }),
-        rolled_back: None,
+        rolled_back: left,
         ..old.clone()
     }
 }

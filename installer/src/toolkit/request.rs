@@ -24,8 +24,9 @@ pub struct InstallRequest {
     pub release: ReleaseFolder,
     /// What the unit templates are filled with.
     pub values: unit::Values,
-    /// The channel that updates come from. Counts at the first install only.
-    pub channel: String,
+    /// The channel that updates are to come from; none to keep what is there, which is `stable` at
+    /// first.
+    pub channel: Option<String>,
     /// How it is installed. Counts at the first install only.
     pub method: InstallMethod,
     /// End survivors that would be killed and cannot be moved, instead of refusing.
@@ -39,6 +40,8 @@ pub struct UpdateRequest {
     pub release: ReleaseFolder,
     /// What the unit templates are filled with.
     pub values: unit::Values,
+    /// The channel that it is from, and that later ones are to come from.
+    pub channel: String,
     /// The sequence number of the manifest.
     pub sequence: u64,
     /// When the manifest was signed.

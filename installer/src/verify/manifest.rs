@@ -19,6 +19,8 @@ pub struct Expectation {
     pub target: String,
     /// The channel that updates come from.
     pub channel: String,
+    /// The version that was asked for, when one was.
+    pub version: Option<Version>,
     /// The highest sequence number of a manifest that was ever taken; 0 for a first install.
     pub highest_sequence: u64,
     /// What the clock says.
@@ -54,6 +56,14 @@ pub enum VerifyError {
         found: String,
         /// Ours.
         expected: String,
+    },
+    /// Not the version that was asked for.
+    #[error("the source offers release {found} as release {asked}")]
+    OtherVersion {
+        /// The manifest's.
+        found: Version,
+        /// The one that was asked for.
+        asked: Box<Version>,
     },
     /// Too old to be the newest word.
     #[error("the manifest of release {version} expired at {expires}; it is {now}")]
@@ -119,6 +129,7 @@ impl VerifyError {
             Self::OtherProduct { .. } | Self::OtherChannel { .. } => {
                 "look at [update] source in /etc/banger/config.toml".into()
             }
+            Self::OtherVersion { .. } => "the source is not in order: ask who runs it".into(),
             Self::Expired { .. } => {
                 "if the clock is right (date), the source is out of date: ask who runs it".into()
             }
@@ -184,6 +195,16 @@ fn check_manifest(manifest: &Manifest, expectation: &Expectation) -> Result<(), 
         return Err(VerifyError::OtherChannel {
             found: manifest.channel.clone(),
             expected: expectation.channel.clone(),
+        });
+    }
+    if let Some(asked) = expectation
+        .version
+        .as_ref()
+        .filter(|asked| **asked != manifest.version)
+    {
+        return Err(VerifyError::OtherVersion {
+            found: version(),
+            asked: Box::new(asked.clone()),
         });
     }
     let floor = expectation.clock_floor.unwrap_or(expectation.now);

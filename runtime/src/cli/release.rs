@@ -39,6 +39,7 @@ pub(super) fn look(
         product: product.name.clone(),
         target: product.target.clone(),
         channel: receipt.channel.clone(),
+        version: None,
         highest_sequence: receipt.highest_sequence,
         now: jiff::Timestamp::now(),
         clock_floor: receipt.latest_released,

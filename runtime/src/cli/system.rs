@@ -20,9 +20,6 @@ use crate::build::Build;
 use crate::jail;
 use crate::product::UNIT_TEMPLATES;
 
-/// The channel of a first install.
-const CHANNEL: &str = "stable";
-
 pub(super) fn run(
     command: SystemCommand,
     build: &Build,
@@ -126,7 +123,7 @@ fn install_request(
             path: unpacked.path.clone(),
             version,
         },
-        channel: CHANNEL.into(),
+        channel: None,
         method: InstallMethod::SelfInstalled,
         stop_guests: options.stop_guests,
     };

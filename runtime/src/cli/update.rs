@@ -99,6 +99,7 @@ fn fetch(
             version: offer.manifest.version.clone(),
         },
         values: host.unit_values(&receipt.owner),
+        channel: offer.manifest.channel.clone(),
         sequence: offer.manifest.sequence,
         released: offer.manifest.released,
         stop_guests: options.stop_guests,
@@ -262,7 +263,7 @@ fn as_installed(options: &UpdateOptions, receipt: &Receipt, host: &Host) -> Inst
             version: receipt.version.clone(),
         },
         values: host.unit_values(&receipt.owner),
-        channel: receipt.channel.clone(),
+        channel: None,
         method: receipt.method,
         stop_guests: options.stop_guests,
     }

@@ -140,7 +140,7 @@ impl Machine {
                 },
                 release,
                 values: Self::values(),
-                channel: "stable".into(),
+                channel: None,
                 method: InstallMethod::SelfInstalled,
                 stop_guests: self.stop_guests.get(),
             })
@@ -161,6 +161,7 @@ impl Machine {
             toolkit.update(&UpdateRequest {
                 release: self.release(version, behaviour, folder),
                 values: Self::values(),
+                channel: "stable".into(),
                 sequence: 7,
                 released: Timestamp::UNIX_EPOCH,
                 stop_guests: self.stop_guests.get(),

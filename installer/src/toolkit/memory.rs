@@ -1,0 +1,38 @@
+//! The host's memory of releases and keys, in the toolkit's own state folder.
+//!
+//! Guarantees: written whole and synced before anything is done with what was seen; a record that
+//! cannot be read is an error, never an empty one: forgetting would let old releases in.
+
+use super::{Toolkit, ToolkitError};
+use crate::effect::Effects;
+use crate::model::{FileImage, Found, Product, Seen};
+
+/// What this host has seen; nothing, when it keeps no record yet.
+///
+/// # Errors
+/// [`ToolkitError::Seen`], when the record cannot be read; [`ToolkitError::Files`].
+pub fn seen(product: &Product, effects: &Effects<'_>) -> Result<Seen, ToolkitError> {
+    let path = product.layout.seen();
+    match effects.files.look(&path)? {
+        Found::Missing => Ok(Seen::default()),
+        Found::File(image) => Seen::from_json(image.contents.as_bytes())
+            .map_err(|source| ToolkitError::Seen { path, source }),
+        _ => Err(ToolkitError::NoRecord { path }),
+    }
+}
+
+impl Toolkit<'_> {
+    /// Writes down what was seen.
+    ///
+    /// # Errors
+    /// [`ToolkitError::Seen`], [`ToolkitError::Files`]; the record is as it was then.
+    pub fn remember(&self, seen: &Seen) -> Result<(), ToolkitError> {
+        let path = self.planner.product.layout.seen();
+        let bytes = seen.to_json().map_err(|source| ToolkitError::Seen {
+            path: path.clone(),
+            source,
+        })?;
+        let image = FileImage::private(bytes);
+        Ok(self.planner.effects.files.write_whole(&path, &image)?)
+    }
+}
