@@ -138,16 +138,19 @@ fn product() -> Result<Product, Box<dyn Error>> {
                 name: "toy.slice".parse()?,
                 enable: false,
                 keeps_children: false,
+                optional: false,
             },
             UnitSpec {
                 name: RESCUE.parse()?,
                 enable: true,
                 keeps_children: false,
+                optional: false,
             },
             UnitSpec {
                 name: "toyd.service".parse()?,
                 enable: true,
                 keeps_children: true,
+                optional: false,
             },
         ],
         layout: Layout {
@@ -244,6 +247,7 @@ fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
             release: release(words)?,
             values: values(),
             channel: None,
+            auto_update: None,
             method: InstallMethod::SelfInstalled,
             stop_guests,
         })?,

@@ -23,8 +23,10 @@ pub const PRODUCT: &str = "banger";
 /// The programs of a release.
 pub const PROGRAMS: [&str; 2] = ["banger", "bangerd"];
 /// The units of a release; their templates are `NAME.in`.
-pub const UNITS: [&str; 6] = [
+pub const UNITS: [&str; 8] = [
     "banger-rescue.service",
+    "banger-update.service",
+    "banger-update.timer",
     "banger.slice",
     "bangerd-root.service",
     "bangerd-root.socket",

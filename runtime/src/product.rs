@@ -23,6 +23,12 @@ pub const HELPER_SERVICE: &str = "bangerd-root.service";
 /// The unit that takes back an update that died, or that does not stay well.
 pub const RESCUE_SERVICE: &str = "banger-rescue.service";
 
+/// The unit that starts an update once a day, where that was asked for.
+pub const UPDATE_TIMER: &str = "banger-update.timer";
+
+/// What it starts.
+pub const UPDATE_SERVICE: &str = "banger-update.service";
+
 /// The variable that, set to a folder in the installing environment, makes the owner daemon write
 /// coverage profiles there.
 pub const OWNER_COVERAGE_VARIABLE: &str = "BANGER_OWNER_COVERAGE_DIR";
@@ -31,7 +37,7 @@ pub const OWNER_COVERAGE_VARIABLE: &str = "BANGER_OWNER_COVERAGE_DIR";
 pub const HELPER_COVERAGE_VARIABLE: &str = "BANGER_HELPER_COVERAGE_DIR";
 
 /// The unit templates that this version ships, in the order in which the units start.
-pub const UNIT_TEMPLATES: [(&str, &str); 6] = [
+pub const UNIT_TEMPLATES: [(&str, &str); 8] = [
     ("banger.slice", include_str!("../../units/banger.slice.in")),
     (
         "bangerd-root.socket",
@@ -53,6 +59,14 @@ pub const UNIT_TEMPLATES: [(&str, &str); 6] = [
         OWNER_SERVICE,
         include_str!("../../units/bangerd.service.in"),
     ),
+    (
+        UPDATE_SERVICE,
+        include_str!("../../units/banger-update.service.in"),
+    ),
+    (
+        UPDATE_TIMER,
+        include_str!("../../units/banger-update.timer.in"),
+    ),
 ];
 
 /// The target triple that this program was built for, as manifests name it.
@@ -70,8 +84,9 @@ pub fn product() -> Result<Product, UnitNameError> {
         .map(|(name, _)| {
             let keeps_children = matches!(*name, OWNER_SERVICE | HELPER_SERVICE);
             name.parse().map(|name: UnitName| {
-                let enable = name.kind() != UnitKind::Slice;
+                let enable = name.kind() != UnitKind::Slice && name.as_str() != UPDATE_SERVICE;
                 UnitSpec {
+                    optional: name.as_str() == UPDATE_TIMER,
                     name,
                     enable,
                     keeps_children,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::UnitName;
+use super::{UnitKind, UnitName};
 
 /// A product: the names, programs, units and places that the toolkit handles for it.
 #[derive(Debug, Clone)]
@@ -70,6 +70,27 @@ pub struct UnitSpec {
     /// A service with children that must outlive it: its effective `KillMode` must be `process`
     /// before anything stops it, and its health is probed after a start.
     pub keeps_children: bool,
+    /// Enabled and started only where somebody asked for updates without a person
+    /// ([`super::Receipt::auto_update`]).
+    pub optional: bool,
+}
+
+impl UnitSpec {
+    /// Whether it is to start at boot.
+    pub fn is_enabled(&self, auto_update: bool) -> bool {
+        self.enable && (auto_update || !self.optional)
+    }
+
+    /// Whether it is to run all the time. A slice comes and goes with what is in it, and a service
+    /// without children that must live is started by another unit when there is something to do.
+    pub fn is_running(&self, auto_update: bool) -> bool {
+        let stays = match self.name.kind() {
+            UnitKind::Socket | UnitKind::Timer => true,
+            UnitKind::Service => self.keeps_children,
+            UnitKind::Slice | UnitKind::Scope => false,
+        };
+        stays && (auto_update || !self.optional)
+    }
 }
 
 /// Where a product lies on the host. Every path is absolute.

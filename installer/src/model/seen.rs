@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::KeyId;
+use super::{KeyId, RolledBack};
 
 /// The schema that this code writes.
 pub const SEEN_SCHEMA: u32 = 1;
@@ -20,6 +20,9 @@ pub struct Seen {
     /// The newest list of signing keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<SignedText>,
+    /// The last version that was tried here and did not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<RolledBack>,
     /// Fields of later versions, kept as they are.
     #[serde(flatten)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
@@ -69,6 +72,7 @@ impl Default for Seen {
             schema: SEEN_SCHEMA,
             channels: BTreeMap::new(),
             keys: None,
+            failed: None,
             unknown: serde_json::Map::new(),
         }
     }

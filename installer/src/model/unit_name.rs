@@ -22,11 +22,13 @@ pub enum UnitKind {
     Slice,
     /// `.scope`, systemd.scope(5).
     Scope,
+    /// `.timer`, systemd.timer(5).
+    Timer,
 }
 
 /// A text that is no unit name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not the name of a service, socket, slice or scope unit")]
+#[error("{text:?} is not the name of a service, socket, slice, scope or timer unit")]
 pub struct UnitNameError {
     text: String,
 }
@@ -43,6 +45,7 @@ impl UnitName {
             Some("socket") => UnitKind::Socket,
             Some("slice") => UnitKind::Slice,
             Some("scope") => UnitKind::Scope,
+            Some("timer") => UnitKind::Timer,
             // the constructor let no other suffix in
             _ => UnitKind::Service,
         }
@@ -56,7 +59,7 @@ impl FromStr for UnitName {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
         let known = matches!(
             text.rsplit_once('.'),
-            Some((stem, "service" | "socket" | "slice" | "scope")) if !stem.is_empty()
+            Some((stem, "service" | "socket" | "slice" | "scope" | "timer")) if !stem.is_empty()
         );
         if known && text.len() <= 255 && text.bytes().all(allowed) {
             Ok(Self(text.into()))

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::{
-    BeginTrial, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, Cleanup, EnableUnits,
-    Link, Operation, Plan, ReloadSystemd, RemoveFile, RestartUnits, RestoreState, StageRelease,
-    StartRescue, StartUnits, WriteReceipt, WriteUnit, mend,
+    BeginTrial, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, Cleanup, DisableUnits,
+    EnableUnits, Link, Operation, Plan, ReloadSystemd, RemoveFile, RestartUnits, RestoreState,
+    StageRelease, StartRescue, StartUnits, StopUnits, WriteReceipt, WriteUnit, mend,
 };
 use crate::model::{Found, Product, Receipt, TRIAL_SCHEMA, Trial, UnitKind, UnitName, Version};
 use crate::observe::{HostState, UnitState};
@@ -70,7 +70,8 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
     flip(product, state, goal, &mut plan);
     run(product, state, goal, &written, &mut plan);
     // not before they were started: a boot in between would start what nobody takes back
-    enable(state, &mut plan);
+    enable(state, goal, &mut plan);
+    no_more_by_itself(state, goal, &mut plan);
     mend::drop_unneeded(product, state, goal, &mut plan);
     if !first && state.receipt.as_ref() != Some(&goal.receipt) {
         plan.push(receipt(product, goal), "what is installed has changed");
@@ -253,17 +254,43 @@ fn relative(folder: &Path, path: &Path) -> PathBuf {
     .collect()
 }
 
-fn enable(state: &HostState, plan: &mut Plan) {
+fn enable(state: &HostState, goal: &Goal, plan: &mut Plan) {
     let units: Vec<UnitName> = state
         .units
         .iter()
-        .filter(|unit| unit.spec.enable)
+        .filter(|unit| unit.spec.is_enabled(goal.receipt.auto_update))
         // systemd enables no unit with a drop-in that it cannot read, and says `bad` of it
         .filter(|unit| !matches!(unit.facts.unit_file_state.as_str(), "enabled" | "bad"))
         .map(|unit| unit.spec.name.clone())
         .collect();
     if !units.is_empty() {
         plan.push(EnableUnits { units }, "they start at boot");
+        plan.push(
+            ReloadSystemd {},
+            "systemd remembers whether they were enabled",
+        );
+    }
+}
+
+/// Whoever asked for updates without a person may think again. What an administrator enabled by hand
+/// is the administrator's.
+fn no_more_by_itself(state: &HostState, goal: &Goal, plan: &mut Plan) {
+    let asked = |receipt: &Receipt| receipt.auto_update;
+    if goal.receipt.auto_update || !state.receipt.as_ref().is_some_and(asked) {
+        return;
+    }
+    let optional = |filter: &dyn Fn(&UnitState) -> bool| -> Vec<UnitName> {
+        let units = state.units.iter().filter(|unit| unit.spec.optional);
+        let units = units.filter(|unit| filter(unit));
+        units.map(|unit| unit.spec.name.clone()).collect()
+    };
+    let units = optional(&|unit| unit.facts.is_active());
+    if !units.is_empty() {
+        plan.push(StopUnits { units }, "no updates without a person");
+    }
+    let units = optional(&|unit| unit.facts.unit_file_state == "enabled");
+    if !units.is_empty() {
+        plan.push(DisableUnits { units }, "no updates without a person");
         plan.push(
             ReloadSystemd {},
             "systemd remembers whether they were enabled",
@@ -299,10 +326,8 @@ fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], 
     } else {
         (restart, Vec::new())
     };
-    // a slice comes with what is put in it; stopping it to take a run back would kill all of that
     let start = names(&|unit| {
-        unit.spec.name.kind() != UnitKind::Slice
-            && product.rescue.as_ref() != Some(&unit.spec.name)
+        unit.spec.is_running(goal.receipt.auto_update)
             && !unit.facts.is_active()
             && !sockets.contains(&unit.spec.name)
     });

@@ -114,6 +114,7 @@ fn other_purpose(
     let (section, key, verb) = match name.kind() {
         UnitKind::Service => ("Service", "ExecStart", "runs"),
         UnitKind::Socket => ("Socket", "ListenStream", "listens at"),
+        UnitKind::Timer => ("Timer", "Unit", "starts"),
         UnitKind::Slice | UnitKind::Scope => ("Unit", "Description", "is"),
     };
     let found = theirs.values(section, key);

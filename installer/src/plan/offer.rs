@@ -24,8 +24,14 @@ pub enum Judgement {
     LeftBefore(RolledBack),
 }
 
-/// Judges an offered version. The same for a person's command and for a timer's.
-pub fn judge(receipt: &Receipt, offered: &Version, wish: &Wish) -> Judgement {
+/// Judges an offered version, the same for a person's command and for a timer's. `failed` is the last
+/// version that was tried here and did not hold.
+pub fn judge(
+    receipt: &Receipt,
+    failed: Option<&RolledBack>,
+    offered: &Version,
+    wish: &Wish,
+) -> Judgement {
     if *offered == receipt.version {
         return Judgement::Installed;
     }
@@ -36,10 +42,9 @@ pub fn judge(receipt: &Receipt, offered: &Version, wish: &Wish) -> Judgement {
             Judgement::Older
         };
     }
-    match &receipt.rolled_back {
-        Some(left) if left.version == *offered && wish.version.is_none() => {
-            Judgement::LeftBefore(left.clone())
-        }
+    let mut left = receipt.rolled_back.iter().chain(failed);
+    match left.find(|left| left.version == *offered) {
+        Some(left) if wish.version.is_none() => Judgement::LeftBefore(left.clone()),
         _ => Judgement::Take,
     }
 }
@@ -68,7 +73,13 @@ mod tests {
             version: version.map(|version| version.parse().unwrap()),
             allow_downgrade: down,
         };
-        judge(&receipt("0.1.5", left), &offered.parse().unwrap(), &wish)
+        let offered = offered.parse().unwrap();
+        let judgement = judge(&receipt("0.1.5", left), None, &offered, &wish);
+        // left by a rollback, or never taken because it failed: all the same
+        let failed = receipt("0.1.5", left).rolled_back;
+        let again = judge(&receipt("0.1.5", None), failed.as_ref(), &offered, &wish);
+        assert_eq!(judgement, again);
+        judgement
     }
 
     #[test]

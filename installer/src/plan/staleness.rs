@@ -6,16 +6,21 @@ use super::finding::{Danger, Drift, Finding};
 use super::loading::{
     forecast, is_edited, kill_mode, last_kill_mode, may_set_kill_mode, sets_process, unread,
 };
-use crate::model::{FileImage, Found, Layout, Product, UnitKind, UnitName};
+use crate::model::{FileImage, Found, Layout, Product, UnitName};
 use crate::observe::{DropIn, Fragment, UnitState, same_path};
 use crate::unit;
 
 /// Everything about a unit that is not as it was installed. `installed` is the text that was, when
-/// it is known.
-pub fn findings(product: &Product, state: &UnitState, installed: Option<&str>) -> Vec<Finding> {
+/// it is known. `auto_update` says whether updates are taken without a person.
+pub fn findings(
+    product: &Product,
+    state: &UnitState,
+    installed: Option<&str>,
+    auto_update: bool,
+) -> Vec<Finding> {
     let look = Look {
         layout: &product.layout,
-        rescue: product.rescue.as_ref(),
+        auto_update,
         state,
         installed,
         path: product.layout.unit(&state.spec.name),
@@ -47,7 +52,7 @@ type Seen = (Drift, PathBuf);
 
 struct Look<'a> {
     layout: &'a Layout,
-    rescue: Option<&'a UnitName>,
+    auto_update: bool,
     state: &'a UnitState,
     installed: Option<&'a str>,
     path: PathBuf,
@@ -133,18 +138,14 @@ impl Look<'_> {
         // it is told that it is one
         let word = state.facts.unit_file_state.as_str();
         let is_first = |first: &Fragment| same_path(&first.path, &self.path);
-        if state.spec.enable
+        if state.spec.is_enabled(self.auto_update)
             && state.fragments.first().is_some_and(is_first)
             && !matches!(word, "enabled" | "bad" | "")
         {
             let found = word.to_owned();
             seen.push(here(Drift::NotEnabled { found }));
         }
-        // a slice comes and goes with what is in it, and the rescue unit with what it watches
-        if state.spec.name.kind() != UnitKind::Slice
-            && self.rescue != Some(&state.spec.name)
-            && !state.facts.is_active()
-        {
+        if state.spec.is_running(self.auto_update) && !state.facts.is_active() {
             let state_of_unit = state.facts.active_state.clone();
             seen.push(here(Drift::NotRunning {
                 found: state_of_unit,

@@ -185,6 +185,22 @@ fn word<T: serde::Serialize>(value: &T) -> String {
 }
 
 impl StepError {
+    /// Whether the release itself did not hold: its programs or its services, not the host, a disk
+    /// or a person.
+    pub fn blames_release(&self) -> bool {
+        matches!(
+            self,
+            Self::VersionLine { .. }
+                | Self::WrongProgram { .. }
+                | Self::Forgotten { .. }
+                | Self::Unsteady { .. }
+                | Self::Job { .. }
+                | Self::Unwell { .. }
+                | Self::WrongVersion { .. }
+                | Self::Lost { .. }
+        )
+    }
+
     /// What the user can type.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -3,9 +3,9 @@
 //! Guarantees: written whole and synced before anything is done with what was seen; a record that
 //! cannot be read is an error, never an empty one: forgetting would let old releases in.
 
-use super::{Toolkit, ToolkitError};
+use super::{RunError, Toolkit, ToolkitError};
 use crate::effect::Effects;
-use crate::model::{FileImage, Found, Product, Seen};
+use crate::model::{FileImage, Found, Product, RolledBack, Seen, Version};
 
 /// What this host has seen; nothing, when it keeps no record yet.
 ///
@@ -22,6 +22,28 @@ pub fn seen(product: &Product, effects: &Effects<'_>) -> Result<Seen, ToolkitErr
 }
 
 impl Toolkit<'_> {
+    /// Writes down a version that did not hold, so that no timer tries it day after day.
+    pub(super) fn remember_failure(
+        &self,
+        version: &Version,
+        error: &ToolkitError,
+    ) -> Result<(), ToolkitError> {
+        let ToolkitError::Run(RunError::RolledBack { cause, .. }) = error else {
+            return Ok(());
+        };
+        if !cause.blames_release() {
+            return Ok(());
+        }
+        let effects = &self.planner.effects;
+        let mut seen = seen(self.planner.product, effects)?;
+        seen.failed = Some(RolledBack {
+            version: version.clone(),
+            at: effects.clock.now(),
+            why: Some(cause.to_string()),
+        });
+        self.remember(&seen)
+    }
+
     /// Writes down what was seen.
     ///
     /// # Errors

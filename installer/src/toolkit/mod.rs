@@ -108,13 +108,16 @@ impl<'a> Toolkit<'a> {
         self.carry_out(preview)
     }
 
-    /// Moves to another version.
+    /// Moves to another version. One that does not hold is remembered.
     ///
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.
     pub fn update(&mut self, request: &UpdateRequest) -> Result<Outcome, ToolkitError> {
         let preview = self.planner.update(request)?;
-        self.carry_out(preview)
+        self.carry_out(preview).inspect_err(|error| {
+            // the first error is the one to tell
+            let _ = self.remember_failure(&request.release.version, error);
+        })
     }
 
     /// Moves back to the version before, which every update keeps.

@@ -21,9 +21,9 @@ pub(super) fn all_findings(
     installed: Option<&[Rendered]>,
 ) -> Vec<Finding> {
     // before the first install everything is missing, which is no finding
-    if state.receipt.is_none() {
+    let Some(receipt) = &state.receipt else {
         return Vec::new();
-    }
+    };
     let text = |unit: &crate::observe::UnitState| {
         let rendered = installed?
             .iter()
@@ -33,7 +33,7 @@ pub(super) fn all_findings(
     state
         .units
         .iter()
-        .flat_map(|unit| plan::findings(product, unit, text(unit)))
+        .flat_map(|unit| plan::findings(product, unit, text(unit), receipt.auto_update))
         .chain(plan::findings_of_release(product, state))
         .collect()
 }
@@ -117,6 +117,7 @@ pub(super) fn installed_receipt(
             },
             version,
             channel: request.channel.clone().unwrap_or(old.channel.clone()),
+            auto_update: request.auto_update.unwrap_or(old.auto_update),
             ..old.clone()
         },
         None => Receipt {
@@ -128,6 +129,7 @@ pub(super) fn installed_receipt(
             method: request.method,
             highest_sequence: 0,
             latest_released: None,
+            auto_update: request.auto_update.unwrap_or(false),
             installed: now,
             last_update: None,
             rolled_back: None,

@@ -63,6 +63,7 @@ pub(super) enum SystemCommand {
 Examples:
   sudo banger system install                 for the user who called sudo
   sudo banger system install --owner alice   for alice
+  sudo banger system install --auto-update   and take updates without a person
   sudo banger system install --dry-run       what that would do, step by step")]
     Install(InstallOptions),
     /// What is installed, what runs, what is stale, in one look
@@ -119,11 +120,31 @@ pub(super) struct InstallOptions {
     /// The user that the VMs belong to (default: the user who called sudo)
     #[arg(long, value_name = "USER")]
     pub(super) owner: Option<String>,
+    /// Take updates without a person, once a day at an hour of this machine's own: the same as
+    /// `banger update --yes`. `--auto-update=off` ends that
+    #[arg(
+        long,
+        value_name = "on|off",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "on",
+        hide_possible_values = true
+    )]
+    pub(super) auto_update: Option<Switch>,
     /// Stop guests that would be killed and cannot be moved out of the way, instead of refusing
     #[arg(long)]
     pub(super) stop_guests: bool,
     #[command(flatten)]
     pub(super) dry_run: DryRunOptions,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
 }
 
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use banger_installer::toolkit::{
 };
 use nix::errno::Errno;
 
-use super::arguments::{DryRunOptions, InstallOptions, SystemCommand};
+use super::arguments::{DryRunOptions, InstallOptions, Switch, SystemCommand};
 use super::host::Host;
 use super::report::{ScreenReport, told_of_guests};
 use super::{Failure, Screen, Tone, caller, dry_run, status};
@@ -124,6 +124,7 @@ fn install_request(
             version,
         },
         channel: None,
+        auto_update: options.auto_update.map(|choice| choice == Switch::On),
         method: InstallMethod::SelfInstalled,
         stop_guests: options.stop_guests,
     };

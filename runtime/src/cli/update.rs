@@ -264,6 +264,7 @@ fn as_installed(options: &UpdateOptions, receipt: &Receipt, host: &Host) -> Inst
         },
         values: host.unit_values(&receipt.owner),
         channel: None,
+        auto_update: None,
         method: receipt.method,
         stop_guests: options.stop_guests,
     }

@@ -77,6 +77,7 @@ fn healthy() -> UnitState {
             name,
             enable: true,
             keeps_children: true,
+            optional: false,
         },
         file: Found::File(FileImage::public(TEXT)),
         changed: false,
@@ -364,7 +365,7 @@ fn contract_7_every_way_of_being_stale_is_found() {
         ),
     ];
     for (case, state, expected) in table {
-        let found: Vec<_> = findings(&product(), &state, Some(TEXT))
+        let found: Vec<_> = findings(&product(), &state, Some(TEXT), false)
             .into_iter()
             .map(|finding| (finding.what, finding.danger))
             .collect();

@@ -34,6 +34,7 @@ pub(super) fn product(root: &Path) -> Product {
         name: name(text),
         enable,
         keeps_children,
+        optional: false,
     };
     Product {
         name: "toy".into(),
@@ -141,6 +142,7 @@ impl Machine {
                 release,
                 values: Self::values(),
                 channel: None,
+                auto_update: None,
                 method: InstallMethod::SelfInstalled,
                 stop_guests: self.stop_guests.get(),
             })
