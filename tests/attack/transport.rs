@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use banger_installer::error_kind::ErrorKind;
-use banger_installer::fetch::{FetchError, MANIFEST_LIMIT, Source, Transport};
+use banger_installer::fetch::{FetchError, MANIFEST_LIMIT, Transport};
 use banger_tests::release_server::{Mischief, ReleaseServer, ServerOptions};
 
-use crate::world::{Stopped, World, archive_name, good_archive, good_manifest};
+use crate::world::{Stopped, World, archive_name, good_archive, good_manifest, source_of};
 
 fn update(world: &World, server: &ReleaseServer) -> Result<PathBuf, Stopped> {
-    let source = Source::parse(&server.url).unwrap();
+    let source = source_of(&server.url);
     let transport = Transport::trusting(server.ca_pem.as_bytes()).unwrap();
     world.update_from(&source, &transport, &World::expectation())
 }
@@ -49,7 +49,7 @@ fn an_authority_that_is_not_trusted() {
         ReleaseServer::start(&world.dist).unwrap(),
         ReleaseServer::start(&world.dist).unwrap(),
     );
-    let source = Source::parse(&server.url).unwrap();
+    let source = source_of(&server.url);
     let transport = Transport::trusting(other.ca_pem.as_bytes()).unwrap();
     let stopped = world.refused(world.update_from(&source, &transport, &World::expectation()));
     assert_eq!(stopped.kind(), ErrorKind::Refused);
@@ -67,7 +67,7 @@ fn a_certificate_for_another_name() {
     let server = ReleaseServer::start(&world.dist).unwrap();
     // good for 127.0.0.1 and releases.test; localhost is neither
     let url = format!("https://localhost:{}", server.address.port());
-    let source = Source::parse(&url).unwrap();
+    let source = source_of(&url);
     let transport = Transport::trusting(server.ca_pem.as_bytes()).unwrap();
     let stopped = world.refused(world.update_from(&source, &transport, &World::expectation()));
     let shown = stopped.shown();
@@ -83,7 +83,7 @@ fn the_machines_own_store_is_used_and_ssl_cert_file_names_another() {
     const URL: &str = "BANGER_ATTACK_URL";
     if let Ok(url) = std::env::var(URL) {
         let world = World::new();
-        let source = Source::parse(&url).unwrap();
+        let source = source_of(&url);
         let outcome = source.manifest(&Transport::system());
         assert!(outcome.is_ok(), "{outcome:?}");
         drop(world);
@@ -166,10 +166,10 @@ fn plain_http_on_loopback_is_taken_but_follows_no_redirect() {
         ))),
     )
     .unwrap();
-    let source = Source::parse(&redirecting.url).unwrap();
+    let source = source_of(&redirecting.url);
     world.refused(world.update_from(&source, &transport, &World::expectation()));
     assert_eq!(good.requests(), 0);
-    let source = Source::parse(&good.url).unwrap();
+    let source = source_of(&good.url);
     assert!(
         world
             .update_from(&source, &transport, &World::expectation())
@@ -241,7 +241,7 @@ fn a_file_that_is_not_there() {
 fn nobody_listens() {
     let world = World::new();
     let server = ReleaseServer::start(&world.dist).unwrap();
-    let source = Source::parse(&server.url).unwrap();
+    let source = source_of(&server.url);
     drop(server);
     let stopped =
         world.refused(world.update_from(&source, &Transport::system(), &World::expectation()));

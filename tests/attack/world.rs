@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::fetch::{
-    ExpectedEntries, FetchError, Source, Transport, UnpackError, host_target,
+    ExpectedEntries, FetchError, Mirrors, NoMirror, Source, Transport, UnpackError, host_target,
 };
 use banger_installer::model::{Artefact, ArtefactKind, Digest, Manifest, Urgency, Version};
 use banger_installer::verify::{Expectation, Keyring, VerifyError, verify_manifest};
@@ -139,7 +139,7 @@ impl World {
 
     /// The whole way from a folder.
     pub(crate) fn update(&self) -> Result<PathBuf, Stopped> {
-        let source = Source::parse(self.dist.to_str().unwrap()).unwrap();
+        let source = source_of(self.dist.to_str().unwrap());
         self.update_from(&source, &Transport::system(), &Self::expectation())
     }
 
@@ -159,8 +159,9 @@ impl World {
         )
         .map_err(Stopped::Verify)?;
         let staging = self.staging();
-        let archive = source
+        let archive = Mirrors::from(source.clone())
             .archive(transport, &manifest, host_target(), &staging, &mut ())
+            .map_err(NoMirror::into_most_telling)
             .map_err(Stopped::Fetch)?;
         let unpacked = staging.join("new");
         archive
@@ -208,6 +209,11 @@ fn tally(stopped: &Stopped) {
 /// Small caps, so that a bomb need not be large.
 pub(crate) fn expected() -> ExpectedEntries {
     ExpectedEntries::of(PROGRAMS, UNITS).with_limits(64 * 1024, 256 * 1024)
+}
+
+/// A source of the only channel here.
+pub(crate) fn source_of(text: &str) -> Source {
+    Source::parse(text, "stable").unwrap()
 }
 
 pub(crate) fn me() -> u32 {

@@ -4,6 +4,7 @@
 //! is dropped, and what a killed run left behind goes at the next one; nothing is ever ended by
 //! name; nothing but loopback and the package registries is contacted.
 
+pub mod connect_proxy;
 pub mod demo;
 pub mod release_server;
 pub mod support;

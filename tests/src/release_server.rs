@@ -7,14 +7,18 @@
 //! It is a std thread per connection with rustls's own stream and a responder of a few lines: a
 //! server library would bring a second async stack and, worse, would refuse to tell the lies.
 
-use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+mod answer;
+
+use self::answer::Content;
+pub use self::answer::{Mischief, Ranges};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -38,19 +42,20 @@ pub struct ServerOptions {
     pub tls: bool,
     /// A lie, told for paths that end in the text.
     pub mischief: Option<(String, Mischief)>,
+    /// What it makes of a question for a part of a file.
+    pub ranges: Ranges,
 }
 
-/// Ways to lie.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mischief {
-    /// 302 to this base and the same path.
-    RedirectTo(String),
-    /// Half of the file under its true length, then the end.
-    Truncated,
-    /// The file, then zeros for as long as the client reads.
-    Endless,
-    /// The file less its last byte, under a length that fits the lie.
-    ShortByOne,
+/// A question that was asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The path in the URL.
+    pub path: String,
+    /// The header `Range`.
+    pub range: Option<String>,
+    /// The header `If-Range`.
+    pub if_range: Option<String>,
+    is_head: bool,
 }
 
 /// A running server.
@@ -71,7 +76,10 @@ struct Shared {
     folder: PathBuf,
     tls: Option<Arc<ServerConfig>>,
     mischief: Option<(String, Mischief)>,
-    requests: AtomicU64,
+    ranges: Ranges,
+    /// How often the lie was told.
+    lies: AtomicU64,
+    requests: Mutex<Vec<Request>>,
     stop: AtomicBool,
 }
 
@@ -82,6 +90,7 @@ impl Default for ServerOptions {
             names: vec!["releases.test".into()],
             tls: true,
             mischief: None,
+            ranges: Ranges::Honoured,
         }
     }
 }
@@ -108,7 +117,9 @@ impl ReleaseServer {
             folder: folder.canonicalize()?,
             tls: options.tls.then(|| Arc::new(config)),
             mischief: options.mischief,
-            requests: AtomicU64::new(0),
+            ranges: options.ranges,
+            lies: AtomicU64::new(0),
+            requests: Mutex::default(),
             stop: AtomicBool::new(false),
         });
         let for_acceptor = Arc::clone(&shared);
@@ -123,8 +134,39 @@ impl ReleaseServer {
     }
 
     /// Requests that were read so far.
-    pub fn requests(&self) -> u64 {
-        self.shared.requests.load(Ordering::SeqCst)
+    pub fn requests(&self) -> usize {
+        self.shared.requests().len()
+    }
+
+    /// The questions for paths that end in the text, in their order.
+    pub fn asked(&self, suffix: &str) -> Vec<Request> {
+        let requests = self.shared.requests();
+        let ends = |request: &&Request| request.path.ends_with(suffix);
+        requests.iter().filter(ends).cloned().collect()
+    }
+}
+
+impl Shared {
+    fn requests(&self) -> MutexGuard<'_, Vec<Request>> {
+        // a thread that panicked left a whole list behind: it only ever pushes
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    /// The lie for a path, as long as it is told.
+    fn mischief(&self, path: &str) -> Option<&Mischief> {
+        let (suffix, mischief) = self.mischief.as_ref()?;
+        if !path.ends_with(suffix.as_str()) {
+            return None;
+        }
+        let told = self.lies.fetch_add(1, Ordering::SeqCst);
+        match mischief {
+            Mischief::Times(times, mischief) => (told < *times).then_some(mischief),
+            mischief => Some(mischief),
+        }
     }
 }
 
@@ -172,7 +214,7 @@ fn make_identity(address: IpAddr, names: Vec<String>) -> io::Result<(ServerConfi
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for connection in listener.incoming() {
-        if shared.stop.load(Ordering::SeqCst) {
+        if shared.is_stopped() {
             return;
         }
         let Ok(connection) = connection else {
@@ -201,84 +243,56 @@ fn serve(connection: TcpStream, shared: &Shared) -> io::Result<()> {
 /// Reads one request, writes one response, and asks the client to close.
 fn answer<S: Read + Write>(stream: S, shared: &Shared) -> io::Result<S> {
     let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    let mut head = reader.by_ref().take(REQUEST_LIMIT);
-    head.read_line(&mut line)?;
-    let mut header = String::new();
-    while head.read_line(&mut header)? > 2 {
-        header.clear();
-    }
-    shared.requests.fetch_add(1, Ordering::SeqCst);
+    let request = read_request(&mut reader)?;
     let mut stream = reader.into_inner();
-    let path = match line.split(' ').collect::<Vec<_>>().as_slice() {
-        ["GET" | "HEAD", path, _] => (*path).to_owned(),
-        _ => return plain(stream, "400 Bad Request"),
+    let Some(request) = request else {
+        return answer::plain(stream, "400 Bad Request");
     };
-    let Some(file) = find(&shared.folder, &path) else {
-        return plain(stream, "404 Not Found");
+    shared.requests().push(request.clone());
+    let Some(file) = find(&shared.folder, &request.path) else {
+        return answer::plain(stream, "404 Not Found");
     };
-    let content = if line.starts_with("HEAD") {
+    let content = if request.is_head {
         Vec::new()
     } else {
         fs_err::read(file)?
     };
-    let mischief = shared
-        .mischief
-        .as_ref()
-        .filter(|(suffix, _)| path.ends_with(suffix.as_str()))
-        .map(|(_, mischief)| mischief);
-    respond(&mut stream, &path, &content, mischief)?;
+    let content = Content {
+        bytes: &content,
+        request: &request,
+        ranges: shared.ranges,
+    };
+    let mischief = shared.mischief(&request.path);
+    answer::respond(&mut stream, &content, mischief, &|| shared.is_stopped())?;
     stream.flush()?;
     Ok(stream)
 }
 
-fn respond(
-    stream: &mut impl Write,
-    path: &str,
-    content: &[u8],
-    mischief: Option<&Mischief>,
-) -> io::Result<()> {
-    let length = content.len();
-    match mischief {
-        None => {
-            head(stream, "200 OK", &format!("Content-Length: {length}\r\n"))?;
-            stream.write_all(content)
-        }
-        Some(Mischief::RedirectTo(base)) => head(
-            stream,
-            "302 Found",
-            &format!("Location: {base}{path}\r\nContent-Length: 0\r\n"),
-        ),
-        Some(Mischief::Truncated) => {
-            head(stream, "200 OK", &format!("Content-Length: {length}\r\n"))?;
-            stream.write_all(&content[..length / 2])
-        }
-        Some(Mischief::ShortByOne) => {
-            let length = length.saturating_sub(1);
-            head(stream, "200 OK", &format!("Content-Length: {length}\r\n"))?;
-            stream.write_all(&content[..length])
-        }
-        Some(Mischief::Endless) => {
-            head(stream, "200 OK", "")?;
-            stream.write_all(content)?;
-            loop {
-                stream.write_all(&[0; 16 * 1024])?;
+fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
+    let mut head = reader.take(REQUEST_LIMIT);
+    let mut line = String::new();
+    head.read_line(&mut line)?;
+    let mut request = match line.split(' ').collect::<Vec<_>>().as_slice() {
+        [method @ ("GET" | "HEAD"), path, _] => Some(Request {
+            path: (*path).to_owned(),
+            is_head: *method == "HEAD",
+            ..Request::default()
+        }),
+        _ => None,
+    };
+    let mut header = String::new();
+    while head.read_line(&mut header)? > 2 {
+        if let (Some(request), Some((name, value))) = (&mut request, header.split_once(':')) {
+            let value = || Some(value.trim().to_owned());
+            match name.to_ascii_lowercase().as_str() {
+                "range" => request.range = value(),
+                "if-range" => request.if_range = value(),
+                _ => {}
             }
         }
+        header.clear();
     }
-}
-
-fn head(stream: &mut impl Write, status: &str, headers: &str) -> io::Result<()> {
-    write!(
-        stream,
-        "HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n"
-    )
-}
-
-fn plain<S: Write>(mut stream: S, status: &str) -> io::Result<S> {
-    head(&mut stream, status, "Content-Length: 0\r\n")?;
-    stream.flush()?;
-    Ok(stream)
+    Ok(request)
 }
 
 /// The file that a path names: plain names beneath the folder, no links out of it.

@@ -29,6 +29,16 @@ pub struct Config {
 pub struct UpdateConfig {
     /// A release source: an https URL, a folder, or a file in one.
     pub source: Option<String>,
+    /// Several of them, in the order in which they are asked.
+    pub sources: Vec<String>,
+}
+
+impl UpdateConfig {
+    /// `source`, or `sources`: only one of them is there.
+    pub fn all_sources(&self) -> Vec<&str> {
+        let all = self.source.iter().chain(&self.sources);
+        all.map(String::as_str).collect()
+    }
 }
 
 /// A configuration that is not taken.
@@ -42,6 +52,12 @@ pub enum ConfigError {
         /// Where and why.
         source: Box<toml::de::Error>,
     },
+    /// `source` and `sources` are both there: which of them counts would be a guess.
+    #[error("{} sets both source and sources", path.display())]
+    Both {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file or its folder is not to be trusted.
     #[error("the configuration cannot be relied on")]
     Unsafe(#[source] TrustedFileError),
@@ -52,7 +68,13 @@ impl ConfigError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Syntax { path, .. } => Some(format!(
-                "all there is to set in {}:\n    [update]\n    source = \"https://...\"",
+                "all there is to set in {}:\n    [update]\n    \
+                 sources = [\"https://...\", \"https://...\"]",
+                path.display()
+            )),
+            Self::Both { path } => Some(format!(
+                "name them all in one list in {}:\n    [update]\n    \
+                 sources = [\"https://...\", \"https://...\"]",
                 path.display()
             )),
             Self::Unsafe(cause) => cause.hint(),
@@ -62,7 +84,7 @@ impl ConfigError {
     /// For the exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Syntax { .. } => ErrorKind::Usage,
+            Self::Syntax { .. } | Self::Both { .. } => ErrorKind::Usage,
             Self::Unsafe(_) => ErrorKind::Refused,
         }
     }
@@ -89,12 +111,16 @@ pub fn read(path: &Path, required_uid: u32) -> Result<Config, ConfigError> {
 /// Parses the text of a configuration; `path` is for messages.
 ///
 /// # Errors
-/// [`ConfigError::Syntax`].
+/// [`ConfigError::Syntax`], [`ConfigError::Both`].
 pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
-    toml::from_str(text).map_err(|source| ConfigError::Syntax {
+    let config: Config = toml::from_str(text).map_err(|source| ConfigError::Syntax {
         path: path.into(),
         source: Box::new(source),
-    })
+    })?;
+    if config.update.source.is_some() && !config.update.sources.is_empty() {
+        return Err(ConfigError::Both { path: path.into() });
+    }
+    Ok(config)
 }
 
 #[cfg(test)]
@@ -110,6 +136,19 @@ mod tests {
             config.update.source.as_deref(),
             Some("https://example.org/b")
         );
+    }
+
+    #[test]
+    fn several_sources_are_read_in_their_order_and_not_beside_a_single_one() {
+        let path = Path::new("config.toml");
+        let config = parse("[update]\nsources = [\"https://b\", \"/a\"]\n", path).unwrap();
+        assert_eq!(config.update.all_sources(), ["https://b", "/a"]);
+        let both = "[update]\nsource = \"https://a\"\nsources = [\"https://b\"]\n";
+        let error = parse(both, path).unwrap_err();
+        assert!(matches!(error, ConfigError::Both { .. }), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("sources = ["), "{hint}");
     }
 
     #[test]

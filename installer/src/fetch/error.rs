@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error_kind::ErrorKind;
 use crate::model::Digest;
@@ -25,6 +26,60 @@ pub enum FetchError {
     Unreachable {
         /// What was asked for.
         url: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The connection ended before all bytes were here.
+    #[error("{url} broke off after {found} of {signed} bytes")]
+    Broken {
+        /// What was asked for.
+        url: String,
+        /// Bytes that are here.
+        found: u64,
+        /// The signed size.
+        signed: u64,
+    },
+    /// The server sends next to nothing.
+    #[error(
+        "{url} is too slow: {bytes} bytes in {:.1} seconds", waited.as_secs_f64()
+    )]
+    TooSlow {
+        /// What was asked for.
+        url: String,
+        /// What came.
+        bytes: u64,
+        /// In how long.
+        waited: Duration,
+    },
+    /// It took longer than anything may take.
+    #[error("{url} was not here after {:.0} seconds", limit.as_secs_f64())]
+    TooLong {
+        /// What was asked for.
+        url: String,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// The server sends another part than was asked for, or a part of another file.
+    #[error("{url} answers with another part than was asked for, which begins at byte {at}")]
+    WrongRange {
+        /// What was asked for.
+        url: String,
+        /// The first byte that was wanted.
+        at: u64,
+    },
+    /// The proxy of the environment cannot be used. Its text may hold a password and is not shown.
+    #[error("the proxy in the environment variable {variable} cannot be used")]
+    BadProxy {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// The proxy cannot be reached, or will not connect us.
+    #[error("cannot fetch {url} through the proxy {proxy}")]
+    Proxy {
+        /// What was asked for.
+        url: String,
+        /// The proxy's host and port.
+        proxy: String,
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -162,6 +217,19 @@ impl FetchError {
             Self::Unreachable { url, .. } | Self::NotFound { url } => Some(format!(
                 "try: curl -sSI {url}; without a network: sudo banger update --from DIR-OR-FILE"
             )),
+            Self::Broken { .. } | Self::TooSlow { .. } | Self::TooLong { .. } => Some(
+                "try again later, or name another source: sudo banger update --from DIR-OR-FILE-OR-URL"
+                    .into(),
+            ),
+            Self::BadProxy { variable } => Some(format!(
+                "it is to be http://HOST:PORT or https://HOST:PORT; without it: \
+                 sudo env -u {variable} banger update"
+            )),
+            Self::Proxy { .. } => Some(
+                "a host that is to be asked directly stands in NO_PROXY: \
+                 sudo NO_PROXY=HOST banger update"
+                    .into(),
+            ),
             Self::Tls { .. } => Some(
                 "the certificate must come from an authority that this machine trusts; \
                  on Debian: sudo apt-get install ca-certificates"
@@ -173,6 +241,7 @@ impl FetchError {
             Self::Size { .. }
             | Self::Digest { .. }
             | Self::TooLarge { .. }
+            | Self::WrongRange { .. }
             | Self::NotText { .. } => {
                 Some("fetch it again; if it stays so, do not use this source".into())
             }
@@ -202,8 +271,12 @@ impl FetchError {
             Self::NoSource
             | Self::Unreachable { .. }
             | Self::NotFound { .. }
+            | Self::Broken { .. }
+            | Self::TooSlow { .. }
+            | Self::TooLong { .. }
+            | Self::Proxy { .. }
             | Self::Local { .. } => ErrorKind::Unreachable,
-            Self::BadSource { .. } => ErrorKind::Usage,
+            Self::BadSource { .. } | Self::BadProxy { .. } => ErrorKind::Usage,
             Self::DiskFull { .. } => ErrorKind::HostLacks,
             Self::Staging { .. } | Self::Write { .. } => ErrorKind::Other,
             Self::Tls { .. }
@@ -212,6 +285,7 @@ impl FetchError {
             | Self::TooLarge { .. }
             | Self::NoSignature { .. }
             | Self::NotText { .. }
+            | Self::WrongRange { .. }
             | Self::OtherArchive { .. }
             | Self::NoArchive { .. }
             | Self::Size { .. }
@@ -219,19 +293,33 @@ impl FetchError {
         }
     }
 
-    /// A signature that is not there is a release that is not signed, not a source out of reach.
-    pub(super) fn of_signature(self, place: &str) -> Self {
+    /// Whether the source answered that it has no such file.
+    pub(super) fn is_absence(&self) -> bool {
         match self {
-            Self::NotFound { .. } => Self::NoSignature {
-                place: place.into(),
-            },
-            Self::Local { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Self::NoSignature {
-                    place: place.into(),
-                }
-            }
-            other => other,
+            Self::NotFound { .. } => true,
+            Self::Local { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            _ => false,
         }
+    }
+
+    /// Whether the same question may bring the rest.
+    pub(super) const fn is_break(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Proxy { .. } | Self::Broken { .. }
+        )
+    }
+
+    /// Whether this machine is what failed, so that another mirror would not help.
+    pub(super) const fn is_ours(&self) -> bool {
+        matches!(
+            self,
+            Self::DiskFull { .. }
+                | Self::Staging { .. }
+                | Self::Write { .. }
+                | Self::NoArchive { .. }
+                | Self::BadProxy { .. }
+        )
     }
 
     /// Tells a full disk from other trouble with a write.

@@ -5,9 +5,17 @@
 //! its owner can enter, and reaches gunzip and tar only after size and SHA-256 are those that were
 //! signed, through the very descriptor that was hashed.
 
+mod address;
+mod archive;
+mod cause;
 pub mod config;
 mod error;
 mod local;
+mod mirrors;
+mod no_mirror;
+mod pace;
+mod proxy;
+mod range;
 mod source;
 mod spool;
 mod transport;
@@ -15,15 +23,19 @@ pub mod unpack;
 
 pub use config::{Config, ConfigError};
 pub use error::FetchError;
-pub use source::{SignedManifest, Source};
+pub use mirrors::Mirrors;
+pub use no_mirror::{MirrorError, NoMirror, Unfit};
+pub use source::{SignedFile, Source};
 pub use spool::{Progress, SpooledArchive};
-pub use transport::Transport;
+pub use transport::{Limits, Transport};
 pub use unpack::{ExpectedEntries, ExpectedEntry, UnpackError};
 
 /// The manifest's file name in a source.
 pub const MANIFEST_NAME: &str = "manifest.json";
 /// The signature's file name in a source.
 pub const SIGNATURE_NAME: &str = "manifest.json.minisig";
+/// What the name of a signature has beyond that of the file that it signs.
+pub const SIGNATURE_SUFFIX: &str = ".minisig";
 /// No manifest is larger, in bytes.
 pub const MANIFEST_LIMIT: u64 = 1024 * 1024;
 /// No signature is larger, in bytes.

@@ -1,24 +1,18 @@
 //! Where releases come from.
 //!
 //! Guarantees: a source is https, or plain http on a literal loopback address, or a place on this
-//! machine; what the administrator types wins over the configuration, and that over what was built
-//! in; there is no default beyond these.
+//! machine; a channel that is put into one cannot lead anywhere else.
 
-use std::io::Read;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use self_update::backends::manifest::parse_manifest;
-use self_update::ureq::http::Uri;
-
-use super::spool::{self, Progress, SpooledArchive};
-use super::transport::Patience;
+use super::transport::{Ask, Deadline, Incoming};
 use super::{
-    Config, FetchError, MANIFEST_LIMIT, MANIFEST_NAME, SIGNATURE_LIMIT, SIGNATURE_NAME, Transport,
-    local,
+    FetchError, MANIFEST_LIMIT, MANIFEST_NAME, SIGNATURE_LIMIT, SIGNATURE_SUFFIX, Transport,
+    address, local,
 };
-use crate::model::{Artefact, Manifest};
-use crate::verify::Verified;
+
+/// Stands for the channel in the text of a source.
+const CHANNEL: &str = "{channel}";
 
 /// A place that holds `manifest.json`, its signature and the archives that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,38 +31,38 @@ pub enum Source {
     },
 }
 
-/// A manifest and the text of its signature, as they came: nothing is believed yet.
-#[derive(Debug, Clone)]
-pub struct SignedManifest {
-    /// The bytes of `manifest.json`.
+/// A file and the text of its signature, as they came: nothing is believed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedFile {
+    /// The bytes of the file.
     pub bytes: Vec<u8>,
-    /// The text of `manifest.json.minisig`.
+    /// The text of the file beside it, `NAME.minisig`.
     pub signature: String,
 }
 
 impl Source {
-    /// What was typed, else what is configured, else what was built in.
-    ///
-    /// # Errors
-    /// [`FetchError::NoSource`] when there is none of the three, [`FetchError::BadSource`] when the
-    /// one that counts cannot be used: a bad word is never skipped for the next.
-    pub fn choose(
-        typed: Option<&str>,
-        config: &Config,
-        built_in: Option<&str>,
-    ) -> Result<Self, FetchError> {
-        let text = typed
-            .or(config.update.source.as_deref())
-            .or(built_in.filter(|text| !text.is_empty()))
-            .ok_or(FetchError::NoSource)?;
-        Self::parse(text)
-    }
-
-    /// Reads a source: a URL, a folder that exists, or a file in one.
+    /// Reads a source: a URL, a folder that exists, or a file in one. `{channel}` in it stands for
+    /// the channel.
     ///
     /// # Errors
     /// [`FetchError::BadSource`].
-    pub fn parse(text: &str) -> Result<Self, FetchError> {
+    pub fn parse(text: &str, channel: &str) -> Result<Self, FetchError> {
+        let bad = |why| FetchError::BadSource {
+            text: text.into(),
+            why,
+        };
+        if !text.contains(CHANNEL) {
+            return Self::parse_filled(text);
+        }
+        if !is_plain_word(channel) {
+            return Err(bad(
+                "the channel that stands for {channel} is no plain word",
+            ));
+        }
+        Self::parse_filled(&text.replace(CHANNEL, channel))
+    }
+
+    fn parse_filled(text: &str) -> Result<Self, FetchError> {
         if text.contains("://") {
             return parse_url(text);
         }
@@ -100,60 +94,53 @@ impl Source {
         })
     }
 
-    /// Brings the manifest and its signature, each within its cap.
+    /// Brings the newest manifest and its signature, each within its cap.
     ///
     /// # Errors
-    /// [`FetchError`].
-    pub fn manifest(&self, transport: &Transport) -> Result<SignedManifest, FetchError> {
-        let bytes = self.read_capped(transport, MANIFEST_NAME, MANIFEST_LIMIT)?;
-        let signature = self
-            .read_capped(transport, SIGNATURE_NAME, SIGNATURE_LIMIT)
-            .map_err(|error| error.of_signature(&self.place_of(SIGNATURE_NAME)))?;
-        let signature = String::from_utf8(signature).map_err(|_| FetchError::NotText {
-            what: self.place_of(SIGNATURE_NAME),
-        })?;
-        Ok(SignedManifest { bytes, signature })
+    /// [`FetchError`]; [`FetchError::NotFound`] or [`FetchError::Local`] when there is none.
+    pub fn manifest(&self, transport: &Transport) -> Result<SignedFile, FetchError> {
+        self.both(transport, MANIFEST_NAME, MANIFEST_LIMIT)
     }
 
-    /// Brings the archive for a target into an unnamed file in the staging folder and holds its
-    /// size and SHA-256 against the signed ones.
-    ///
-    /// `staging` is made when it is missing (0700); its parent must exist.
+    /// Brings a file of the source and its signature `NAME.minisig`; none, when the source answers
+    /// that there is no such file. `limit` is the file's cap, in bytes.
     ///
     /// # Errors
-    /// [`FetchError`]; nothing stays behind in the staging folder then.
-    pub fn archive(
+    /// [`FetchError`]; a file without its signature is an error.
+    pub fn signed(
         &self,
         transport: &Transport,
-        manifest: &Verified<Manifest>,
-        target: &str,
-        staging: &Path,
-        progress: &mut dyn Progress,
-    ) -> Result<SpooledArchive, FetchError> {
-        let no_archive = || FetchError::NoArchive {
-            target: target.into(),
-        };
-        let artefact = manifest.release_for(target).ok_or_else(no_archive)?;
-        match self {
-            Self::Url { manifest: from } => {
-                let url = asset_url(manifest.bytes(), from, artefact).ok_or_else(no_archive)?;
-                check_step(from, &url)?;
-                let mut body = transport.get(&url, Patience::Long)?;
-                spool::spool(&mut body, &url, artefact, staging, progress)
-            }
-            Self::Folder { path, archive } => {
-                if let Some(asked) = archive.as_ref().filter(|asked| **asked != artefact.name) {
-                    return Err(FetchError::OtherArchive {
-                        asked: asked.clone(),
-                        named: artefact.name.clone(),
-                    });
-                }
-                let path = path.join(&artefact.name);
-                let mut file = local::open(&path)?;
-                let shown = path.display().to_string();
-                spool::spool(&mut file, &shown, artefact, staging, progress)
-            }
+        name: &str,
+        limit: u64,
+    ) -> Result<Option<SignedFile>, FetchError> {
+        match self.both(transport, name, limit) {
+            Err(error) if error.is_absence() => Ok(None),
+            both => both.map(Some),
         }
+    }
+
+    fn both(
+        &self,
+        transport: &Transport,
+        name: &str,
+        limit: u64,
+    ) -> Result<SignedFile, FetchError> {
+        let bytes = self.read_capped(transport, name, limit)?;
+        let name = format!("{name}{SIGNATURE_SUFFIX}");
+        let place = self.place_of(&name);
+        let signature = self.read_capped(transport, &name, SIGNATURE_LIMIT);
+        let signature = match signature {
+            Err(error) if error.is_absence() => return Err(FetchError::NoSignature { place }),
+            signature => signature?,
+        };
+        let signature =
+            String::from_utf8(signature).map_err(|_| FetchError::NotText { what: place })?;
+        Ok(SignedFile { bytes, signature })
+    }
+
+    /// The folder that it is: a URL with a slash at its end, or a path.
+    pub fn place(&self) -> String {
+        self.place_of("")
     }
 
     fn place_of(&self, name: &str) -> String {
@@ -173,28 +160,38 @@ impl Source {
         limit: u64,
     ) -> Result<Vec<u8>, FetchError> {
         let place = self.place_of(name);
-        let mut bytes = Vec::new();
-        let read = match self {
-            Self::Url { .. } => transport
-                .get(&place, Patience::Short)?
-                .take(limit + 1)
-                .read_to_end(&mut bytes)
-                .map_err(|source| FetchError::Unreachable {
-                    url: place.clone(),
-                    source: Box::new(source),
-                })?,
-            Self::Folder { path, .. } => local::open(&path.join(name))?
-                .take(limit + 1)
-                .read_to_end(&mut bytes)
-                .map_err(|source| FetchError::Local {
-                    path: path.join(name),
-                    source,
-                })?,
-        };
-        if read as u64 > limit {
-            return Err(FetchError::TooLarge { what: place, limit });
+        match self {
+            Self::Url { .. } => {
+                let mut answer = transport.get(&Ask {
+                    url: &place,
+                    deadline: Deadline::after(transport.limits().short),
+                    at: 0,
+                    tag: None,
+                })?;
+                read_to_end(&mut answer, &place, limit)
+            }
+            Self::Folder { path, .. } => {
+                read_to_end(&mut local::open(&path.join(name))?, &place, limit)
+            }
         }
-        Ok(bytes)
+    }
+}
+
+fn read_to_end(from: &mut dyn Incoming, place: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let count = from.next(&mut buffer)?;
+        if count == 0 {
+            return Ok(bytes);
+        }
+        bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        if bytes.len() as u64 > limit {
+            return Err(FetchError::TooLarge {
+                what: place.into(),
+                limit,
+            });
+        }
     }
 }
 
@@ -207,20 +204,14 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// Lets `self_update` read the verified bytes and resolve the asset's URL against the manifest's.
-fn asset_url(verified: &[u8], manifest_url: &str, artefact: &Artefact) -> Option<String> {
-    let text = std::str::from_utf8(verified).ok()?;
-    let releases = parse_manifest(text, manifest_url).ok()?;
-    releases
-        .first()?
-        .assets()
-        .iter()
-        .find(|asset| asset.name() == artefact.name)
-        .map(|asset| asset.download_url().to_owned())
+/// Letters, digits and what joins them; no dot first, no slash: a channel cannot leave its folder.
+fn is_plain_word(channel: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !channel.is_empty() && !channel.starts_with('.') && channel.bytes().all(plain)
 }
 
 fn parse_url(text: &str) -> Result<Source, FetchError> {
-    check_url(text)?;
+    address::check(text)?;
     let manifest = if text.ends_with(&format!("/{MANIFEST_NAME}")) {
         text.into()
     } else {
@@ -229,90 +220,9 @@ fn parse_url(text: &str) -> Result<Source, FetchError> {
     Ok(Source::Url { manifest })
 }
 
-/// https with a host; http with a literal loopback address; no password, query or fragment.
-fn check_url(text: &str) -> Result<(), FetchError> {
-    let bad = |why| FetchError::BadSource {
-        text: text.into(),
-        why,
-    };
-    if text.contains(['?', '#']) {
-        return Err(bad("a source's URL has no query and no fragment"));
-    }
-    let uri: Uri = text.parse().map_err(|_| bad("it is not a URL"))?;
-    let authority = uri.authority().ok_or_else(|| bad("it names no host"))?;
-    if authority.as_str().contains('@') {
-        return Err(bad("it holds a user name or password"));
-    }
-    match uri.scheme_str() {
-        Some("https") => Ok(()),
-        Some("http") if is_loopback(authority.host()) => Ok(()),
-        Some("http") => Err(bad("only https is safe (http: loopback addresses only)")),
-        _ => Err(bad("only https is fetched")),
-    }
-}
-
-/// A manifest that came over TLS may lead only to places with TLS.
-fn check_step(manifest: &str, archive: &str) -> Result<(), FetchError> {
-    let keeps_tls = archive.starts_with("https://") || !manifest.starts_with("https://");
-    if keeps_tls && check_url(archive).is_ok() {
-        return Ok(());
-    }
-    Err(FetchError::LeavesTls {
-        url: manifest.into(),
-        to: archive.into(),
-    })
-}
-
-fn is_loopback(host: &str) -> bool {
-    host.trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>()
-        .is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn config(source: Option<&str>) -> Config {
-        let mut config = Config::default();
-        config.update.source = source.map(Into::into);
-        config
-    }
-
-    #[test]
-    fn typed_wins_over_configured_wins_over_built_in() {
-        let pick = |typed, configured, built_in| {
-            Source::choose(typed, &config(configured), built_in).map(|source| source.to_string())
-        };
-        let (a, b, c) = (
-            "https://a.example",
-            "https://b.example",
-            "https://c.example",
-        );
-        assert_eq!(
-            pick(Some(a), Some(b), Some(c)).unwrap(),
-            format!("{a}/manifest.json")
-        );
-        assert_eq!(
-            pick(None, Some(b), Some(c)).unwrap(),
-            format!("{b}/manifest.json")
-        );
-        assert_eq!(
-            pick(None, None, Some(c)).unwrap(),
-            format!("{c}/manifest.json")
-        );
-        // an empty build variable is as good as none
-        let error = pick(None, None, Some("")).unwrap_err();
-        assert!(matches!(error, FetchError::NoSource));
-        let hint = error.hint().unwrap();
-        assert!(
-            hint.contains("[update]") && hint.contains("source = "),
-            "{hint}"
-        );
-        // a bad word is an error, not a reason to go on to the next
-        assert!(pick(Some("ftp://a.example"), Some(b), None).is_err());
-    }
 
     #[test]
     fn urls_that_are_safe_are_taken() {
@@ -331,7 +241,7 @@ mod tests {
             ),
             ("http://[::1]:8080/a", "http://[::1]:8080/a/manifest.json"),
         ] {
-            assert_eq!(Source::parse(text).unwrap().to_string(), manifest);
+            assert_eq!(Source::parse(text, "stable").unwrap().to_string(), manifest);
         }
     }
 
@@ -352,11 +262,34 @@ mod tests {
             "/nowhere/at/all",
             "",
         ] {
-            let error = Source::parse(text).unwrap_err();
+            let error = Source::parse(text, "stable").unwrap_err();
             assert!(
                 matches!(error, FetchError::BadSource { .. }),
                 "{text}: {error:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_channel_is_put_in_and_cannot_lead_elsewhere() {
+        let text = "https://h.example/{channel}/x-{channel}";
+        assert_eq!(
+            Source::parse(text, "beta").unwrap().place(),
+            "https://h.example/beta/x-beta/"
+        );
+        for channel in ["", "..", ".x", "a/b", "a b", "a?b", "ä", "{channel}"] {
+            let error = Source::parse(text, channel).unwrap_err();
+            assert!(
+                matches!(error, FetchError::BadSource { .. }),
+                "{channel}: {error:?}"
+            );
+            // a source that does not ask for it does not care
+            assert!(Source::parse("https://h.example", channel).is_ok());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("beta")).unwrap();
+        let text = format!("{}/{{channel}}", folder.path().display());
+        assert!(Source::parse(&text, "beta").is_ok());
+        assert!(Source::parse(&text, "stable").is_err());
     }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::model::Digest;
 
 /// Passes bytes on to a writer and hashes exactly those that the writer took.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HashingWriter<W> {
     inner: W,
     hasher: Sha256,

@@ -156,8 +156,12 @@ Examples:
   sudo banger update --from ./releases      from a folder, without a network
   sudo banger update --rollback             back to the version before
 
-The source is [update] source = \"https://...\" in /etc/banger/config.toml. Keys that may sign
-releases lie in /etc/banger/keys.d/*.pub, besides those built in.")]
+Releases come from the sources in /etc/banger/config.toml, asked in their order; {channel} in one
+stands for the channel:
+  [update]
+  sources = [\"https://one.example.org/banger/{channel}\", \"https://two.example.org/banger\"]
+Keys that may sign releases lie in /etc/banger/keys.d/*.pub, besides those built in. The proxy is
+the environment's: sudo HTTPS_PROXY=http://HOST:PORT banger update")]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct UpdateOptions {
     /// Look for a newer release and change nothing; exit code 10 when there is one
@@ -170,9 +174,10 @@ pub(super) struct UpdateOptions {
     /// Go back to the version before; no VM is touched
     #[arg(long, conflicts_with_all = ["check", "from"])]
     pub(super) rollback: bool,
-    /// Take the release from a folder, a file or a URL instead of the configured source
+    /// Take the release from a folder, a file or a URL instead of the configured source; may be given
+    /// several times, in the order in which they are asked
     #[arg(long, value_name = "DIR|FILE|URL")]
-    pub(super) from: Option<String>,
+    pub(super) from: Vec<String>,
     /// Stop guests that would be killed and cannot be moved out of the way, instead of refusing
     #[arg(long)]
     pub(super) stop_guests: bool,

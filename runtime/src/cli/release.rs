@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 
-use banger_installer::fetch::{self, ExpectedEntries, Progress, Source, Transport, config};
+use banger_installer::fetch::{
+    self, ExpectedEntries, MirrorError, Mirrors, NoMirror, Progress, Transport, Unfit, config,
+};
 use banger_installer::model::{Manifest, Product, Receipt};
 use banger_installer::verify::{self, Expectation, Keyring, Verified};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,22 +21,21 @@ const ROOT: u32 = 0;
 pub(super) struct Offer {
     /// The signed manifest.
     pub(super) manifest: Verified<Manifest>,
-    source: Source,
+    mirrors: Mirrors,
     transport: Transport,
 }
 
 /// Asks the source for its manifest and verifies it against the receipt.
 pub(super) fn look(
-    from: Option<&str>,
+    from: &[String],
     build: &Build,
     product: &Product,
     receipt: &Receipt,
 ) -> Result<Offer, Failure> {
     let config = config::read(&product.layout.config_file(), ROOT)?;
-    let source = Source::choose(from, &config, build.release_url)?;
+    let mirrors = Mirrors::choose(from, &config, build.release_url, &receipt.channel)?;
     let keyring = Keyring::load(build.trusted_keys, &product.layout.keys(), ROOT)?;
     let transport = Transport::system();
-    let signed = source.manifest(&transport)?;
     let expectation = Expectation {
         product: product.name.clone(),
         target: product.target.clone(),
@@ -45,11 +46,15 @@ pub(super) fn look(
         clock_floor: receipt.latest_released,
         allow_downgrade: false,
     };
-    let manifest =
-        verify::verify_manifest(&signed.bytes, &signed.signature, &keyring, &expectation)?;
+    let (manifest, mirrors) = mirrors.first_accepted(|source| -> Result<_, Unfit> {
+        let signed = source.manifest(&transport)?;
+        let manifest =
+            verify::verify_manifest(&signed.bytes, &signed.signature, &keyring, &expectation)?;
+        Ok((manifest, mirrors.beginning_with(source)))
+    })?;
     Ok(Offer {
         manifest,
-        source,
+        mirrors,
         transport,
     })
 }
@@ -73,7 +78,7 @@ impl Offer {
         }
         let staging = product.layout.staging();
         let mut bar = Bar::new(screen);
-        let archive = self.source.archive(
+        let archive = self.mirrors.archive(
             &self.transport,
             manifest,
             &product.target,
@@ -81,8 +86,11 @@ impl Offer {
             &mut bar,
         )?;
         bar.finish();
-        let size = archive.artefact().size;
-        screen.done("downloaded and verified", &megabytes(size));
+        let size = megabytes(archive.artefact().size);
+        screen.done(
+            "downloaded and verified",
+            &format!("{size} from {}", archive.place()),
+        );
         let destination = staging.join(manifest.version.to_string());
         // what a run that was killed here left behind
         if destination.exists() {
@@ -153,6 +161,12 @@ shown_as_failures!(
     verify::KeyringError,
     verify::VerifyError,
 );
+
+impl<E: MirrorError> From<NoMirror<E>> for Failure {
+    fn from(error: NoMirror<E>) -> Self {
+        Self::new(&error, error.hint(), error.kind())
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -50,7 +50,7 @@ pub(super) fn run(
     let receipt = toolkit.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
-    let offer = look(options.from.as_deref(), build, &host.product, &receipt)?;
+    let offer = look(&options.from, build, &host.product, &receipt)?;
     if !offer.is_newer_than(&receipt) {
         return mend(options, &mut toolkit, &host, &receipt, screen);
     }
@@ -117,7 +117,7 @@ fn look_ahead(
     let receipt = planner.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
-    let offer = look(options.from.as_deref(), build, &host.product, &receipt)?;
+    let offer = look(&options.from, build, &host.product, &receipt)?;
     let preview = if offer.is_newer_than(&receipt) {
         let quiet = Screen::silent();
         let screen = if options.json { &quiet } else { screen };
@@ -203,7 +203,7 @@ fn check(
         Some(receipt) => receipt,
         None => Toolkit::begin(&host.product, host.effects(), &mut silent)?.receipt()?,
     };
-    let offer = look(options.from.as_deref(), build, &host.product, &receipt)?;
+    let offer = look(&options.from, build, &host.product, &receipt)?;
     let newer = offer.is_newer_than(&receipt);
     if options.json {
         let answer = serde_json::json!({

@@ -1,0 +1,172 @@
+//! Downloads that break, and what servers make of a question for the rest.
+
+use banger_installer::error_kind::ErrorKind;
+use banger_installer::fetch::{FetchError, NoMirror};
+use banger_tests::release_server::{Mischief, Ranges, ReleaseServer};
+
+use crate::mirrors::{LIMITS, archive, mirrors, refused, serve, shown};
+use crate::world::{World, good_archive};
+
+/// Bytes after which connections break here: a good archive has four times as many.
+fn piece() -> usize {
+    good_archive().len() / 4
+}
+
+fn once(mischief: Mischief) -> Mischief {
+    Mischief::Times(1, Box::new(mischief))
+}
+
+fn first_bytes(server: &ReleaseServer) -> Vec<Option<String>> {
+    let asked = server.asked(".tar.gz");
+    asked.into_iter().map(|request| request.range).collect()
+}
+
+#[test]
+fn a_broken_download_goes_on_where_it_stood_at_the_same_mirror() {
+    for mischief in [Mischief::BreakAfter(piece()), Mischief::EndAfter(piece())] {
+        let world = World::new();
+        let times = Mischief::Times(2, Box::new(mischief));
+        let server = serve(&world, Some(times), Ranges::Honoured);
+        archive(&world, &mirrors(&[&server])).unwrap();
+        let asked: Vec<_> = first_bytes(&server);
+        let from = |at: usize| Some(format!("bytes={at}-"));
+        assert_eq!(asked, [None, from(piece()), from(2 * piece())]);
+        // the rest of the same file, or all of another
+        let tags: Vec<_> = server.asked(".tar.gz");
+        assert_eq!(tags[0].if_range, None);
+        assert!(tags[1].if_range.is_some());
+        assert_eq!(tags[1].if_range, tags[2].if_range);
+    }
+}
+
+#[test]
+fn a_mirror_that_keeps_breaking_is_asked_a_bounded_number_of_times() {
+    let world = World::new();
+    let server = serve(&world, Some(Mischief::BreakAfter(1)), Ranges::Honoured);
+    let error = refused(&world, &mirrors(&[&server]));
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!(server.requests(), 1 + LIMITS.resumes as usize);
+}
+
+#[test]
+fn what_one_mirror_began_the_next_one_ends() {
+    let world = World::new();
+    let first = serve(
+        &world,
+        Some(Mischief::BreakAfter(piece() / 10)),
+        Ranges::Honoured,
+    );
+    let second = serve(&world, None, Ranges::Honoured);
+    let place = archive(&world, &mirrors(&[&first, &second])).unwrap();
+    assert!(place.starts_with(&second.url), "{place}");
+    let pieces = 1 + LIMITS.resumes as usize;
+    let rest = format!("bytes={}-", pieces * (piece() / 10));
+    assert_eq!(first_bytes(&second), [Some(rest)]);
+    // a tag is a word of the server that gave it
+    assert_eq!(second.asked(".tar.gz")[0].if_range, None);
+}
+
+#[test]
+fn a_server_that_knows_no_ranges_sends_all_of_it_anew() {
+    let world = World::new();
+    let server = serve(
+        &world,
+        Some(once(Mischief::BreakAfter(piece()))),
+        Ranges::Ignored,
+    );
+    archive(&world, &mirrors(&[&server])).unwrap();
+    assert_eq!(server.requests(), 2);
+}
+
+#[test]
+fn a_part_that_is_another_drops_the_mirror() {
+    for ranges in [Ranges::Shifted, Ranges::OtherSize, Ranges::Unreadable] {
+        let world = World::new();
+        let liar = serve(&world, Some(once(Mischief::BreakAfter(piece()))), ranges);
+        let error = refused(&world, &mirrors(&[&liar]));
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(
+            matches!(error.most_telling(), FetchError::WrongRange { at, .. } if *at == piece() as u64),
+            "{ranges:?}: {error:?}"
+        );
+        assert_eq!(liar.requests(), 2);
+        // nothing that it sent is built upon
+        let world = World::new();
+        let liar = serve(&world, Some(once(Mischief::BreakAfter(piece()))), ranges);
+        let honest = serve(&world, None, Ranges::Honoured);
+        archive(&world, &mirrors(&[&liar, &honest])).unwrap();
+        assert_eq!(first_bytes(&honest), [None]);
+    }
+}
+
+#[test]
+fn bytes_of_a_liar_before_those_of_an_honest_mirror_cost_a_download_and_nothing_else() {
+    let world = World::new();
+    let liar = serve(
+        &world,
+        Some(Mischief::OtherBytesBreakAfter(piece() / 10)),
+        Ranges::Honoured,
+    );
+    let honest = serve(&world, None, Ranges::Honoured);
+    let place = archive(&world, &mirrors(&[&liar, &honest])).unwrap();
+    assert!(place.starts_with(&honest.url), "{place}");
+    // joined first, and anew from this one alone when the whole was wrong
+    let asked = first_bytes(&honest);
+    assert!(matches!(asked.as_slice(), [Some(_), None]), "{asked:?}");
+}
+
+#[test]
+fn bytes_of_a_liar_after_those_of_an_honest_mirror_are_refused() {
+    let world = World::new();
+    let honest = serve(
+        &world,
+        Some(Mischief::BreakAfter(piece() / 10)),
+        Ranges::Honoured,
+    );
+    let liar = serve(&world, Some(Mischief::OtherBytes), Ranges::Honoured);
+    let error = refused(&world, &mirrors(&[&honest, &liar]));
+    assert!(
+        matches!(error.most_telling(), FetchError::Digest { .. }),
+        "{error:?}"
+    );
+    let shown = shown(&error);
+    assert!(
+        shown.contains(&honest.url) && shown.contains(&liar.url),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_file_that_was_exchanged_while_it_was_fetched_is_fetched_anew() {
+    // the broken first piece is of other bytes, and so has another tag than what comes then
+    let world = World::new();
+    let server = serve(
+        &world,
+        Some(once(Mischief::OtherBytesBreakAfter(piece()))),
+        Ranges::Honoured,
+    );
+    archive(&world, &mirrors(&[&server])).unwrap();
+    assert_eq!(server.requests(), 2);
+    assert!(server.asked(".tar.gz")[1].if_range.is_some());
+}
+
+#[test]
+fn a_server_that_is_busy_in_between_is_asked_again() {
+    let world = World::new();
+    let server = serve(
+        &world,
+        Some(Mischief::BreakAfter(piece())),
+        Ranges::Honoured,
+    );
+    let busy = serve(
+        &world,
+        Some(Mischief::Status("503 Service Unavailable")),
+        Ranges::Honoured,
+    );
+    // one that has never answered is not
+    let error: NoMirror<FetchError> = refused(&world, &mirrors(&[&busy]));
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!(busy.requests(), 1);
+    let _ = archive(&world, &mirrors(&[&busy, &server]));
+    assert_eq!(busy.requests(), 2);
+}
