@@ -24,6 +24,12 @@ pub struct Build {
 }
 
 impl Build {
+    /// When the program was built, when it says so.
+    pub fn built(&self) -> Option<jiff::Timestamp> {
+        let seconds = self.built.parse().ok()?;
+        jiff::Timestamp::from_second(seconds).ok()
+    }
+
     /// The version as a value.
     ///
     /// # Errors

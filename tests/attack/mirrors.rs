@@ -9,7 +9,7 @@ use banger_installer::fetch::{
     FetchError, Limits, MirrorError, Mirrors, NoMirror, Source, Transport, Unfit, host_target,
 };
 use banger_installer::model::Manifest;
-use banger_installer::verify::{Verified, VerifyError, verify_manifest};
+use banger_installer::verify::{SignatureError, Verified, VerifyError, verify_manifest};
 use banger_tests::release_server::{Mischief, Ranges, ReleaseServer, ServerOptions};
 
 use crate::world::{World, archive_name, expected, tree};
@@ -172,7 +172,7 @@ fn the_worst_of_the_reasons_counts_and_each_is_told() {
     assert!(
         matches!(
             error.most_telling(),
-            Unfit::Verify(VerifyError::UnknownKey { .. })
+            Unfit::Verify(VerifyError::Signature(SignatureError::UnknownKey { .. }))
         ),
         "{error:?}"
     );

@@ -3,6 +3,7 @@
 // helpers of tests are tests too, but clippy only knows functions marked #[test]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod auto_update;
 mod command_line;
 mod commands;
 mod damage;

@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::FetchError;
 use crate::error_kind::ErrorKind;
-use crate::verify::VerifyError;
+use crate::verify::{KeyringError, ListRefusal, VerifyError};
 
 /// What a mirror can fail of: the errors of this crate that tell their kind and a hint.
 pub trait MirrorError: Error + 'static {
@@ -28,6 +28,12 @@ pub enum Unfit {
     /// It came, and is not what it should be.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    /// Its list of signing keys is not to be believed.
+    #[error(transparent)]
+    List(#[from] ListRefusal),
+    /// It has no list of signing keys, and one is wanted.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
 }
 
 /// No mirror gave what was asked for: what each of them did instead, in order.
@@ -166,6 +172,8 @@ impl Unfit {
         match self {
             Self::Fetch(error) => error.kind(),
             Self::Verify(error) => error.kind(),
+            Self::List(error) => error.kind(),
+            Self::Keys(error) => error.kind(),
         }
     }
 
@@ -174,6 +182,8 @@ impl Unfit {
         match self {
             Self::Fetch(error) => error.hint(),
             Self::Verify(error) => error.hint(),
+            Self::List(error) => error.hint(),
+            Self::Keys(error) => error.hint(),
         }
     }
 }

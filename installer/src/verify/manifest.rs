@@ -58,7 +58,7 @@ pub enum VerifyError {
         expected: String,
     },
     /// Not the version that was asked for.
-    #[error("the source offers release {found} as release {asked}")]
+    #[error("release {asked} was asked for, and the source has release {found}")]
     OtherVersion {
         /// The manifest's.
         found: Version,
@@ -129,7 +129,10 @@ impl VerifyError {
             Self::OtherProduct { .. } | Self::OtherChannel { .. } => {
                 "look at [update] source in /etc/banger/config.toml".into()
             }
-            Self::OtherVersion { .. } => "the source is not in order: ask who runs it".into(),
+            Self::OtherVersion { .. } => {
+                "ask without --version for the newest; who runs the source knows which it keeps"
+                    .into()
+            }
             Self::Expired { .. } => {
                 "if the clock is right (date), the source is out of date: ask who runs it".into()
             }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use banger_installer::model::Version;
 use clap::{Args, Parser, Subcommand};
 
 use super::vm::VmCommand;
@@ -154,6 +155,8 @@ Examples:
   sudo banger update --check                only look; exit code 10 when there is one
   sudo banger update --dry-run              what it would do, step by step
   sudo banger update --from ./releases      from a folder, without a network
+  sudo banger update --version 0.1.4        that version, and no other
+  sudo banger update --channel beta         follow another channel from now on
   sudo banger update --rollback             back to the version before
 
 Releases come from the sources in /etc/banger/config.toml, asked in their order; {channel} in one
@@ -178,6 +181,15 @@ pub(super) struct UpdateOptions {
     /// several times, in the order in which they are asked
     #[arg(long, value_name = "DIR|FILE|URL")]
     pub(super) from: Vec<String>,
+    /// Take this version, and no other; also one that was tried here and did not hold
+    #[arg(long, value_name = "VERSION", conflicts_with = "rollback")]
+    pub(super) version: Option<Version>,
+    /// Follow this channel from now on
+    #[arg(long, value_name = "NAME", conflicts_with = "rollback")]
+    pub(super) channel: Option<String>,
+    /// Take a release though it is older than what is installed, or than what was seen here
+    #[arg(long, conflicts_with = "rollback")]
+    pub(super) allow_downgrade: bool,
     /// Stop guests that would be killed and cannot be moved out of the way, instead of refusing
     #[arg(long)]
     pub(super) stop_guests: bool,

@@ -5,9 +5,11 @@
 
 mod arguments;
 mod caller;
+mod check;
 mod dry_run;
 mod failure;
 mod host;
+mod offer;
 mod preview;
 mod release;
 mod report;

@@ -7,7 +7,7 @@ use banger_installer::plan::{Plan, Step, fates};
 use banger_installer::toolkit::Preview;
 
 use super::dry_run::told;
-use super::release::Offer;
+use super::offer::Offer;
 use super::{Screen, Tone};
 
 /// Lines of release notes before the question; the rest is a file.

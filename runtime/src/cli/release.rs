@@ -1,70 +1,18 @@
-//! The half of `banger update` that looks and fetches: from the wish to an unpacked folder.
+//! The half of `banger update` that fetches: from an offer to an unpacked folder.
 //!
 //! Guarantees: nothing outside the staging folder is written here; what is unpacked was verified.
 
 use std::path::PathBuf;
 
-use banger_installer::fetch::{
-    self, ExpectedEntries, MirrorError, Mirrors, NoMirror, Progress, Transport, Unfit, config,
-};
-use banger_installer::model::{Manifest, Product, Receipt};
-use banger_installer::verify::{self, Expectation, Keyring, Verified};
+use banger_installer::fetch::{self, ExpectedEntries, MirrorError, NoMirror, Progress};
+use banger_installer::model::{Product, Receipt};
+use banger_installer::verify;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::offer::Offer;
 use super::{Failure, Screen};
-use crate::build::Build;
-
-/// The user id that must own keys and configuration.
-const ROOT: u32 = 0;
-
-/// A release that is to be believed.
-pub(super) struct Offer {
-    /// The signed manifest.
-    pub(super) manifest: Verified<Manifest>,
-    mirrors: Mirrors,
-    transport: Transport,
-}
-
-/// Asks the source for its manifest and verifies it against the receipt.
-pub(super) fn look(
-    from: &[String],
-    build: &Build,
-    product: &Product,
-    receipt: &Receipt,
-) -> Result<Offer, Failure> {
-    let config = config::read(&product.layout.config_file(), ROOT)?;
-    let mirrors = Mirrors::choose(from, &config, build.release_url, &receipt.channel)?;
-    let keyring = Keyring::load(build.trusted_keys, &product.layout.keys(), ROOT)?;
-    let transport = Transport::system();
-    let expectation = Expectation {
-        product: product.name.clone(),
-        target: product.target.clone(),
-        channel: receipt.channel.clone(),
-        version: None,
-        highest_sequence: receipt.highest_sequence,
-        now: jiff::Timestamp::now(),
-        clock_floor: receipt.latest_released,
-        allow_downgrade: false,
-    };
-    let (manifest, mirrors) = mirrors.first_accepted(|source| -> Result<_, Unfit> {
-        let signed = source.manifest(&transport)?;
-        let manifest =
-            verify::verify_manifest(&signed.bytes, &signed.signature, &keyring, &expectation)?;
-        Ok((manifest, mirrors.beginning_with(source)))
-    })?;
-    Ok(Offer {
-        manifest,
-        mirrors,
-        transport,
-    })
-}
 
 impl Offer {
-    /// Whether it is newer than what is installed.
-    pub(super) fn is_newer_than(&self, receipt: &Receipt) -> bool {
-        self.manifest.version > receipt.version
-    }
-
     /// Fetches the archive and unpacks it beneath the staging folder.
     pub(super) fn stage(
         &self,

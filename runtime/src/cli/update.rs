@@ -4,22 +4,18 @@ use std::process::ExitCode;
 
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{InstallMethod, Receipt};
-use banger_installer::plan::Operation;
+use banger_installer::plan::{Judgement, Operation};
 use banger_installer::toolkit::{
-    InstallRequest, Outcome, Planner, ReleaseFolder, RollbackRequest, Silent, Toolkit,
-    UpdateRequest,
+    InstallRequest, Outcome, Planner, ReleaseFolder, RollbackRequest, Toolkit, UpdateRequest,
 };
 
 use super::arguments::{DryRunOptions, UpdateOptions};
 use super::host::Host;
+use super::offer::{Offer, look};
 use super::preview::{announce, announce_rollback};
-use super::release::{Offer, look};
 use super::report::{ScreenReport, told_of_guests};
-use super::{Failure, Screen, caller, dry_run};
+use super::{Failure, Screen, caller, check, dry_run};
 use crate::build::Build;
-
-/// The exit code of `--check` when there is a newer release.
-const UPDATE_AVAILABLE: u8 = 10;
 
 /// The file beside a packaged program that holds the command which updates the package.
 const INSTRUCTIONS: &str = "self-update-instructions";
@@ -37,7 +33,7 @@ pub(super) fn run(
     caller::require_root()?;
     let host = Host::connect()?;
     if options.check {
-        return check(options, build, screen, &host);
+        return check::run(options, build, screen, &host);
     }
     if options.rollback {
         return roll_back(options, &host, screen);
@@ -50,11 +46,62 @@ pub(super) fn run(
     let receipt = toolkit.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
-    let offer = look(&options.from, build, &host.product, &receipt)?;
-    if !offer.is_newer_than(&receipt) {
-        return mend(options, &mut toolkit, &host, &receipt, screen);
+    let offer = look(options, build, &host, &receipt)?;
+    // before anything is done with it: what was seen once is never forgotten
+    if let Some(seen) = &offer.seen {
+        toolkit.remember(seen)?;
     }
-    take(options, &offer, &receipt, &mut toolkit, &host, screen)
+    match refuse_older(&offer, &receipt)? {
+        Judgement::Take => take(options, &offer, &receipt, &mut toolkit, &host, screen),
+        judgement => {
+            mend(options, &mut toolkit, &host, &receipt, screen)?;
+            screen.line(&nothing_to_take(&judgement, &offer, &receipt));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The judgement; an older version that was asked for by its name is an error, not an answer.
+fn refuse_older(offer: &Offer, receipt: &Receipt) -> Result<Judgement, Failure> {
+    let judgement = offer.judge(receipt);
+    if judgement != Judgement::Older || !offer.was_asked_for() {
+        return Ok(judgement);
+    }
+    let (installed, offered) = (&receipt.version, &offer.manifest.version);
+    Err(Failure::plain(
+        format!("{offered} is older than {installed}, which is installed"),
+        Some(format!(
+            "sudo banger update --version {offered} --allow-downgrade"
+        )),
+        ErrorKind::Refused,
+    ))
+}
+
+/// Why an offer is not taken, in a line.
+pub(super) fn nothing_to_take(judgement: &Judgement, offer: &Offer, receipt: &Receipt) -> String {
+    let (installed, offered) = (&receipt.version, &offer.manifest.version);
+    let channel = &offer.manifest.channel;
+    match judgement {
+        Judgement::LeftBefore(left) => {
+            let why = left
+                .why
+                .as_ref()
+                .map_or(String::new(), |why| format!(" ({why})"));
+            format!(
+                "banger {offered} was left on this machine on {}{why}; to take it all the same: \
+                 sudo banger update --version {offered}",
+                left.at.strftime("%Y-%m-%d")
+            )
+        }
+        Judgement::Older => format!(
+            "banger {installed} is newer than {offered}, the newest release of channel {channel}; \
+             to go down: sudo banger update --channel {channel} --allow-downgrade"
+        ),
+        Judgement::Installed if offer.was_asked_for() => format!("banger {installed} is installed"),
+        Judgement::Installed | Judgement::Take => {
+            format!("banger {installed} is the newest release of channel {channel}")
+        }
+    }
 }
 
 /// Fetches what is offered, tells what it changes, asks, and updates.
@@ -117,8 +164,8 @@ fn look_ahead(
     let receipt = planner.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
-    let offer = look(&options.from, build, &host.product, &receipt)?;
-    let preview = if offer.is_newer_than(&receipt) {
+    let offer = look(options, build, host, &receipt)?;
+    let preview = if refuse_older(&offer, &receipt)? == Judgement::Take {
         let quiet = Screen::silent();
         let screen = if options.json { &quiet } else { screen };
         let preview = fetch(options, &offer, &receipt, host, screen)
@@ -190,53 +237,6 @@ fn refuse_foreign(receipt: &Receipt) -> Result<(), Failure> {
     ))
 }
 
-fn check(
-    options: &UpdateOptions,
-    build: &Build,
-    screen: &Screen,
-    host: &Host,
-) -> Result<ExitCode, Failure> {
-    let mut silent = Silent;
-    let receipt = banger_installer::observe::read_receipt(&host.product, &host.effects())
-        .map_err(banger_installer::toolkit::ToolkitError::from)?;
-    let receipt = match receipt {
-        Some(receipt) => receipt,
-        None => Toolkit::begin(&host.product, host.effects(), &mut silent)?.receipt()?,
-    };
-    let offer = look(&options.from, build, &host.product, &receipt)?;
-    let newer = offer.is_newer_than(&receipt);
-    if options.json {
-        let answer = serde_json::json!({
-            "installed": receipt.version,
-            "offered": offer.manifest.version,
-            "channel": offer.manifest.channel,
-            "released": offer.manifest.released,
-            "signed_by": offer.manifest.signed_by(),
-            "update_available": newer,
-        });
-        screen.line(&answer.to_string());
-    } else if newer {
-        screen.line(&format!(
-            "banger {} → {} is available; to take it: sudo banger update",
-            receipt.version, offer.manifest.version
-        ));
-    } else {
-        screen.line(&newest(&receipt));
-    }
-    Ok(if newer {
-        ExitCode::from(UPDATE_AVAILABLE)
-    } else {
-        ExitCode::SUCCESS
-    })
-}
-
-fn newest(receipt: &Receipt) -> String {
-    format!(
-        "banger {} is the newest release of channel {}",
-        receipt.version, receipt.channel
-    )
-}
-
 /// There is nothing newer: then what is installed is at least made what it should be.
 fn mend(
     options: &UpdateOptions,
@@ -244,14 +244,22 @@ fn mend(
     host: &Host,
     receipt: &Receipt,
     screen: &Screen,
-) -> Result<ExitCode, Failure> {
+) -> Result<(), Failure> {
     host.hold_signals()?;
     let outcome = toolkit.install(&as_installed(options, receipt, host))?;
-    screen.line(&newest(receipt));
-    if outcome != Outcome::Unchanged {
-        screen.line("What was stale has been mended; no guest was touched.");
+    if let Outcome::Changed(summary) = outcome {
+        let follows = options
+            .channel
+            .as_ref()
+            .filter(|channel| **channel != receipt.channel);
+        if let Some(channel) = follows {
+            screen.line(&format!("Channel {channel} is followed from now on."));
+        }
+        if summary.plan.steps.len() > usize::from(follows.is_some()) {
+            screen.line("What was stale has been mended; no guest was touched.");
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What is installed, as something to install.
@@ -263,7 +271,7 @@ fn as_installed(options: &UpdateOptions, receipt: &Receipt, host: &Host) -> Inst
             version: receipt.version.clone(),
         },
         values: host.unit_values(&receipt.owner),
-        channel: None,
+        channel: options.channel.clone(),
         auto_update: None,
         method: receipt.method,
         stop_guests: options.stop_guests,
