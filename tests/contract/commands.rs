@@ -55,6 +55,13 @@ pub(crate) fn tree(host: &Host) -> BTreeMap<PathBuf, String> {
     found
 }
 
+/// The same without the memory of releases that were seen, which a run that is refused may write.
+pub(crate) fn tree_but_memory(host: &Host) -> BTreeMap<PathBuf, String> {
+    let mut tree = tree(host);
+    tree.retain(|path, _| !path.ends_with("var/lib/banger-install/seen.json"));
+    tree
+}
+
 fn collect(path: &Path, found: &mut BTreeMap<PathBuf, String>) {
     let Ok(facts) = path.symlink_metadata() else {
         return;

@@ -11,7 +11,7 @@ use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::Stage;
 use banger_tests::support::{command, place, programs};
 
-use crate::commands::{assert_refused, assert_same, tree};
+use crate::commands::{assert_refused, assert_same, tree, tree_but_memory};
 
 /// A host with 0.1.0 installed, and the sound release 0.1.1, not yet published.
 fn installed() -> (Stage, Packed) {
@@ -32,14 +32,9 @@ fn update(stage: &Stage, words: &[&str]) -> Output {
 /// Runs an update that must be refused, and sees that nothing came of it but a memory: a manifest
 /// that was believed is remembered, whatever becomes of its archive.
 fn assert_update_refused(stage: &Stage, words: &[&str], code: i32, what: &str) {
-    let but_memory = || {
-        let mut tree = tree(&stage.host);
-        tree.retain(|path, _| !path.ends_with("var/lib/banger-install/seen.json"));
-        tree
-    };
-    let before = but_memory();
+    let before = tree_but_memory(&stage.host);
     assert_refused(&update(stage, words), code, what, "hint");
-    assert_same(&before, &but_memory());
+    assert_same(&before, &tree_but_memory(&stage.host));
     let version = stage.banger(&["--version"]).unwrap().ok().unwrap();
     assert_eq!(version, "banger 0.1.0");
 }
@@ -171,7 +166,15 @@ fn releases_that_do_not_fit_are_refused_and_a_full_disk_is_named() {
     });
     assert_update_refused(&stage, &[], 6, "0.1.1");
 
+    // what was seen is remembered, though it could not be taken
     stage.releases.publish(&second).unwrap();
+    assert_update_refused(
+        &stage,
+        &[],
+        6,
+        "older than what was seen here: sequence 3, seen 12",
+    );
+    pack_with(&stage, 13, |_| ());
     // the versions on a disk of their own, which is full
     let versions = "/usr/local/lib/banger";
     let fill = format!(
@@ -280,7 +283,7 @@ fn update_that_waits(stage: &Stage) -> (Child, String) {
 fn a_second_update_is_turned_away_and_ctrl_c_takes_the_first_one_back() {
     let (stage, _) = installed();
     let guest = stage.run_guest("web").unwrap();
-    let before = tree(&stage.host);
+    let before = tree_but_memory(&stage.host);
     let (child, pid) = update_that_waits(&stage);
 
     let second = update(&stage, &[]);
@@ -300,7 +303,7 @@ fn a_second_update_is_turned_away_and_ctrl_c_takes_the_first_one_back() {
         stage.banger(&["--version"]).unwrap().ok().unwrap(),
         "banger 0.1.0"
     );
-    assert_same(&before, &tree(&stage.host));
+    assert_same(&before, &tree_but_memory(&stage.host));
     stage.check_untouched(&guest).unwrap();
     let status = stage.banger(&["system", "status"]).unwrap().ok().unwrap();
     assert!(!status.contains("interrupted"), "{status}");
