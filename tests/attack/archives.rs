@@ -27,7 +27,7 @@ fn refused(archive: &[u8]) -> UnpackError {
 }
 
 /// A good release's tar with one more entry, first or last, as raw bytes.
-fn with_entry(header: &Header, content: &[u8], first: bool) -> Vec<u8> {
+pub(crate) fn with_entry(header: &Header, content: &[u8], first: bool) -> Vec<u8> {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     if first {
         tar.append(header, content).unwrap();
@@ -51,7 +51,7 @@ fn with_entry(header: &Header, content: &[u8], first: bool) -> Vec<u8> {
 }
 
 /// A header whose name is written as it is: `set_path` would refuse the names we are after.
-fn header_of(name: &str, mode: u32, kind: EntryType, size: usize) -> Header {
+pub(crate) fn header_of(name: &str, mode: u32, kind: EntryType, size: usize) -> Header {
     let mut header = Header::new_ustar();
     header.as_ustar_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
     header.set_entry_type(kind);
@@ -206,7 +206,7 @@ fn a_second_gzip_member() {
 }
 
 /// The good tar archive with more bytes in the same gzip member.
-fn with_tail(tail: &[u8]) -> Vec<u8> {
+pub(crate) fn with_tail(tail: &[u8]) -> Vec<u8> {
     let mut tar = Vec::new();
     std::io::Read::read_to_end(
         &mut flate2::read::GzDecoder::new(good_archive().as_slice()),
@@ -217,7 +217,7 @@ fn with_tail(tail: &[u8]) -> Vec<u8> {
     compress(&tar)
 }
 
-fn compress(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn compress(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(bytes).unwrap();
     gzip.finish().unwrap()

@@ -7,9 +7,12 @@
 )]
 
 mod archives;
+mod client;
 mod disk;
+mod hostile;
 mod keys;
 mod manifests;
+mod memory;
 mod mirrors;
 mod noise;
 mod proxies;

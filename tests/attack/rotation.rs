@@ -1,23 +1,23 @@
 //! Keys in two tiers: drills of rotation, revocation and thresholds, from a client's view.
 
 use banger_installer::error_kind::ErrorKind;
-use banger_installer::model::{KEY_LIST_SCHEMA, KeyId, KeyList, Manifest, PublicKeyText, Seen};
+use banger_installer::model::{KEY_LIST_SCHEMA, KeyId, KeyList, Manifest, PublicKeyText};
 use banger_installer::verify::{
-    BuiltInKeys, KeyringError, ListExpectation, ListRefusal, Pinned, SignatureError, Trust,
-    Verified, VerifyError, verify_manifest,
+    BuiltInKeys, KeyringError, ListExpectation, ListRefusal, Pinned, SignatureError, Verified,
+    VerifyError, verify_manifest,
 };
 use banger_release::{SigningKey, sign};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::world::{SEQUENCE, World, good_archive, good_manifest, me};
+use crate::world::{World, good_archive, good_manifest, me};
 
 /// A publisher with root keys and signing keys, each with a name.
-struct Publisher {
-    world: World,
+pub(crate) struct Publisher {
+    pub(crate) world: World,
 }
 
 impl Publisher {
-    fn new(names: &[&str]) -> Self {
+    pub(crate) fn new(names: &[&str]) -> Self {
         let world = World::new();
         // the publisher's one key of the other tests is not the administrator's here
         fs_err::remove_file(world.host.join("keys.d/banger.pub")).unwrap();
@@ -27,18 +27,18 @@ impl Publisher {
         Self { world }
     }
 
-    fn public(&self, name: &str) -> PublicKeyText {
+    pub(crate) fn public(&self, name: &str) -> PublicKeyText {
         let path = self.world.temp.path().join(name).join("banger.pub");
         let text = fs_err::read_to_string(path).unwrap();
         text.lines().nth(1).unwrap().parse().unwrap()
     }
 
-    fn id(&self, name: &str) -> KeyId {
+    pub(crate) fn id(&self, name: &str) -> KeyId {
         self.public(name).id()
     }
 
     /// One signature after another, by these keys.
-    fn signed(&self, bytes: &[u8], names: &[&str]) -> String {
+    pub(crate) fn signed(&self, bytes: &[u8], names: &[&str]) -> String {
         let by = |name: &&str| {
             let path = self.world.temp.path().join(name).join("banger.key");
             sign(&SigningKey::load(&path, None).unwrap(), bytes, "a drill").unwrap()
@@ -47,7 +47,7 @@ impl Publisher {
     }
 
     /// A client that was built with these root keys, so many of which must sign.
-    fn client(&self, roots: &[&str], threshold: usize) -> Pinned {
+    pub(crate) fn client(&self, roots: &[&str], threshold: usize) -> Pinned {
         let lines: Vec<_> = roots.iter().map(|name| self.public(name)).collect();
         let lines: Vec<_> = lines.iter().map(PublicKeyText::as_str).collect();
         let built_in = BuiltInKeys {
@@ -59,7 +59,13 @@ impl Publisher {
         Pinned::load(&built_in, &host.join("keys.d"), &host.join("roots.d"), me()).unwrap()
     }
 
-    fn list(&self, sequence: u64, threshold: usize, keys: &[&str], revoked: &[&str]) -> KeyList {
+    pub(crate) fn list(
+        &self,
+        sequence: u64,
+        threshold: usize,
+        keys: &[&str],
+        revoked: &[&str],
+    ) -> KeyList {
         let released = Timestamp::now();
         KeyList {
             schema: KEY_LIST_SCHEMA,
@@ -106,7 +112,7 @@ impl Publisher {
     }
 }
 
-fn expected() -> ListExpectation {
+pub(crate) fn expected() -> ListExpectation {
     ListExpectation {
         product: "banger".into(),
         now: Timestamp::now(),
@@ -405,109 +411,4 @@ fn a_threshold_that_cannot_be_met_is_refused_where_it_is_built_in() {
         let error = Pinned::load(&built_in, &folder, &folder, me()).unwrap_err();
         assert!(matches!(error, KeyringError::Threshold { .. }), "{error}");
     }
-}
-
-/// A client whose record is `seen`, after it was offered this list.
-fn trust(publisher: &Publisher, seen: &Seen, list: &KeyList) -> Trust {
-    let mut trust = Trust::new(publisher.client(&["root", "spare"], 1), seen.clone());
-    let bytes = list.to_json().unwrap();
-    let signature = publisher.signed(&bytes, &["root"]);
-    trust
-        .take_list(Some((&bytes, &signature)), &expected())
-        .unwrap();
-    trust
-}
-
-/// The client believes a manifest, and remembers.
-fn believe(publisher: &Publisher, trust: &Trust, sequence: u64, by: &str) -> Option<Seen> {
-    let mut manifest = good_manifest(&good_archive());
-    manifest.sequence = sequence;
-    manifest.released = "2026-11-01T00:00:00Z".parse().unwrap();
-    let bytes = manifest.to_json().unwrap();
-    let ring = trust.keyring().unwrap();
-    let memory = trust.memory("stable", None, &ring);
-    let expectation = World::expectation().remembering(&memory, None);
-    let expectation = banger_installer::verify::Expectation {
-        allow_downgrade: true,
-        ..expectation
-    };
-    let text = publisher.signed(&bytes, &[by]);
-    let verified = verify_manifest(&bytes, &text, &ring, &expectation).unwrap();
-    trust.record(&memory, &verified)
-}
-
-fn highest(trust: &Trust) -> u64 {
-    let ring = trust.keyring().unwrap();
-    trust.memory("stable", None, &ring).sequence
-}
-
-#[test]
-fn a_stolen_key_cannot_burn_the_numbers_for_ever() {
-    let publisher = Publisher::new(&["root", "spare", "stolen", "new"]);
-    let first = publisher.list(1, 1, &["stolen"], &[]);
-    let thief = trust(&publisher, &Seen::default(), &first);
-    let seen = believe(&publisher, &thief, u64::MAX, "stolen").unwrap();
-    // remembered, it holds, and seen again it says nothing new
-    let burnt = Trust::new(publisher.client(&["root", "spare"], 1), seen.clone());
-    assert_eq!(highest(&burnt), u64::MAX);
-    assert_eq!(believe(&publisher, &burnt, u64::MAX, "stolen"), None);
-
-    let second = publisher.list(2, 1, &["new"], &["stolen"]);
-    let rotated = trust(&publisher, &seen, &second);
-    assert_eq!(highest(&rotated), 0);
-    let seen = believe(&publisher, &rotated, SEQUENCE, "new").unwrap();
-    assert_eq!(seen.channels["stable"].signed_by, [publisher.id("new")]);
-    let later = Trust::new(publisher.client(&["root", "spare"], 1), seen);
-    assert_eq!(highest(&later), SEQUENCE);
-}
-
-#[test]
-fn the_number_grows_and_never_falls_while_its_signers_are_trusted() {
-    let publisher = Publisher::new(&["root", "spare", "a", "b"]);
-    let list = publisher.list(1, 1, &["a", "b"], &[]);
-    let mut seen = Seen::default();
-    for (sequence, by, expected) in [(7, "a", 7), (9, "b", 9), (8, "a", 9)] {
-        let client = trust(&publisher, &seen, &list);
-        seen = believe(&publisher, &client, sequence, by).unwrap_or(seen);
-        let client = Trust::new(publisher.client(&["root", "spare"], 1), seen.clone());
-        assert_eq!(highest(&client), expected);
-    }
-    assert_eq!(seen.channels["stable"].signed_by, [publisher.id("b")]);
-}
-
-#[test]
-fn the_list_that_was_seen_is_remembered_and_an_older_one_refused() {
-    let publisher = Publisher::new(&["root", "spare", "stolen", "new"]);
-    let second = publisher.list(2, 1, &["new"], &["stolen"]);
-    let client = trust(&publisher, &Seen::default(), &second);
-    let seen = believe(&publisher, &client, 1, "new").unwrap();
-
-    let mut client = Trust::new(publisher.client(&["root", "spare"], 1), seen.clone());
-    // a source that hides the list changes nothing, one that serves the old one is refused
-    client.take_list(None, &expected()).unwrap();
-    let ids: Vec<_> = client.keyring().unwrap().ids().collect();
-    assert_eq!(ids, [publisher.id("new")]);
-    let first = publisher.list(1, 1, &["stolen"], &[]).to_json().unwrap();
-    let signature = publisher.signed(&first, &["root"]);
-    let error = client
-        .take_list(Some((&first, &signature)), &expected())
-        .unwrap_err();
-    assert!(
-        matches!(error, ListRefusal::Rollback { found: 1, known: 2 }),
-        "{error}"
-    );
-    // hidden for ever, it expires
-    let late = ListExpectation {
-        now: Timestamp::now() + SignedDuration::from_hours(48),
-        ..expected()
-    };
-    let error = client.take_list(None, &late).unwrap_err();
-    assert!(matches!(error, ListRefusal::Expired { .. }), "{error}");
-
-    // a record that somebody changed is no record: the root keys do not vouch for it
-    let mut forged = seen;
-    let keys = forged.keys.as_mut().unwrap();
-    keys.text = keys.text.replace("\"sequence\": 2", "\"sequence\": 9");
-    let client = Trust::new(publisher.client(&["root", "spare"], 1), forged);
-    assert!(matches!(client.keyring(), Err(KeyringError::NoList)));
 }

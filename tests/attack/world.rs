@@ -195,8 +195,13 @@ impl World {
 /// Adds a line to the file that `BANGER_ATTACK_TALLY` names, so that a run over many processes can
 /// tell how many hostile releases it saw refused, and with which words.
 fn tally(stopped: &Stopped) {
+    tally_words(&stopped.shown());
+}
+
+/// The same for a refusal by another process.
+pub(crate) fn tally_words(said: &str) {
     if let Some(path) = std::env::var_os("BANGER_ATTACK_TALLY") {
-        let line = stopped.shown().replace('\n', " ") + "\n";
+        let line = said.replace('\n', " ") + "\n";
         fs_err::OpenOptions::new()
             .create(true)
             .append(true)

@@ -1,6 +1,7 @@
 //! How an error is shown: what failed, why, and what to type.
 //!
-//! Guarantees: a cause is printed once, however errors nest; the exit code follows from the kind.
+//! Guarantees: a cause is printed once, however errors nest; the exit code follows from the kind;
+//! what came from outside into a message steers no terminal.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -35,8 +36,8 @@ impl Failure {
             source = cause.source();
         }
         Self {
-            message,
-            causes,
+            message: printable(&message),
+            causes: causes.iter().map(|cause| printable(cause)).collect(),
             hint,
             kind,
         }
@@ -45,7 +46,7 @@ impl Failure {
     /// A failure of the command line itself.
     pub fn plain(message: impl Into<String>, hint: Option<String>, kind: ErrorKind) -> Self {
         Self {
-            message: message.into(),
+            message: printable(&message.into()),
             causes: Vec::new(),
             hint,
             kind,
@@ -71,9 +72,50 @@ impl Failure {
     }
 }
 
+/// The longest line of an error, in characters; the rest says nothing new.
+const LINE: usize = 1000;
+
+/// A text without the characters that a terminal obeys, and not without end: an archive's header or
+/// a server's answer may stand in it.
+pub(super) fn printable(text: &str) -> String {
+    let cut = if text.chars().nth(LINE).is_some() {
+        " ..."
+    } else {
+        ""
+    };
+    let shown = |glyph: char| match glyph {
+        '\n' | '\t' => glyph,
+        _ if glyph.is_control() => '\u{fffd}',
+        // marks that turn the direction of writing: Unicode Standard Annex 9
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        _ => glyph,
+    };
+    text.chars()
+        .take(LINE)
+        .map(shown)
+        .chain(cut.chars())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_from_outside_steers_no_terminal() {
+        let text = "cannot read \u{1b}[2J\u{7}x\u{202e}y\nnext";
+        let failure = Failure::plain(text, None, ErrorKind::Other);
+        assert_eq!(
+            failure.message,
+            "cannot read \u{fffd}[2J\u{fffd}x\u{fffd}y\nnext"
+        );
+        let long = printable(&"x".repeat(5000));
+        assert!(
+            long.len() < 1010 && long.ends_with(" ..."),
+            "{}",
+            long.len()
+        );
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("cannot read {name}")]

@@ -7,6 +7,7 @@ use banger_installer::plan::{Plan, Step, fates};
 use banger_installer::toolkit::Preview;
 
 use super::dry_run::told;
+use super::failure::printable;
 use super::offer::Offer;
 use super::{Screen, Tone};
 
@@ -28,8 +29,7 @@ fn tell_news(notes: &str, screen: &Screen) {
     screen.line("\n  What is new");
     let lines: Vec<&str> = notes.trim().lines().collect();
     for line in lines.iter().take(NEWS_LINES) {
-        let plain: String = line.chars().filter(|glyph| !glyph.is_control()).collect();
-        screen.line(format!("    {plain}").trim_end());
+        screen.line(format!("    {}", printable(line)).trim_end());
     }
     if lines.len() > NEWS_LINES {
         screen.line(&format!(

@@ -1,0 +1,25 @@
+//! The client in a process of its own: what it says, and how much memory it took.
+
+use std::process::Command;
+
+use banger_tests::support::programs;
+
+use crate::world::{SEQUENCE, World};
+
+/// What the client said.
+#[derive(serde::Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) error: Option<String>,
+    pub(crate) peak_kib: u64,
+}
+
+/// Has the client take what the publisher of this world offers.
+pub(crate) fn ask(world: &World) -> Answer {
+    let output = Command::new(programs::own("release-client").unwrap())
+        .args([&world.dist, &world.host])
+        .arg(SEQUENCE.to_string())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "the client fell over: {output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}

@@ -1,0 +1,73 @@
+//! A client of releases and nothing else: fetches, verifies and unpacks what a source offers, as
+//! `banger update` does, and tells how it ended and how much memory that took.
+//!
+//! `release-client SOURCE HOST SEQUENCE`: `HOST` holds `keys.d` and gets `staging`; `SEQUENCE` is the
+//! highest that was seen. One line of JSON: `error` (null when it was taken) and `peak_kib`.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's program: it is read by a test, and its own failures are the test's"
+)]
+
+use std::error::Error;
+use std::path::Path;
+
+use banger_installer::fetch::{ExpectedEntries, Mirrors, Transport, host_target};
+use banger_installer::verify::{Expectation, Keyring, verify_manifest};
+use banger_release::{PRODUCT, PROGRAMS, UNITS};
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [source, host, sequence] = words.as_slice() else {
+        panic!("release-client SOURCE HOST SEQUENCE");
+    };
+    let error = take(source, Path::new(host), sequence.parse().unwrap()).err();
+    let answer = serde_json::json!({
+        "error": error.map(|error| told(error.as_ref())),
+        "peak_kib": peak_kib(),
+    });
+    println!("{answer}");
+}
+
+fn take(source: &str, host: &Path, highest_sequence: u64) -> Result<(), Box<dyn Error>> {
+    let mirrors = Mirrors::parse([source], "stable")?;
+    let transport = Transport::system();
+    let me = rustix::process::geteuid().as_raw();
+    let keyring = Keyring::load("", &host.join("keys.d"), me)?;
+    let expectation = Expectation {
+        product: PRODUCT.into(),
+        target: host_target().into(),
+        channel: "stable".into(),
+        version: None,
+        highest_sequence,
+        now: jiff::Timestamp::now(),
+        clock_floor: None,
+        allow_downgrade: false,
+    };
+    let source = mirrors.each().next().unwrap();
+    let signed = source.manifest(&transport)?;
+    let manifest = verify_manifest(&signed.bytes, &signed.signature, &keyring, &expectation)?;
+    let staging = host.join("staging");
+    let archive = mirrors.archive(&transport, &manifest, host_target(), &staging, &mut ())?;
+    archive.unpack(&ExpectedEntries::of(PROGRAMS, UNITS), &staging.join("new"))?;
+    Ok(())
+}
+
+fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(link) = cause {
+        text = format!("{text}: {link}");
+        cause = link.source();
+    }
+    text
+}
+
+/// The most memory that this process ever had (`VmHWM` of `proc_pid_status(5)`), in KiB.
+fn peak_kib() -> u64 {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let words = line.unwrap().split_whitespace().nth(1);
+    words.unwrap().parse().unwrap()
+}
