@@ -180,12 +180,17 @@ impl Watch {
         effects: &Effects<'_>,
         limits: &RescueLimits,
     ) -> Result<Verdict, ToolkitError> {
-        let mut missing = None;
-        for unit in product.keepers() {
+        let keepers: Vec<UnitName> = product.keepers().cloned().collect();
+        for unit in &keepers {
             if ended_by_itself(unit, effects)? {
                 return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
             }
-            match effects.health.probe(unit) {
+        }
+        let mut missing = None;
+        // all at the same time: a look must not take as long as all of their bounds together
+        let answers = effects.health.probe_all(&keepers);
+        for (unit, answer) in keepers.iter().zip(answers) {
+            match answer {
                 Ok(version) if version == trial.version => {}
                 Ok(version) => return Ok(Verdict::Unwell(format!("{unit} says {version}"))),
                 // it may have ended while it was asked

@@ -27,6 +27,19 @@ fn a_second_install_changes_nothing() {
 }
 
 #[test]
+fn a_look_at_the_machine_hashes_every_file_of_a_release_once() {
+    let machine = Machine::installed("0.1.0");
+    machine.hashed();
+    machine.status().expect("a look");
+    let of_the_release = machine.path("usr/local/lib/toy/0.1.0");
+    let files = ["bin", "units"].map(|folder| {
+        let names = std::fs::read_dir(of_the_release.join(folder));
+        names.expect("a folder").count()
+    });
+    assert_eq!(machine.hashed(), files.iter().sum::<usize>());
+}
+
+#[test]
 fn an_update_keeps_the_child_and_the_version_before() {
     let machine = Machine::installed("0.1.0");
     machine.update("0.1.1").expect("the update");

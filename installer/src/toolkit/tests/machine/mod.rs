@@ -70,6 +70,7 @@ pub(super) struct Machine {
     pauses_left: Cell<Option<u32>>,
     /// The version that no longer answers.
     mute: RefCell<Option<String>>,
+    looks: world::Looks,
 }
 
 const CHILD: ProcessIdentity = ProcessIdentity {
@@ -127,6 +128,7 @@ impl Machine {
             restarts: Cell::new(0),
             pauses_left: Cell::new(None),
             mute: RefCell::default(),
+            looks: world::Looks::default(),
         }
     }
 
