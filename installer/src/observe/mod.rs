@@ -6,7 +6,7 @@
 
 mod units;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::ErrorKind;
@@ -177,14 +177,7 @@ pub fn observe(
     freshness: Freshness,
 ) -> Result<HostState, ObserveError> {
     let units = units::units(product, effects, freshness)?;
-    let answers = units
-        .iter()
-        .filter(|unit| unit.spec.keeps_children && unit.facts.is_active())
-        .filter_map(|unit| {
-            let answer = effects.health.probe(&unit.spec.name).ok()?;
-            Some((unit.spec.name.clone(), answer))
-        })
-        .collect();
+    let answers = answers(&units, effects);
     let receipt = read_receipt(product, effects)?;
     Ok(HostState {
         published: published(product, receipt.as_ref(), effects)?,
@@ -210,6 +203,20 @@ pub fn observe(
         known: effects.health.known().ok().flatten().unwrap_or_default(),
         answers,
     })
+}
+
+fn answers(units: &[UnitState], effects: &Effects<'_>) -> BTreeMap<UnitName, Version> {
+    let asked: Vec<UnitName> = units
+        .iter()
+        .filter(|unit| unit.spec.keeps_children && unit.facts.is_active())
+        .map(|unit| unit.spec.name.clone())
+        .collect();
+    let answers = effects.health.probe_all(&asked);
+    asked
+        .into_iter()
+        .zip(answers)
+        .filter_map(|(unit, answer)| Some((unit, answer.ok()?)))
+        .collect()
 }
 
 /// Reads the receipt.
@@ -272,15 +279,14 @@ fn published(
     let folder = product.layout.version(&receipt.version);
     let recorded = receipt.contents.get(&receipt.version).into_iter().flatten();
     let programs = product.programs.iter();
-    let mut paths: Vec<String> = programs.map(|one| format!("bin/{}", one.name)).collect();
-    paths.extend(recorded.map(|(path, _)| path.clone()));
-    paths
-        .into_iter()
-        .map(|path| {
-            let found = effects.files.fingerprint(&folder.join(&path))?;
-            Ok((path, found))
-        })
-        .collect()
+    // the receipt names the programs, too: each is to be read once
+    let names: BTreeSet<String> = programs
+        .map(|one| format!("bin/{}", one.name))
+        .chain(recorded.map(|(path, _)| path.clone()))
+        .collect();
+    let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+    let found = effects.files.fingerprints(&paths)?;
+    Ok(names.into_iter().zip(found).collect())
 }
 
 fn versions(product: &Product, effects: &Effects<'_>) -> Result<Vec<Version>, FilesError> {

@@ -73,6 +73,10 @@ pub trait Files {
     fn same_tree(&self, left: &Path, right: &Path) -> Result<bool, FilesError>;
     /// What is in a file and whose it is; none where no regular file stands. For files of any size.
     fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError>;
+    /// The same for several files, in their order.
+    fn fingerprints(&self, paths: &[PathBuf]) -> Result<Vec<Option<Fingerprint>>, FilesError> {
+        paths.iter().map(|path| self.fingerprint(path)).collect()
+    }
     /// When a file, at the end of its links, was last changed in any way (ctime, inode(7)), in
     /// microseconds since 1970; none when it is missing.
     fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError>;
@@ -124,6 +128,13 @@ impl<D: Disk> Files for D {
 
     fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError> {
         tell("read", path, whole::fingerprint(self, path))
+    }
+
+    fn fingerprints(&self, paths: &[PathBuf]) -> Result<Vec<Option<Fingerprint>>, FilesError> {
+        let found = whole::fingerprints(self, paths);
+        let told = paths.iter().zip(found);
+        told.map(|(path, found)| tell("read", path, found))
+            .collect()
     }
 
     fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError> {
