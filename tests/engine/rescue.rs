@@ -6,6 +6,8 @@ use crate::toy::Toy;
 
 const UNIT: &str = "toy-rescue.service";
 
+const JOURNAL: &str = "/var/lib/toy-install/journal.json";
+
 impl Toy {
     fn wait_for_version(&self, version: &str) {
         command::wait_for(&format!("{version} to run"), 60, || {
@@ -68,6 +70,61 @@ fn what_a_killed_updater_left_is_taken_back_without_a_command() {
     assert_eq!(toy.tree(), before);
     assert_eq!(toy.answer(), "0.1.0");
     assert_eq!(toy.child(), child);
+}
+
+#[test]
+fn what_a_killed_update_left_is_whole_after_a_boot_without_a_command() {
+    let mut toy = Toy::installed();
+    let (mut old, mut new) = (0, 0);
+    // from the first unit that is written to the last of what is swept once the run holds
+    let moments = [
+        ("rename", 2),
+        ("rename", 9),
+        ("rename", 19),
+        ("rename", 24),
+        ("rename", 29),
+        ("rmdir", 2),
+        ("unlink", 1),
+    ];
+    for (call, number) in moments {
+        let at = format!("killed at {call} {number}");
+        let before = toy.tree();
+        // in /run, so that the boot knows nothing of it
+        toy.keep_rescue_away();
+        toy.shell("rm -rf /root/fetched; cp -r /root/0.1.1 /root/fetched");
+        let killed = toy.host.shell(&format!(
+            "strace -f -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={number} \
+             /usr/local/sbin/toy update /root/fetched 0.1.1"
+        ));
+        assert!(!killed.unwrap().success(), "{at}: it was not killed");
+        assert!(toy.host.path(JOURNAL).exists(), "{at}: no journal is left");
+
+        toy.host.reboot().unwrap();
+
+        command::wait_for("the end of the journal", 30, || {
+            let left = toy.host.path(JOURNAL).exists();
+            if left { Err(toy.current()) } else { Ok(()) }
+        })
+        .unwrap();
+        let version = toy.current();
+        toy.wait_for_version(&version);
+        if version == "0.1.0" {
+            old += 1;
+            assert_eq!(toy.tree(), before, "{at}");
+        } else {
+            new += 1;
+        }
+        let whole = toy.run(&format!("install /root/{version} {version}"));
+        assert!(whole.ok().unwrap().ends_with("unchanged"), "{at}");
+        if version == "0.1.1" {
+            toy.run("rollback").ok().unwrap();
+        }
+    }
+    println!(
+        "{} boots after a killed update: {old} ended old, {new} new",
+        moments.len()
+    );
+    assert!(old > 0 && new > 0, "{old} old, {new} new");
 }
 
 #[test]

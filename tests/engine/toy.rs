@@ -58,6 +58,15 @@ impl Toy {
         self.run(&format!("update /root/{version} {version}"))
     }
 
+    /// Keeps the rescue unit from doing anything, until the next boot.
+    pub(crate) fn keep_rescue_away(&self) {
+        self.shell(
+            "mkdir -p /run/systemd/system/toy-rescue.service.d && \
+             printf '[Unit]\\nConditionPathExists=/nonexistent\\n' \
+                 > /run/systemd/system/toy-rescue.service.d/off.conf && systemctl daemon-reload",
+        );
+    }
+
     pub(crate) fn shell(&self, line: &str) -> String {
         self.host.shell(line).unwrap().ok().unwrap().trim().into()
     }
