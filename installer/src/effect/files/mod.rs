@@ -93,6 +93,9 @@ pub trait Files {
     /// Copies a folder with all in it, owned by root; whatever stands at `to` goes first. Links and
     /// special files are refused.
     fn copy_tree(&self, from: &Path, to: &Path) -> Result<(), FilesError>;
+    /// Sees to it that what stands at a path is on the disk, and that nothing lies beside it that an
+    /// earlier write left.
+    fn settle(&self, path: &Path) -> Result<(), FilesError>;
     /// Removes a file, a link, or a folder with all in it.
     fn remove(&self, path: &Path) -> Result<(), FilesError>;
     /// Removes a folder if nothing is in it.
@@ -163,6 +166,10 @@ impl<D: Disk> Files for D {
 
     fn copy_tree(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
         tell("copy to", to, whole::copy_tree(self, from, to))
+    }
+
+    fn settle(&self, path: &Path) -> Result<(), FilesError> {
+        tell("sync", path, whole::settle_alone(self, path))
     }
 
     fn remove(&self, path: &Path) -> Result<(), FilesError> {

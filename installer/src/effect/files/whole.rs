@@ -271,6 +271,12 @@ fn make_folders<D: Disk>(disk: &D, folder: &Path) -> Io<()> {
     }
 }
 
+/// As [`settle`], without what a write that was cut off left beside the name.
+pub(super) fn settle_alone<D: Disk>(disk: &D, path: &Path) -> Io<()> {
+    remove_one(disk, &beside(path))?;
+    settle(disk, path)
+}
+
 /// Syncs the folder that a name stands in, and that folder's own entry: who made the folder, a run
 /// that was killed or another program, may not have done it.
 fn settle<D: Disk>(disk: &D, path: &Path) -> Io<()> {

@@ -206,6 +206,10 @@ impl Files for Machine {
         self.file_effect(from, || self.ground.copy_tree(from, to))
     }
 
+    fn settle(&self, path: &Path) -> Result<(), FilesError> {
+        self.file_effect(path, || self.ground.settle(path))
+    }
+
     fn remove(&self, path: &Path) -> Result<(), FilesError> {
         self.file_effect(path, || self.ground.remove(path))
     }
