@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use crate::ErrorKind;
 use crate::effect::systemd::SystemdError;
 use crate::effect::{BoxError, Effects, FilesError};
+use crate::hint;
 use crate::model::{
-    Fingerprint, Found, Product, Receipt, ReceiptError, SavedFile, Survivor, Trial, UnitFacts,
-    UnitName, UnitSpec, Version,
+    Fingerprint, Found, Product, RECEIPT_SCHEMA, Receipt, ReceiptError, SavedFile, Survivor, Trial,
+    UnitFacts, UnitName, UnitSpec, Version,
 };
 pub(crate) use units::same_path;
 
@@ -137,10 +138,10 @@ impl ObserveError {
         match self {
             Self::Files(error) => error.hint(),
             Self::Systemd(error) => error.hint(),
-            Self::Receipt { path, .. } => Some(format!(
-                "nothing was changed; move it away and install again: sudo mv {path} {path}.damaged",
-                path = path.display()
-            )),
+            Self::Receipt { path, source } => Some(match source {
+                ReceiptError::Schema { found } if *found > RECEIPT_SCHEMA => hint::of_later(path),
+                _ => hint::of_damaged(path),
+            }),
             Self::RunIsFull { .. } => Some("make room in /run and try again: df -h /run".into()),
             Self::Survivors(_) => None,
         }

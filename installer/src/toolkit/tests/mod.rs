@@ -265,6 +265,27 @@ fn a_journal_that_cannot_be_read_stops_the_run() {
 }
 
 #[test]
+fn a_receipt_of_a_later_version_is_not_called_damaged() {
+    let machine = Machine::installed("0.1.0");
+    let sound = machine.read("etc/toy/install.json").expect("a receipt");
+    let later = sound.replace("\"schema\": 1", "\"schema\": 99");
+    for (text, is_later) in [(later.as_str(), true), (&sound[..100], false)] {
+        machine.write("etc/toy/install.json", text);
+        let before = machine.snapshot();
+        let error = machine.restart().expect_err("it was used");
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        let hint = error.hint().unwrap_or_default();
+        assert_eq!(
+            hint.contains("the newer version that wrote it"),
+            is_later,
+            "{hint}"
+        );
+        assert!(hint.contains("move it away and install again"), "{hint}");
+        assert_eq!(machine.snapshot(), before);
+    }
+}
+
+#[test]
 fn a_missing_requirement_and_a_missing_install_are_told() {
     let machine = Machine::new().lacking("/nonexistent/kvm");
     let error = machine.install("0.1.0").expect_err("no kvm");
