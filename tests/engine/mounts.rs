@@ -1,9 +1,7 @@
 //! A host whose folders are file systems of their own: no rename crosses from one to another.
 
 use banger_tests::support::Host;
-use banger_tests::support::race::Race;
 
-use crate::locks::WAITING;
 use crate::toy::Toy;
 
 /// Everything that the toolkit writes to lies on another file system than its neighbour.
@@ -109,10 +107,7 @@ fn an_update_whose_file_system_becomes_read_only_is_taken_back_once_it_is_writab
     let before = toy.tree();
     // it would be faster than the next command
     toy.keep_rescue_away();
-    toy.make_waiting_release();
-    let line = format!("/usr/local/sbin/toy update /root/{WAITING} {WAITING}");
-    let race = Race::start(&toy.host, 1, &line).unwrap();
-    toy.wait_for_the_middle();
+    let race = toy.update_in_the_middle();
     // the units are the new ones by now, and the receipt is still to come
     toy.remount("/etc", "ro");
     toy.shell("touch /root/go");

@@ -2,35 +2,9 @@
 
 use banger_tests::support::command;
 
-use crate::toy::Toy;
-
-const UNIT: &str = "toy-rescue.service";
+use crate::toy::{RESCUE, Toy};
 
 const JOURNAL: &str = "/var/lib/toy-install/journal.json";
-
-impl Toy {
-    fn wait_for_version(&self, version: &str) {
-        command::wait_for(&format!("{version} to run"), 60, || {
-            let now = self.host.shell("cat /run/toy/answer");
-            let text = now.map(|output| output.stdout).unwrap_or_default();
-            if text.trim().ends_with(version) && self.current() == version {
-                return Ok(());
-            }
-            Err(text)
-        })
-        .unwrap();
-    }
-
-    fn wait_until_idle(&self) {
-        command::wait_for("the rescue unit to end", 90, || {
-            match self.host.property(UNIT, "ActiveState").as_deref() {
-                Ok("inactive") => Ok(()),
-                other => Err(format!("{other:?}")),
-            }
-        })
-        .unwrap();
-    }
-}
 
 #[test]
 fn a_version_that_dies_later_is_left_without_a_command() {
@@ -58,14 +32,7 @@ fn what_a_killed_updater_left_is_taken_back_without_a_command() {
     let child = toy.child();
     let before = toy.tree();
     // dies when it is about to switch: the units are the new ones
-    let killed = toy.host.shell(
-        "cp -r /root/0.1.1 /root/fetched; \
-         strace -f -o /dev/null -e trace=symlink,symlinkat \
-         -e inject=symlink,symlinkat:signal=KILL:when=1 \
-         /usr/local/sbin/toy update /root/fetched 0.1.1",
-    );
-    let killed = killed.unwrap();
-    assert!(!killed.success(), "it was not killed: {}", killed.text());
+    toy.killed_update("symlink,symlinkat", 1);
     toy.wait_until_idle();
     assert_eq!(toy.tree(), before);
     assert_eq!(toy.answer(), "0.1.0");
@@ -91,12 +58,7 @@ fn what_a_killed_update_left_is_whole_after_a_boot_without_a_command() {
         let before = toy.tree();
         // in /run, so that the boot knows nothing of it
         toy.keep_rescue_away();
-        toy.shell("rm -rf /root/fetched; cp -r /root/0.1.1 /root/fetched");
-        let killed = toy.host.shell(&format!(
-            "strace -f -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={number} \
-             /usr/local/sbin/toy update /root/fetched 0.1.1"
-        ));
-        assert!(!killed.unwrap().success(), "{at}: it was not killed");
+        toy.killed_update(call, number);
         assert!(toy.host.path(JOURNAL).exists(), "{at}: no journal is left");
 
         toy.host.reboot().unwrap();
@@ -134,7 +96,7 @@ fn a_rescue_that_is_killed_is_started_again() {
         .ok()
         .unwrap();
     toy.update("0.1.4").ok().unwrap();
-    toy.shell(&format!("systemctl kill --signal=KILL {UNIT}"));
+    toy.shell(&format!("systemctl kill --signal=KILL {RESCUE}"));
     toy.wait_for_version("0.1.0");
     toy.wait_until_idle();
 }

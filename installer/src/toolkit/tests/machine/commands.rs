@@ -210,6 +210,7 @@ impl Machine {
             name: name(TWIN),
             enable: true,
             keeps_children: true,
+            optional: false,
         };
         self.product.units.push(twin);
         self
