@@ -99,11 +99,12 @@ impl Toy {
         self.shell("readlink /usr/local/lib/toy/current")
     }
 
-    /// Everything of the product's on the disk: names, and contents of files.
+    /// Everything of the product's on the disk: names, and contents of files. What the host remembers
+    /// of releases that failed is left out: it is meant to stay when all else is taken back.
     pub(crate) fn tree(&self) -> String {
         self.shell(
             "find /etc/systemd/system /usr/local/lib /usr/local/bin /etc/toy /var/lib/toy-install \
-             \\( -type f -exec sha256sum {} + \\) -o \\( -type l -printf '%p -> %l\\n' \\) 2>&1 \
+             -path /var/lib/toy-install/seen.json -o \\( -type f -exec sha256sum {} + \\) -o \\( -type l -printf '%p -> %l\\n' \\) 2>&1 \
              | sort",
         )
     }
