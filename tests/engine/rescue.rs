@@ -100,3 +100,23 @@ fn a_rescue_that_is_killed_is_started_again() {
     toy.wait_for_version("0.1.0");
     toy.wait_until_idle();
 }
+
+#[test]
+fn a_version_on_trial_that_a_boot_keeps_waiting_is_not_left() {
+    let mut toy = Toy::installed();
+    toy.update("0.1.1").ok().unwrap();
+    // it has to wait for another unit, and then takes its own time: each longer than the patience
+    toy.shell(
+        "cd /etc/systemd/system && mkdir toyd.service.d multi-user.target.wants -p && \
+         printf '[Service]\\nType=oneshot\\nExecStart=/bin/sleep 5\\n' > slow.service && \
+         ln -s ../slow.service multi-user.target.wants/ && \
+         printf '[Unit]\\nAfter=slow.service\\n[Service]\\nExecStartPre=/bin/sleep 5\\n' \
+             > toyd.service.d/slow.conf",
+    );
+    toy.host.reboot().unwrap();
+    toy.wait_for_version("0.1.1");
+    let watched = toy.host.property(RESCUE, "ActiveState").unwrap();
+    assert_eq!(watched, "active", "nobody watched");
+    let receipt = toy.shell("cat /etc/toy/install.json");
+    assert!(!receipt.contains("rolled_back"), "{receipt}");
+}

@@ -60,6 +60,8 @@ pub(super) struct Machine {
     pauses_left: Cell<Option<u32>>,
     /// The version that no longer answers.
     mute: RefCell<Option<String>>,
+    /// Every service is on its way up, and not there yet.
+    starts_slowly: Cell<bool>,
     looks: world::Looks,
 }
 
@@ -116,6 +118,7 @@ impl Machine {
             restarts: Cell::new(0),
             pauses_left: Cell::new(None),
             mute: RefCell::default(),
+            starts_slowly: Cell::new(false),
             looks: world::Looks::default(),
         }
     }
@@ -302,6 +305,11 @@ impl Machine {
     /// A version of the service answers nothing from here on.
     pub(super) fn mute(&self, version: &str) {
         *self.mute.borrow_mut() = Some(version.into());
+    }
+
+    /// The services take their time to start.
+    pub(super) fn start_slowly(&self) {
+        self.starts_slowly.set(true);
     }
 
     /// A file of the product's state.

@@ -60,7 +60,9 @@ impl Systemd for Machine {
         });
         Ok(UnitFacts {
             load_state: word(unit.text.is_some(), "loaded", "not-found"),
-            active_state: if unit.failed {
+            active_state: if self.starts_slowly.get() {
+                "activating".into()
+            } else if unit.failed {
                 "failed".into()
             } else {
                 word(unit.active, "active", "inactive")
@@ -70,6 +72,7 @@ impl Systemd for Machine {
             drop_ins: unit.drop_ins.into_keys().collect(),
             unit_file_state: word(self.is_enabled(name), "enabled", "disabled"),
             needs_reload: false,
+            has_job: false,
             active_since: 0,
             service,
         })
