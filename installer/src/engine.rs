@@ -7,7 +7,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::ErrorKind;
-use crate::effect::Effects;
+use crate::effect::{Effects, Files};
 use crate::journal::{Entry, Journal, JournalError, Phase, Recorded};
 use crate::model::Layout;
 use crate::plan::{Operation, Plan, Planned, Step};
@@ -45,6 +45,18 @@ pub enum RunError {
         #[source]
         revert: Box<StepError>,
     },
+    /// Whether the run holds could not be written down. Nothing was taken back since: what the disk
+    /// says when it is read next is what counts, and either is whole.
+    #[error(
+        "it cannot be written down whether {operation} holds; the next run finishes it or takes it back"
+    )]
+    Undecided {
+        /// What the run was about.
+        operation: Operation,
+        /// Why.
+        #[source]
+        source: JournalError,
+    },
     /// The journal could not be written, and all was taken back.
     #[error("the record of the run cannot be written; the host is as it was before")]
     Journal(#[source] JournalError),
@@ -61,6 +73,9 @@ impl RunError {
                     "mend that, then run the same command again: it finishes taking it back".into(),
                 )
             }),
+            Self::Undecided { source, .. } => source
+                .hint()
+                .or_else(|| Some("mend that, then run the same command again".into())),
             Self::Journal(error) => error.hint(),
         }
     }
@@ -74,7 +89,7 @@ impl RunError {
                 _ => ErrorKind::RolledBack,
             },
             Self::Interrupted { .. } => ErrorKind::Interrupted,
-            Self::Stuck { .. } => ErrorKind::Other,
+            Self::Stuck { .. } | Self::Undecided { .. } => ErrorKind::Other,
             Self::Journal(error) => error.kind(),
         }
     }
@@ -89,10 +104,18 @@ enum Stop {
     Journal(JournalError),
 }
 
+/// A run that may not be taken for one that holds.
+enum NotCommitted {
+    /// The disk says so.
+    Surely(JournalError),
+    /// Nobody knows what the disk will say.
+    Perhaps(JournalError),
+}
+
 /// Runs a plan to its end, or takes it back.
 ///
 /// # Errors
-/// [`RunError`]. All but [`RunError::Stuck`] leave the host as it was.
+/// [`RunError`]. All but [`RunError::Stuck`] and [`RunError::Undecided`] leave the host as it was.
 pub(crate) fn run(
     plan: &Plan,
     layout: &Layout,
@@ -101,7 +124,10 @@ pub(crate) fn run(
 ) -> Result<(), RunError> {
     let path = layout.journal();
     let mut journal = Journal::new(plan.operation, plan.cleanup.clone(), layout.staging());
-    match advance(plan, &mut journal, &path, effects, report) {
+    if let Err(stop) = advance(plan, &mut journal, &path, effects, report) {
+        return Err(take_back(stop, plan, &journal, &path, effects, report));
+    }
+    match commit(&mut journal, &path, effects.files) {
         Ok(()) => {
             if let Err(error) = journal.finish(&path, effects.files) {
                 // the run holds; what is left to sweep is swept by the next one
@@ -111,7 +137,14 @@ pub(crate) fn run(
             }
             Ok(())
         }
-        Err(stop) => Err(take_back(stop, plan, &journal, &path, effects, report)),
+        Err(NotCommitted::Surely(error)) => {
+            let stop = Stop::Journal(error);
+            Err(take_back(stop, plan, &journal, &path, effects, report))
+        }
+        Err(NotCommitted::Perhaps(source)) => Err(RunError::Undecided {
+            operation: plan.operation,
+            source,
+        }),
     }
 }
 
@@ -156,11 +189,28 @@ fn advance(
     if effects.interrupt.load(Ordering::Relaxed) {
         return Err(Stop::Interrupted);
     }
+    Ok(())
+}
+
+/// Writes down that the run holds. When that fails, the name may lead to the new record already,
+/// without anybody knowing whether it will after a loss of power: nothing is taken back before the
+/// disk is sure to say that this is what goes on.
+fn commit(
+    journal: &mut Journal,
+    path: &std::path::Path,
+    files: &dyn Files,
+) -> Result<(), NotCommitted> {
     journal.phase = Phase::Committed;
-    journal.save(path, effects.files).map_err(|error| {
-        journal.phase = Phase::Running;
-        Stop::Journal(error)
-    })
+    let Err(error) = journal.save(path, files) else {
+        return Ok(());
+    };
+    journal.phase = Phase::Running;
+    let was_not_replaced = Journal::load(path, files)
+        .is_ok_and(|found| found.is_some_and(|found| found.phase == Phase::Running));
+    if was_not_replaced || journal.save(path, files).is_ok() {
+        return Err(NotCommitted::Surely(error));
+    }
+    Err(NotCommitted::Perhaps(error))
 }
 
 fn take_back(

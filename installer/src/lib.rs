@@ -4,6 +4,7 @@ pub mod effect;
 pub mod engine;
 pub mod error_kind;
 pub mod fetch;
+mod hint;
 pub mod journal;
 pub mod model;
 pub mod observe;

@@ -5,7 +5,7 @@
 //! that number with that start time, and so is every process that runs as a VM's user, whether a
 //! record knows it or not: what is in doubt is protected too. Nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use banger_installer::model::{ProcessIdentity, Survivor};
 
@@ -59,11 +59,18 @@ impl InstalledGuests {
             .into_iter()
             .map(|(name, id, process)| ((process.pid, process.start_time), (name, id)))
             .collect();
+        let recorded: BTreeSet<u32> = names.keys().map(|(pid, _)| *pid).collect();
+        let as_a_vm = |uid: u32| (FIRST_UID..=LAST_UID).contains(&uid);
         let mut guests = Vec::new();
-        for seen in processes.see_all()?.into_iter().filter(|seen| !seen.exited) {
+        for pid in processes.pids()? {
+            if !recorded.contains(&pid) && !processes.uid(pid)?.is_some_and(as_a_vm) {
+                continue;
+            }
+            let Some(seen) = processes.see(pid)?.filter(|seen| !seen.exited) else {
+                continue;
+            };
             let known = names.get(&(seen.pid, seen.start_time)).cloned();
-            let as_a_vm = (FIRST_UID..=LAST_UID).contains(&seen.uid);
-            let unknown = || as_a_vm.then(|| name_of_unknown(&seen));
+            let unknown = || as_a_vm(seen.uid).then(|| name_of_unknown(&seen));
             if let Some((name, id)) = known.or_else(unknown) {
                 guests.push(Survivor {
                     name,

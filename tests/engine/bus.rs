@@ -4,10 +4,8 @@
 use std::process::Stdio;
 
 use banger_tests::support::command::{self, Output};
-use banger_tests::support::race::Race;
 
-use crate::locks::WAITING;
-use crate::toy::Toy;
+use crate::toy::{TRACE, Toy};
 
 /// How the bus goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,19 +16,11 @@ enum Loss {
     Gone,
 }
 
-const TRACE: &str = "/root/trace";
-
 impl Toy {
     /// An update that is stopped at its n-th rename, while the bus goes, and then let go on.
     fn update_that_loses_its_bus(&self, rename: usize, loss: Loss) -> Output {
-        self.shell(&format!(
-            "rm -rf /root/fetched {TRACE}; cp -r /root/0.1.1 /root/fetched"
-        ));
-        let line = format!(
-            "exec strace -f -o {TRACE} -e trace=rename,renameat,renameat2 \
-             -e inject=rename,renameat,renameat2:signal=STOP:when={rename} \
-             /usr/local/sbin/toy update /root/fetched 0.1.1"
-        );
+        let what = format!("signal=STOP:when={rename}");
+        let line = self.disturbed_update("rename,renameat,renameat2", &what);
         let child = self
             .host
             .command(["/bin/sh", "-c", &line])
@@ -143,10 +133,7 @@ fn an_update_that_loses_d_bus_while_a_job_runs_is_taken_back_at_once() {
     let toy = Toy::installed();
     let child = toy.child();
     let before = toy.tree();
-    toy.make_waiting_release();
-    let line = format!("/usr/local/sbin/toy update /root/{WAITING} {WAITING}");
-    let race = Race::start(&toy.host, 1, &line).unwrap();
-    toy.wait_for_the_middle();
+    let race = toy.update_in_the_middle();
     toy.lose_the_bus(Loss::Crash);
     let ended = race.wait_for_ends(1, 60).unwrap();
     let said = &ended[0].said;

@@ -8,11 +8,7 @@ use crate::toy::Toy;
 /// Without its rescue unit, which would be faster than the next command.
 fn without_rescue() -> Toy {
     let toy = Toy::new();
-    toy.shell(
-        "mkdir -p /run/systemd/system/toy-rescue.service.d && \
-         printf '[Unit]\\nConditionPathExists=/nonexistent\\n' \
-             > /run/systemd/system/toy-rescue.service.d/off.conf && systemctl daemon-reload",
-    );
+    toy.keep_rescue_away();
     toy.host
         .write("/root/kill.sh", include_str!("kill.sh"))
         .unwrap();

@@ -1,37 +1,11 @@
 //! One run at a time, however many come, and none whose holder is gone keeps the next one out.
 
-use banger_tests::support::command;
 use banger_tests::support::race::Race;
 
-use crate::toy::Toy;
-
-/// A release whose daemon comes up when `/root/go` is there: an update to it stays in the middle.
-pub(crate) const WAITING: &str = "0.1.4";
+use crate::toy::{Toy, WAITING};
 
 /// How many updates come at once.
 const RUNNERS: usize = 50;
-
-impl Toy {
-    pub(crate) fn make_waiting_release(&self) {
-        self.shell(&format!(
-            "/usr/local/sbin/toy make-release /root/{WAITING} {WAITING} && \
-             sed -i 's|^echo \"[$][$] .*|while [ ! -e /root/go ]; do sleep 0.02; done\\n&|' \
-                 /root/{WAITING}/bin/toyd && grep -q /root/go /root/{WAITING}/bin/toyd"
-        ));
-    }
-
-    /// Waits until an update to the waiting release has come to its restart.
-    pub(crate) fn wait_for_the_middle(&self) {
-        command::wait_for("the update to be in the middle", 30, || {
-            let state = self.host.property("toyd.service", "ActiveState");
-            match state.as_deref() {
-                Ok("activating") if self.current() == WAITING => Ok(()),
-                other => Err(format!("{other:?}")),
-            }
-        })
-        .unwrap();
-    }
-}
 
 #[test]
 fn of_fifty_updates_at_once_one_runs_and_the_others_are_told_who() {
@@ -72,10 +46,7 @@ fn a_killed_holder_keeps_nobody_out_and_its_run_is_taken_back() {
     let toy = Toy::installed();
     let child = toy.child();
     let before = toy.tree();
-    toy.make_waiting_release();
-    let line = format!("/usr/local/sbin/toy update /root/{WAITING} {WAITING}");
-    let race = Race::start(&toy.host, 1, &line).unwrap();
-    toy.wait_for_the_middle();
+    let race = toy.update_in_the_middle();
     let holder = toy.shell("cat /run/toy-install.lock");
     toy.shell(&format!("kill -KILL {holder}"));
     let killed = race.wait_for_ends(1, 30).unwrap();

@@ -3,10 +3,20 @@
 use std::path::PathBuf;
 
 use banger_tests::support::command::{self, Output};
+use banger_tests::support::race::Race;
 use banger_tests::support::{Host, Result, programs};
 
 /// Where the example lies on the host.
 const PROGRAM: &str = "/usr/local/sbin/toy";
+
+/// Where strace tells of a disturbed update.
+pub(crate) const TRACE: &str = "/root/trace";
+
+/// The unit that takes back what a dead update left.
+pub(crate) const RESCUE: &str = "toy-rescue.service";
+
+/// A release whose daemon comes up when `/root/go` is there: an update to it stays in the middle.
+pub(crate) const WAITING: &str = "0.1.4";
 
 /// A host with releases of the toy product in `/root`.
 pub(crate) struct Toy {
@@ -58,6 +68,15 @@ impl Toy {
         self.run(&format!("update /root/{version} {version}"))
     }
 
+    /// Keeps the rescue unit from doing anything, until the next boot.
+    pub(crate) fn keep_rescue_away(&self) {
+        self.shell(
+            "mkdir -p /run/systemd/system/toy-rescue.service.d && \
+             printf '[Unit]\\nConditionPathExists=/nonexistent\\n' \
+                 > /run/systemd/system/toy-rescue.service.d/off.conf && systemctl daemon-reload",
+        );
+    }
+
     pub(crate) fn shell(&self, line: &str) -> String {
         self.host.shell(line).unwrap().ok().unwrap().trim().into()
     }
@@ -80,12 +99,84 @@ impl Toy {
         self.shell("readlink /usr/local/lib/toy/current")
     }
 
-    /// Everything of the product's on the disk: names, and contents of files.
+    /// Everything of the product's on the disk: names, and contents of files. What the host remembers
+    /// of releases that failed is left out: it is meant to stay when all else is taken back.
     pub(crate) fn tree(&self) -> String {
         self.shell(
             "find /etc/systemd/system /usr/local/lib /usr/local/bin /etc/toy /var/lib/toy-install \
-             \\( -type f -exec sha256sum {} + \\) -o \\( -type l -printf '%p -> %l\\n' \\) 2>&1 \
+             -path /var/lib/toy-install/seen.json -o \\( -type f -exec sha256sum {} + \\) -o \\( -type l -printf '%p -> %l\\n' \\) 2>&1 \
              | sort",
         )
+    }
+
+    pub(crate) fn make_waiting_release(&self) {
+        self.shell(&format!(
+            "/usr/local/sbin/toy make-release /root/{WAITING} {WAITING} && \
+             sed -i 's|^echo \"[$][$] .*|while [ ! -e /root/go ]; do sleep 0.02; done\\n&|' \
+                 /root/{WAITING}/bin/toyd && grep -q /root/go /root/{WAITING}/bin/toyd"
+        ));
+    }
+
+    /// An update to the waiting release that has come to its restart.
+    pub(crate) fn update_in_the_middle(&self) -> Race {
+        self.make_waiting_release();
+        let line = format!("{PROGRAM} update /root/{WAITING} {WAITING}");
+        let race = Race::start(&self.host, 1, &line).unwrap();
+        self.wait_for_the_middle();
+        race
+    }
+
+    /// Waits until an update to the waiting release has come to its restart.
+    fn wait_for_the_middle(&self) {
+        command::wait_for("the update to be in the middle", 30, || {
+            let state = self.host.property("toyd.service", "ActiveState");
+            match state.as_deref() {
+                Ok("activating") if self.current() == WAITING => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .unwrap();
+    }
+
+    pub(crate) fn wait_for_version(&self, version: &str) {
+        command::wait_for(&format!("{version} to run"), 60, || {
+            let now = self.host.shell("cat /run/toy/answer");
+            let text = now.map(|output| output.stdout).unwrap_or_default();
+            if text.trim().ends_with(version) && self.current() == version {
+                return Ok(());
+            }
+            Err(text)
+        })
+        .unwrap();
+    }
+
+    pub(crate) fn wait_until_idle(&self) {
+        command::wait_for("the rescue unit to end", 90, || {
+            match self.host.property(RESCUE, "ActiveState").as_deref() {
+                Ok("inactive") => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .unwrap();
+    }
+
+    /// A line that updates to 0.1.1, from a folder of its own so that it can be tried again, and has
+    /// strace(1) do something at one of its `calls`; what it did is told in [`TRACE`].
+    pub(crate) fn disturbed_update(&self, calls: &str, what: &str) -> String {
+        self.shell(&format!(
+            "rm -rf /root/fetched {TRACE}; cp -r /root/0.1.1 /root/fetched"
+        ));
+        format!(
+            "exec strace -f -o {TRACE} -e trace={calls} -e inject={calls}:{what} \
+             {PROGRAM} update /root/fetched 0.1.1"
+        )
+    }
+
+    /// An update to 0.1.1 that dies at the `number`th of its `calls`.
+    pub(crate) fn killed_update(&self, calls: &str, number: usize) {
+        let what = format!("signal=KILL:when={number}");
+        let killed = self.host.shell(&self.disturbed_update(calls, &what));
+        let killed = killed.unwrap();
+        assert!(!killed.success(), "it was not killed: {}", killed.text());
     }
 }

@@ -239,3 +239,38 @@ fn a_bad_daemon_whose_updater_is_killed_is_left_without_a_command() {
     ];
     println!("the old version answers {took:?} after the updater's death");
 }
+
+#[test]
+fn a_way_back_that_a_mask_bars_is_told_in_the_journal_and_taken_once_it_is_free() {
+    let scene = Scene::new();
+    let bad = Bad::HangsLater;
+    let unit = bad.unit();
+    scene.offer(bad);
+    let update = scene.stage.banger(&["update", "--yes"]).unwrap();
+    update.ok().unwrap();
+    let host = &scene.stage.host;
+    let mask = format!("rm /etc/systemd/system/{unit} && systemctl mask {unit}");
+    host.shell(&mask).unwrap().ok().unwrap();
+    let journal = command::wait_for("the rescue to fail", 60, || {
+        let said = host
+            .journal(Some(RESCUE))
+            .map_err(|error| error.to_string())?;
+        // 14: something of an administrator's stands in the way
+        if said.contains("status=14") {
+            return Ok(said);
+        }
+        Err(said)
+    })
+    .unwrap();
+    for words in [
+        format!("error: {unit} is masked by /etc/systemd/system/{unit}; nothing was changed"),
+        format!("hint:  sudo systemctl unmask {unit}"),
+    ] {
+        assert!(journal.contains(&words), "no {words:?} in {journal}");
+    }
+    let unmask = format!("systemctl unmask {unit}");
+    host.shell(&unmask).unwrap().ok().unwrap();
+    scene.wait_for_old_version();
+    scene.wait_for_rescue_to_end();
+    scene.check_as_before(bad);
+}

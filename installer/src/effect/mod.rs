@@ -3,6 +3,7 @@
 //! Guarantees: nothing outside this module opens a file, a socket or a process. Each trait has one
 //! real side here, and can be given another by a test: the engine cannot tell them apart.
 
+mod at_once;
 mod clock;
 mod files;
 mod lock;
@@ -14,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::model::{ProcessIdentity, Survivor, UnitName, Version};
 
+pub use at_once::{each_at_once, meanwhile};
 pub use clock::{Clock, HostClock};
 pub(crate) use files::sync_enablement;
 pub use files::{Disk, Files, FilesError, HostFiles, Kind, Status};
@@ -43,6 +45,12 @@ pub trait Health {
     /// Asks the service once, within a short bound, and gives the version that it answers with. An
     /// error means "not yet"; the toolkit asks again within its own bound.
     fn probe(&self, unit: &UnitName) -> Result<Version, BoxError>;
+
+    /// The same for several services, in their order. A product with more than one asks them at the
+    /// same time ([`each_at_once`]), so that it takes no longer than the bound for one.
+    fn probe_all(&self, units: &[UnitName]) -> Vec<Result<Version, BoxError>> {
+        units.iter().map(|unit| self.probe(unit)).collect()
+    }
 
     /// The ids of the survivors that the services list as running; none when they keep no such
     /// list. One that is listed before a change and not after it was lost, though it may live.

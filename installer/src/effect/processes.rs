@@ -36,9 +36,8 @@ pub struct HostProcesses;
 
 impl Processes for HostProcesses {
     fn facts(&self, pid: u32) -> Option<ProcessFacts> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let start_time = start_time(&stat)?;
-        let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let start_time = start_time(&read(pid, "stat")?)?;
+        let groups = read(pid, "cgroup")?;
         let control_group = groups
             .lines()
             .find_map(|line| line.strip_prefix("0::"))?
@@ -78,6 +77,12 @@ impl Processes for HostProcesses {
         }
         Ok(())
     }
+}
+
+/// A file of a process in `/proc`, as text: names that are none hide nobody.
+fn read(pid: u32, file: &str) -> Option<String> {
+    let bytes = std::fs::read(format!("/proc/{pid}/{file}")).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Field 22, unless the process is dead. The name in field 2 may hold anything, parentheses and
@@ -122,6 +127,21 @@ mod tests {
         HostProcesses.end(identity).expect("it ends");
         assert!(HostProcesses.facts(pid).is_none());
         child.wait().expect("its end");
+    }
+
+    #[test]
+    fn a_process_whose_name_is_no_text_lives() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let name = std::ffi::OsStr::from_bytes(b"\xff\xfe");
+        let program = folder.path().join(name);
+        std::fs::copy("/bin/sleep", &program).expect("a copy");
+        let child = std::process::Command::new(program).arg("1000").spawn();
+        let mut child = child.expect("a child");
+        let facts = HostProcesses.facts(child.id());
+        child.kill().expect("its end");
+        child.wait().expect("its end");
+        assert!(facts.is_some_and(|facts| facts.start_time > 0));
     }
 
     #[test]

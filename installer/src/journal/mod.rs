@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ErrorKind;
 use crate::effect::{Effects, Files, FilesError};
+use crate::hint;
 use crate::model::{FileImage, Found, UnitName};
 use crate::plan::Step;
 use crate::report::{Event, Report};
@@ -110,13 +111,8 @@ impl JournalError {
     /// What the user can type.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Damaged { path, .. } | Self::NotAFile { path } => {
-                Some(format!("nothing was changed; {}", away_and_again(path)))
-            }
-            Self::Schema { path, .. } => Some(format!(
-                "nothing was changed; finish with the newer version that wrote it, or {}",
-                away_and_again(path)
-            )),
+            Self::Damaged { path, .. } | Self::NotAFile { path } => Some(hint::of_damaged(path)),
+            Self::Schema { path, .. } => Some(hint::of_later(path)),
             Self::Files(error) => error.hint(),
             Self::Revert { source, .. } => source
                 .hint()
@@ -134,12 +130,6 @@ impl JournalError {
             }
         }
     }
-}
-
-/// The way out of a journal that cannot be read: an install makes any host whole.
-fn away_and_again(path: &Path) -> String {
-    let path = path.display();
-    format!("move it away and install again: sudo mv {path} {path}.damaged")
 }
 
 impl Journal {

@@ -21,6 +21,9 @@ pub struct UnitFacts {
     pub unit_file_state: String,
     /// `NeedDaemonReload`. A hint only: systemd 252 says "no" wrongly.
     pub needs_reload: bool,
+    /// Whether a job of it waits or runs (`Job`).
+    #[serde(default)]
+    pub has_job: bool,
     /// `ActiveEnterTimestamp`: microseconds since 1970, 0 when it never was active.
     pub active_since: u64,
     /// What only services have.
@@ -56,6 +59,16 @@ pub struct UnitSearch {
 }
 
 impl UnitFacts {
+    /// Whether it has been told to run and could not yet say whether it does: its own start takes its
+    /// time, or it waits for what comes before it at a boot. systemd bounds both.
+    pub fn is_starting(&self) -> bool {
+        match self.active_state.as_str() {
+            "activating" => true,
+            "inactive" => self.has_job,
+            _ => false,
+        }
+    }
+
     /// Whether it runs, or is on its way there.
     pub fn is_active(&self) -> bool {
         matches!(

@@ -6,15 +6,16 @@
 
 mod units;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::ErrorKind;
 use crate::effect::systemd::SystemdError;
 use crate::effect::{BoxError, Effects, FilesError};
+use crate::hint;
 use crate::model::{
-    Fingerprint, Found, Product, Receipt, ReceiptError, SavedFile, Survivor, Trial, UnitFacts,
-    UnitName, UnitSpec, Version,
+    Fingerprint, Found, Product, RECEIPT_SCHEMA, Receipt, ReceiptError, SavedFile, Survivor, Trial,
+    UnitFacts, UnitName, UnitSpec, Version,
 };
 pub(crate) use units::same_path;
 
@@ -137,10 +138,10 @@ impl ObserveError {
         match self {
             Self::Files(error) => error.hint(),
             Self::Systemd(error) => error.hint(),
-            Self::Receipt { path, .. } => Some(format!(
-                "nothing was changed; move it away and install again: sudo mv {path} {path}.damaged",
-                path = path.display()
-            )),
+            Self::Receipt { path, source } => Some(match source {
+                ReceiptError::Schema { found } if *found > RECEIPT_SCHEMA => hint::of_later(path),
+                _ => hint::of_damaged(path),
+            }),
             Self::RunIsFull { .. } => Some("make room in /run and try again: df -h /run".into()),
             Self::Survivors(_) => None,
         }
@@ -177,14 +178,7 @@ pub fn observe(
     freshness: Freshness,
 ) -> Result<HostState, ObserveError> {
     let units = units::units(product, effects, freshness)?;
-    let answers = units
-        .iter()
-        .filter(|unit| unit.spec.keeps_children && unit.facts.is_active())
-        .filter_map(|unit| {
-            let answer = effects.health.probe(&unit.spec.name).ok()?;
-            Some((unit.spec.name.clone(), answer))
-        })
-        .collect();
+    let answers = answers(&units, effects);
     let receipt = read_receipt(product, effects)?;
     Ok(HostState {
         published: published(product, receipt.as_ref(), effects)?,
@@ -210,6 +204,20 @@ pub fn observe(
         known: effects.health.known().ok().flatten().unwrap_or_default(),
         answers,
     })
+}
+
+fn answers(units: &[UnitState], effects: &Effects<'_>) -> BTreeMap<UnitName, Version> {
+    let asked: Vec<UnitName> = units
+        .iter()
+        .filter(|unit| unit.spec.keeps_children && unit.facts.is_active())
+        .map(|unit| unit.spec.name.clone())
+        .collect();
+    let answers = effects.health.probe_all(&asked);
+    asked
+        .into_iter()
+        .zip(answers)
+        .filter_map(|(unit, answer)| Some((unit, answer.ok()?)))
+        .collect()
 }
 
 /// Reads the receipt.
@@ -272,15 +280,14 @@ fn published(
     let folder = product.layout.version(&receipt.version);
     let recorded = receipt.contents.get(&receipt.version).into_iter().flatten();
     let programs = product.programs.iter();
-    let mut paths: Vec<String> = programs.map(|one| format!("bin/{}", one.name)).collect();
-    paths.extend(recorded.map(|(path, _)| path.clone()));
-    paths
-        .into_iter()
-        .map(|path| {
-            let found = effects.files.fingerprint(&folder.join(&path))?;
-            Ok((path, found))
-        })
-        .collect()
+    // the receipt names the programs, too: each is to be read once
+    let names: BTreeSet<String> = programs
+        .map(|one| format!("bin/{}", one.name))
+        .chain(recorded.map(|(path, _)| path.clone()))
+        .collect();
+    let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+    let found = effects.files.fingerprints(&paths)?;
+    Ok(names.into_iter().zip(found).collect())
 }
 
 fn versions(product: &Product, effects: &Effects<'_>) -> Result<Vec<Version>, FilesError> {

@@ -5,7 +5,8 @@ use crate::plan::CheckHealth;
 use crate::report::Report;
 use std::time::Duration;
 
-/// The longest that a service may take from the end of its start job to a good answer.
+/// The longest that the services may take from the end of their start jobs until all have given a
+/// good answer.
 pub const HEALTH_BOUND: Duration = Duration::from_secs(20);
 
 /// The pause between two questions.
@@ -19,27 +20,34 @@ const STEADY: Duration = Duration::from_millis(500);
 type Life = (UnitName, u32, u32);
 
 impl CheckHealth {
-    fn wait_for(&self, unit: &UnitName, effects: &Effects<'_>) -> Result<(), StepError> {
+    fn wait_for_answers(&self, effects: &Effects<'_>) -> Result<(), StepError> {
         let deadline = effects.clock.monotonic() + HEALTH_BOUND;
+        let mut waited_for = self.units.clone();
         loop {
-            match effects.health.probe(unit) {
-                Ok(found) if found == self.version => return Ok(()),
-                // the restart is over: who answers now is the new process
-                Ok(found) => {
-                    return Err(StepError::WrongVersion {
-                        unit: unit.clone(),
-                        found,
-                        expected: self.version.clone(),
-                    });
+            let answers = effects.health.probe_all(&waited_for);
+            let mut late = Vec::new();
+            for (unit, answer) in waited_for.into_iter().zip(answers) {
+                match answer {
+                    Ok(found) if found == self.version => {}
+                    // the restart is over: who answers now is the new process
+                    Ok(found) => {
+                        return Err(StepError::WrongVersion {
+                            unit,
+                            found,
+                            expected: self.version.clone(),
+                        });
+                    }
+                    Err(source) if effects.clock.monotonic() >= deadline => {
+                        return Err(StepError::Unwell { unit, source });
+                    }
+                    Err(_) => late.push(unit),
                 }
-                Err(source) if effects.clock.monotonic() >= deadline => {
-                    return Err(StepError::Unwell {
-                        unit: unit.clone(),
-                        source,
-                    });
-                }
-                Err(_) => effects.clock.pause(PAUSE),
             }
+            if late.is_empty() {
+                return Ok(());
+            }
+            waited_for = late;
+            effects.clock.pause(PAUSE);
         }
     }
 
@@ -78,9 +86,7 @@ impl Act for CheckHealth {
     }
 
     fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
-        for unit in &self.units {
-            self.wait_for(unit, effects)?;
-        }
+        self.wait_for_answers(effects)?;
         self.see_steady(effects)?;
         Ok(format!("healthy, {}", self.version))
     }

@@ -164,6 +164,10 @@ fn put_back(undo: &Undo, effects: &Effects<'_>) -> Result<(), StepError> {
 }
 
 fn put(path: &Path, before: &Found, effects: &Effects<'_>) -> Result<(), StepError> {
+    // a step that failed before it changed anything asks nothing of a disk that takes nothing
+    if *before != Found::Missing && effects.files.look(path)? == *before {
+        return Ok(effects.files.settle(path)?);
+    }
     match before {
         Found::Missing => effects.files.remove(path)?,
         Found::File(image) => effects.files.write_whole(path, image)?,

@@ -10,7 +10,8 @@ use crate::observe::ObserveError;
 use crate::plan::{Obstacle, Operation};
 use crate::unit::RenderError;
 
-/// A request that was not fulfilled. All but a [`RunError::Stuck`] leave the host as it was.
+/// A request that was not fulfilled. All but a [`RunError::Stuck`] and a
+/// [`RunError::Undecided`] leave the host as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolkitError {
     /// Another run, or no lock.

@@ -174,7 +174,7 @@ impl<'a> Toolkit<'a> {
             return Ok(Outcome::Unchanged);
         }
         if let Err(error) = engine::run(&plan, &product.layout, effects, self.report) {
-            if !matches!(error, RunError::Stuck { .. }) {
+            if !matches!(error, RunError::Stuck { .. } | RunError::Undecided { .. }) {
                 // the first error is the one to tell, and the next run sweeps again
                 let _ = sweep_empty_folders(product, effects);
             }

@@ -96,14 +96,14 @@ impl<'a> Planner<'a> {
         let state = self.observe()?;
         let receipt = installed_receipt(request, &state, self.effects.clock.now());
         let goal = Goal {
-            operation: Operation::Install,
-            version: request.release.version.clone(),
             stage: self.stage(&request.release, &state)?,
-            units: self.render(&request.release.path, &request.values)?,
-            receipt: self.with_contents(receipt, &request.release)?,
-            restart: false,
             stop_guests: request.stop_guests,
-            now: self.effects.clock.now(),
+            ..self.goal(
+                Operation::Install,
+                self.with_contents(receipt, &request.release)?,
+                &request.release.path,
+                &request.values,
+            )?
         };
         let findings = all_findings(self.product, &state, Some(&goal.units));
         self.converge(state, &goal, findings)
@@ -118,14 +118,14 @@ impl<'a> Planner<'a> {
         let state = self.observe()?;
         let receipt = updated_receipt(&old, request, self.effects.clock.now());
         let goal = Goal {
-            operation: Operation::Update,
-            version: request.release.version.clone(),
             stage: self.stage(&request.release, &state)?,
-            units: self.render(&request.release.path, &request.values)?,
-            receipt: self.with_contents(receipt, &request.release)?,
-            restart: false,
             stop_guests: request.stop_guests,
-            now: self.effects.clock.now(),
+            ..self.goal(
+                Operation::Update,
+                self.with_contents(receipt, &request.release)?,
+                &request.release.path,
+                &request.values,
+            )?
         };
         let findings = self.findings(&state, &old, &request.values);
         self.converge(state, &goal, findings)
@@ -146,15 +146,10 @@ impl<'a> Planner<'a> {
             return Err(nothing());
         }
         let state = self.observe()?;
+        let receipt = rolled_back_receipt(&old, &version, request, self.effects.clock.now());
         let goal = Goal {
-            operation: Operation::Rollback,
-            stage: None,
-            units: self.render(&folder, &request.values)?,
-            receipt: rolled_back_receipt(&old, &version, request, self.effects.clock.now()),
-            version,
-            restart: false,
             stop_guests: request.stop_guests,
-            now: self.effects.clock.now(),
+            ..self.goal(Operation::Rollback, receipt, &folder, &request.values)?
         };
         let findings = self.findings(&state, &old, &request.values);
         self.converge(state, &goal, findings)
@@ -169,14 +164,9 @@ impl<'a> Planner<'a> {
         let state = self.observe()?;
         let folder = self.product.layout.version(&receipt.version);
         let goal = Goal {
-            operation: Operation::Restart,
-            version: receipt.version.clone(),
-            stage: None,
-            units: self.render(&folder, &request.values)?,
-            receipt,
             restart: true,
             stop_guests: request.stop_guests,
-            now: self.effects.clock.now(),
+            ..self.goal(Operation::Restart, receipt, &folder, &request.values)?
         };
         let findings = all_findings(self.product, &state, Some(&goal.units));
         self.converge(state, &goal, findings)
@@ -252,6 +242,27 @@ impl<'a> Planner<'a> {
             state,
             findings,
             version: Some(goal.version.clone()),
+        })
+    }
+
+    /// What is to be in the end: the version of `receipt`, with the units of the release in `folder`.
+    /// Nothing has to come from elsewhere, nobody is stopped, and nothing restarts without need.
+    fn goal(
+        &self,
+        operation: Operation,
+        receipt: Receipt,
+        folder: &Path,
+        values: &unit::Values,
+    ) -> Result<Goal, ToolkitError> {
+        Ok(Goal {
+            operation,
+            version: receipt.version.clone(),
+            stage: None,
+            units: self.render(folder, values)?,
+            receipt,
+            restart: false,
+            stop_guests: false,
+            now: self.effects.clock.now(),
         })
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Event, Report, RollbackRequest, Toolkit, ToolkitError};
 use crate::effect::{Effects, Lock, LockError};
 use crate::journal::Journal;
-use crate::model::{Product, Receipt, Trial, UnitName, Version};
+use crate::model::{Product, Receipt, Trial, UnitFacts, UnitName, Version};
 use crate::observe::read_trial;
 use crate::unit;
 
@@ -180,16 +180,29 @@ impl Watch {
         effects: &Effects<'_>,
         limits: &RescueLimits,
     ) -> Result<Verdict, ToolkitError> {
-        let mut missing = None;
-        for unit in product.keepers() {
-            if ended_by_itself(unit, effects)? {
+        let keepers: Vec<UnitName> = product.keepers().cloned().collect();
+        let mut starting = false;
+        for unit in &keepers {
+            let facts = effects.systemd.unit(unit)?;
+            if has_ended_by_itself(&facts) {
                 return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
             }
-            match effects.health.probe(unit) {
+            starting |= facts.is_starting();
+        }
+        if starting {
+            // after a boot it may have to wait, for the network say; systemd ends what takes too long
+            self.well_at = effects.clock.monotonic();
+            return Ok(Verdict::Well);
+        }
+        let mut missing = None;
+        // all at the same time: a look must not take as long as all of their bounds together
+        let answers = effects.health.probe_all(&keepers);
+        for (unit, answer) in keepers.iter().zip(answers) {
+            match answer {
                 Ok(version) if version == trial.version => {}
                 Ok(version) => return Ok(Verdict::Unwell(format!("{unit} says {version}"))),
                 // it may have ended while it was asked
-                Err(_) if ended_by_itself(unit, effects)? => {
+                Err(_) if has_ended_by_itself(&effects.systemd.unit(unit)?) => {
                     return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
                 }
                 Err(error) => {
@@ -214,7 +227,7 @@ impl Watch {
 }
 
 /// systemd counts from zero whenever somebody starts or restarts a service.
-fn ended_by_itself(unit: &UnitName, effects: &Effects<'_>) -> Result<bool, ToolkitError> {
-    let service = effects.systemd.unit(unit)?.service;
-    Ok(service.is_some_and(|service| service.restarts > 0))
+fn has_ended_by_itself(facts: &UnitFacts) -> bool {
+    let service = facts.service.as_ref();
+    service.is_some_and(|service| service.restarts > 0)
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::ToolkitError;
 use super::prepare::{all_findings, render_units};
-use crate::effect::{Effects, Lock};
+use crate::effect::{Effects, Lock, meanwhile};
 use crate::journal::{Journal, JournalError};
 use crate::model::{Product, Receipt, Survivor, UnitFacts, UnitName, Version};
 use crate::observe::{Freshness, observe};
@@ -57,23 +57,22 @@ pub fn status(
     effects: &Effects<'_>,
     values: &dyn Fn(&Receipt) -> Option<unit::Values>,
 ) -> Result<Status, ToolkitError> {
-    let state = observe(product, effects, Freshness::AsLoaded)?;
+    let lock = &product.layout.lock;
+    // only root can look into the toolkit's folder, and the kernel takes its time to show its locks
+    let holder = || Lock::holder(lock).ok().flatten();
+    let (mut at_work, state) = meanwhile(holder, || observe(product, effects, Freshness::AsLoaded));
+    let state = state?;
     let installed = state.receipt.as_ref().and_then(|receipt| {
         let folder = product.layout.version(&receipt.version);
         render_units(product, effects, &folder, &values(receipt)?).ok()
     });
     let findings = all_findings(product, &state, installed.as_deref());
-    // only root can look into the toolkit's folder
-    let at_work = Lock::holder(&product.layout.lock).ok().flatten();
-    let (pending, unusable_journal) = match Journal::load(&product.layout.journal(), effects.files)
-    {
-        Ok(journal) => (journal.map(|journal| journal.operation), None),
-        Err(JournalError::Files(_)) => (None, None),
-        Err(error) => {
-            let hint = error.hint().unwrap_or_default();
-            (None, Some(format!("{error}: {hint}")))
-        }
-    };
+    let (mut pending, mut unusable_journal) = left_by_a_run(product, effects);
+    if pending.is_some() && at_work.is_none() {
+        // a run may have begun, or ended, since the look at the lock
+        at_work = holder();
+        (pending, unusable_journal) = left_by_a_run(product, effects);
+    }
     Ok(Status {
         receipt: state.receipt,
         versions: state.versions,
@@ -93,4 +92,16 @@ pub fn status(
         on_trial: state.trial.map(|trial| trial.version),
         unusable_journal,
     })
+}
+
+/// What a run is, or was, about that has left its journal; or why that cannot be told.
+fn left_by_a_run(product: &Product, effects: &Effects<'_>) -> (Option<Operation>, Option<String>) {
+    match Journal::load(&product.layout.journal(), effects.files) {
+        Ok(journal) => (journal.map(|journal| journal.operation), None),
+        Err(JournalError::Files(_)) => (None, None),
+        Err(error) => {
+            let hint = error.hint().unwrap_or_default();
+            (None, Some(format!("{error}: {hint}")))
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use banger_installer::effect::{BoxError, Effects, Health, Survivors};
+use banger_installer::effect::{BoxError, Effects, Health, Survivors, each_at_once};
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{Owner, Product, Survivor, UnitName, Version};
 use banger_installer::toolkit::{HostSide, ToolkitError};
@@ -55,6 +55,10 @@ struct DaemonHealth;
 impl Health for DaemonHealth {
     fn probe(&self, unit: &UnitName) -> Result<Version, BoxError> {
         Ok(health::probe(unit, PROBE_BOUND)?)
+    }
+
+    fn probe_all(&self, units: &[UnitName]) -> Vec<Result<Version, BoxError>> {
+        each_at_once(units, |unit| self.probe(unit))
     }
 
     fn known(&self) -> Result<Option<Vec<String>>, BoxError> {

@@ -1,11 +1,12 @@
 //! Processes as `/proc` and pidfds show them.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{Processes, Seen};
@@ -38,7 +39,7 @@ impl Pinned {
         let pidfd = match pidfd_open(number, PidfdFlags::NONBLOCK) {
             Ok(pidfd) => pidfd,
             // EINVAL: a thread's number, no process (pidfd_open(2))
-            Err(rustix::io::Errno::SRCH | rustix::io::Errno::INVAL) => return Ok(None),
+            Err(Errno::SRCH | Errno::INVAL) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let facts = read_facts(pid, pidfd.as_fd());
@@ -70,7 +71,7 @@ impl Pinned {
     /// What `pidfd_send_signal(2)` says.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         match pidfd_send_signal(&self.pidfd, signal) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -101,6 +102,16 @@ impl Processes for HostProcesses {
     fn see(&self, pid: u32) -> io::Result<Option<Seen>> {
         Ok(Pinned::pin(pid)?.map(|pinned| pinned.seen))
     }
+
+    fn uid(&self, pid: u32) -> io::Result<Option<u32>> {
+        match read_text(&Path::new("/proc").join(pid.to_string()).join("status")) {
+            Ok(status) => real_uid(&status).map(Some),
+            // ESRCH: it went between the open and the read
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// The id of this boot.
@@ -116,7 +127,8 @@ pub fn boot_id() -> io::Result<String> {
 /// The pidfd still has the number: `Pid:` in its fdinfo is -1 once the process is reaped
 /// (`pidfd_open(2)`).
 fn has_number(pidfd: BorrowedFd<'_>, pid: u32) -> io::Result<bool> {
-    let info = fs_err::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
+    let number = pidfd.as_raw_fd().to_string();
+    let info = read_text(&Path::new("/proc/self/fdinfo").join(number))?;
     Ok(field(&info, "Pid:") == Some(pid.to_string().as_str()))
 }
 
@@ -128,24 +140,47 @@ fn field<'text>(text: &'text str, name: &str) -> Option<&'text str> {
 
 fn read_facts(pid: u32, pidfd: BorrowedFd<'_>) -> io::Result<Seen> {
     let folder = Path::new("/proc").join(pid.to_string());
-    let bad = |file: &str| io::Error::other(format!("{file} of process {pid} has another form"));
-    let stat = fs_err::read(folder.join("stat"))?;
+    let stat = read_small(&folder.join("stat"))?;
     let stat = parse_stat(&stat).ok_or_else(|| bad("stat"))?;
-    let status = fs_err::read_to_string(folder.join("status"))?;
-    let uid = field(&status, "Uid:").and_then(|uid| uid.parse().ok());
-    let groups = fs_err::read_to_string(folder.join("cgroup"))?;
+    let uid = real_uid(&read_text(&folder.join("status"))?)?;
+    let groups = read_text(&folder.join("cgroup"))?;
     let group = groups.lines().find_map(|line| line.strip_prefix("0::"));
-    let command_line = fs_err::read(folder.join("cmdline"))?;
+    let command_line = read_small(&folder.join("cmdline"))?;
     Ok(Seen {
         pid,
         start_time: stat.start_time,
         comm: stat.comm,
         exited: stat.exited,
-        uid: uid.ok_or_else(|| bad("status"))?,
+        uid,
         command_line: split_arguments(&command_line),
         control_group: group.unwrap_or_default().into(),
         pidfd_inode: pidfd_inode(pidfd)?,
     })
+}
+
+/// Reads a file of `/proc`, which says of itself that it is empty: in as few calls as it takes,
+/// for this is done for every process of the host.
+fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(4096);
+    let file = fs_err::File::open(path)?;
+    // `take` keeps the reader from asking for a size first
+    file.take(u64::MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// As text. Processes and control groups may have names that are none, by whoever's will: that must
+/// hide nobody.
+fn read_text(path: &Path) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&read_small(path)?).into_owned())
+}
+
+fn real_uid(status: &str) -> io::Result<u32> {
+    let uid = field(status, "Uid:").and_then(|uid| uid.parse().ok());
+    uid.ok_or_else(|| bad("status"))
+}
+
+fn bad(file: &str) -> io::Error {
+    io::Error::other(format!("{file} of a process has another form"))
 }
 
 fn split_arguments(bytes: &[u8]) -> Vec<OsString> {
@@ -212,7 +247,25 @@ mod tests {
         let seen = HostProcesses.see(std::process::id()).unwrap().unwrap();
         assert_eq!(seen.uid, rustix::process::getuid().as_raw());
         assert!(!seen.exited && seen.start_time > 0);
+        assert_eq!(HostProcesses.uid(seen.pid).unwrap(), Some(seen.uid));
         assert_eq!(HostProcesses.see(seen.pid).unwrap(), Some(seen));
+    }
+
+    #[test]
+    fn a_process_whose_name_is_no_text_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join(OsString::from_vec(b"\xff\xfe".to_vec()));
+        std::fs::copy("/bin/cat", &program).unwrap();
+        let mut child = std::process::Command::new(&program)
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let seen = HostProcesses.see(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let seen = seen.unwrap().unwrap();
+        assert_eq!(seen.pid, child.id());
+        assert!(!seen.exited && seen.start_time > 0, "{seen:?}");
     }
 
     #[test]
@@ -232,6 +285,7 @@ mod tests {
     fn numbers_that_no_process_can_have_are_no_processes() {
         for pid in [0, u32::MAX, i32::MAX.unsigned_abs()] {
             assert!(HostProcesses.see(pid).unwrap().is_none(), "{pid}");
+            assert!(HostProcesses.uid(pid).unwrap().is_none(), "{pid}");
         }
     }
 }

@@ -45,6 +45,10 @@ pub trait Disk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// The digest of a file's contents, of whatever size.
     fn digest(&self, path: &Path) -> io::Result<Digest>;
+    /// The digests of several files, in their order.
+    fn digests(&self, paths: &[&Path]) -> Vec<io::Result<Digest>> {
+        paths.iter().map(|path| self.digest(path)).collect()
+    }
     /// When what a path leads to, links followed, was last changed in any way (ctime, inode(7)), in
     /// microseconds since 1970.
     fn status_changed(&self, path: &Path) -> io::Result<i64>;

@@ -73,6 +73,10 @@ pub trait Files {
     fn same_tree(&self, left: &Path, right: &Path) -> Result<bool, FilesError>;
     /// What is in a file and whose it is; none where no regular file stands. For files of any size.
     fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError>;
+    /// The same for several files, in their order.
+    fn fingerprints(&self, paths: &[PathBuf]) -> Result<Vec<Option<Fingerprint>>, FilesError> {
+        paths.iter().map(|path| self.fingerprint(path)).collect()
+    }
     /// When a file, at the end of its links, was last changed in any way (ctime, inode(7)), in
     /// microseconds since 1970; none when it is missing.
     fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError>;
@@ -89,6 +93,9 @@ pub trait Files {
     /// Copies a folder with all in it, owned by root; whatever stands at `to` goes first. Links and
     /// special files are refused.
     fn copy_tree(&self, from: &Path, to: &Path) -> Result<(), FilesError>;
+    /// Sees to it that what stands at a path is on the disk, and that nothing lies beside it that an
+    /// earlier write left.
+    fn settle(&self, path: &Path) -> Result<(), FilesError>;
     /// Removes a file, a link, or a folder with all in it.
     fn remove(&self, path: &Path) -> Result<(), FilesError>;
     /// Removes a folder if nothing is in it.
@@ -126,6 +133,13 @@ impl<D: Disk> Files for D {
         tell("read", path, whole::fingerprint(self, path))
     }
 
+    fn fingerprints(&self, paths: &[PathBuf]) -> Result<Vec<Option<Fingerprint>>, FilesError> {
+        let found = whole::fingerprints(self, paths);
+        let told = paths.iter().zip(found);
+        told.map(|(path, found)| tell("read", path, found))
+            .collect()
+    }
+
     fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError> {
         tell("look at", path, whole::status_changed(self, path))
     }
@@ -152,6 +166,10 @@ impl<D: Disk> Files for D {
 
     fn copy_tree(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
         tell("copy to", to, whole::copy_tree(self, from, to))
+    }
+
+    fn settle(&self, path: &Path) -> Result<(), FilesError> {
+        tell("sync", path, whole::settle_alone(self, path))
     }
 
     fn remove(&self, path: &Path) -> Result<(), FilesError> {

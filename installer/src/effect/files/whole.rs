@@ -7,8 +7,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Disk, Kind};
-use crate::model::{FileImage, Fingerprint, Found};
+use super::{Disk, Kind, Status};
+use crate::model::{Digest, FileImage, Fingerprint, Found};
 
 type Io<T> = io::Result<T>;
 
@@ -32,16 +32,48 @@ pub(super) fn look<D: Disk>(disk: &D, path: &Path) -> Io<Found> {
 }
 
 pub(super) fn fingerprint<D: Disk>(disk: &D, path: &Path) -> Io<Option<Fingerprint>> {
+    let digest = |status| fingerprint_of(status, disk.digest(path));
+    file_status(disk, path)?.map(digest).transpose()
+}
+
+/// Of several files, hashed as the disk does it best.
+pub(super) fn fingerprints<D: Disk>(disk: &D, paths: &[PathBuf]) -> Vec<Io<Option<Fingerprint>>> {
+    let statuses: Vec<_> = paths.iter().map(|path| file_status(disk, path)).collect();
+    let of_files = paths.iter().zip(&statuses);
+    let files: Vec<&Path> = of_files
+        .filter(|(_, status)| matches!(status, Ok(Some(_))))
+        .map(|(path, _)| path.as_path())
+        .collect();
+    let mut digests = disk.digests(&files).into_iter();
+    statuses
+        .into_iter()
+        .map(|status| {
+            let Some(status) = status? else {
+                return Ok(None);
+            };
+            let digest = digests.next();
+            digest
+                .map(|digest| fingerprint_of(status, digest))
+                .transpose()
+        })
+        .collect()
+}
+
+/// What stands at a path, when it is a regular file.
+fn file_status<D: Disk>(disk: &D, path: &Path) -> Io<Option<Status>> {
     match disk.status(path) {
-        Ok(status) if status.kind == Kind::File => Ok(Some(Fingerprint {
-            digest: disk.digest(path)?,
-            mode: status.mode,
-            uid: status.uid,
-        })),
-        Ok(_) => Ok(None),
+        Ok(status) => Ok(Some(status).filter(|status| status.kind == Kind::File)),
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+fn fingerprint_of(status: Status, digest: Io<Digest>) -> Io<Fingerprint> {
+    Ok(Fingerprint {
+        digest: digest?,
+        mode: status.mode,
+        uid: status.uid,
+    })
 }
 
 pub(super) fn status_changed<D: Disk>(disk: &D, path: &Path) -> Io<Option<i64>> {
@@ -237,6 +269,12 @@ fn make_folders<D: Disk>(disk: &D, folder: &Path) -> Io<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => sync_parent(disk, folder),
     }
+}
+
+/// As [`settle`], without what a write that was cut off left beside the name.
+pub(super) fn settle_alone<D: Disk>(disk: &D, path: &Path) -> Io<()> {
+    remove_one(disk, &beside(path))?;
+    settle(disk, path)
 }
 
 /// Syncs the folder that a name stands in, and that folder's own entry: who made the folder, a run

@@ -94,6 +94,7 @@ impl Bus {
             drop_ins: unit.drop_in_paths.into_iter().map(PathBuf::from).collect(),
             unit_file_state,
             needs_reload: unit.need_daemon_reload,
+            has_job: unit.job.0 != 0,
             active_since: unit.active_enter_timestamp,
             service,
         })

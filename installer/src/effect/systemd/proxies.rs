@@ -69,6 +69,8 @@ pub(super) struct UnitProperties {
     pub(super) fragment_path: String,
     pub(super) drop_in_paths: Vec<String>,
     pub(super) need_daemon_reload: bool,
+    /// Its number, 0 for none.
+    pub(super) job: (u32, OwnedObjectPath),
     pub(super) active_enter_timestamp: u64,
 }
 

@@ -161,3 +161,35 @@ fn a_stale_machine_that_dies_anywhere_keeps_its_child_and_can_be_updated() {
     }
     tell!("stale update: {} points of death", 2 * effects);
 }
+
+#[test]
+fn a_run_told_of_a_failure_that_was_none_and_then_dies_is_not_mixed() {
+    for case in &CASES {
+        let old = (case.start)().snapshot();
+        let (effects, machine) = whole(case);
+        let new = machine.snapshot();
+        let mut points = 0;
+        for alarm in 0..effects {
+            for after in 1.. {
+                let machine = (case.start)();
+                machine.alarm_at(alarm);
+                machine.die_at(alarm + after, Dies::Before);
+                let result = (case.run)(&machine);
+                let died = machine.is_dead();
+                machine.revive();
+                machine.recover().expect("recovery");
+                let end = machine.snapshot();
+                let place = format!(
+                    "{}: effect {alarm} held and said that it did not, and {after} later it died",
+                    case.name
+                );
+                assert!(end == old || end == new, "{place}: {result:?} {end:#?}");
+                points += 1;
+                if !died {
+                    break;
+                }
+            }
+        }
+        tell!("{}: {points} deaths after a false alarm", case.name);
+    }
+}

@@ -75,7 +75,7 @@ impl Trial<'_> {
             typed.iter().any(|words| hint.contains(words)),
             "{place}: {error:?} hints {hint:?}"
         );
-        if let ToolkitError::Run(RunError::Stuck { .. }) = error {
+        if let ToolkitError::Run(RunError::Stuck { .. } | RunError::Undecided { .. }) = error {
             self.ends.stuck += 1;
             assert!(pending, "{place}: stuck without a journal");
             return;

@@ -27,6 +27,19 @@ fn a_second_install_changes_nothing() {
 }
 
 #[test]
+fn a_look_at_the_machine_hashes_every_file_of_a_release_once() {
+    let machine = Machine::installed("0.1.0");
+    machine.hashed();
+    machine.status().expect("a look");
+    let of_the_release = machine.path("usr/local/lib/toy/0.1.0");
+    let files = ["bin", "units"].map(|folder| {
+        let names = std::fs::read_dir(of_the_release.join(folder));
+        names.expect("a folder").count()
+    });
+    assert_eq!(machine.hashed(), files.iter().sum::<usize>());
+}
+
+#[test]
 fn an_update_keeps_the_child_and_the_version_before() {
     let machine = Machine::installed("0.1.0");
     machine.update("0.1.1").expect("the update");
@@ -248,6 +261,27 @@ fn a_journal_that_cannot_be_read_stops_the_run() {
         ));
         assert_eq!(machine.snapshot(), before);
         assert_eq!(std::fs::read_to_string(&journal).expect("there"), text);
+    }
+}
+
+#[test]
+fn a_receipt_of_a_later_version_is_not_called_damaged() {
+    let machine = Machine::installed("0.1.0");
+    let sound = machine.read("etc/toy/install.json").expect("a receipt");
+    let later = sound.replace("\"schema\": 1", "\"schema\": 99");
+    for (text, is_later) in [(later.as_str(), true), (&sound[..100], false)] {
+        machine.write("etc/toy/install.json", text);
+        let before = machine.snapshot();
+        let error = machine.restart().expect_err("it was used");
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        let hint = error.hint().unwrap_or_default();
+        assert_eq!(
+            hint.contains("the newer version that wrote it"),
+            is_later,
+            "{hint}"
+        );
+        assert!(hint.contains("move it away and install again"), "{hint}");
+        assert_eq!(machine.snapshot(), before);
     }
 }
 

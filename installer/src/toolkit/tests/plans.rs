@@ -62,6 +62,7 @@ fn healthy() -> UnitState {
         drop_ins: Vec::new(),
         unit_file_state: "enabled".into(),
         needs_reload: false,
+        has_job: false,
         active_since: 1,
         service: Some(ServiceFacts {
             kill_mode: "process".into(),

@@ -225,7 +225,10 @@ proptest! {
                 }
             }
             Err(error) => {
-                let stuck = matches!(error, ToolkitError::Run(RunError::Stuck { .. }));
+                let stuck = matches!(
+                    error,
+                    ToolkitError::Run(RunError::Stuck { .. } | RunError::Undecided { .. })
+                );
                 prop_assert!(!stuck, "{error:?}");
                 machine.load();
                 // what was fetched is swept by the next run

@@ -49,6 +49,32 @@ fn a_version_that_ends_or_falls_silent_on_its_trial_is_left() {
 }
 
 #[test]
+fn a_service_that_is_still_starting_after_a_boot_is_given_its_time() {
+    let machine = updated();
+    machine.mute("0.1.1");
+    machine.start_slowly();
+    // far more than the patience for one that does not answer
+    machine.interrupt_after_pauses(100);
+    assert_eq!(machine.rescue().expect("a watch"), Rescued::Interrupted);
+    assert_eq!(machine.running().as_deref(), Some("0.1.1"));
+}
+
+#[test]
+fn services_are_asked_at_the_same_time() {
+    let machine = Machine::new().with_two_services();
+    machine.set_up("0.1.0");
+    machine.asked();
+    machine.update("0.1.1").expect("the update");
+    assert_eq!(machine.asked(), [2, 2], "a look before, and one after");
+    machine.mute("0.1.1");
+    machine.rescue().expect("a watch");
+    let asked = machine.asked();
+    assert!(asked.len() > 10, "it was given no patience: {asked:?}");
+    assert!(asked.iter().all(|together| *together == 2), "{asked:?}");
+    assert_eq!(machine.running().as_deref(), Some("0.1.0"));
+}
+
+#[test]
 fn a_version_that_nobody_put_on_trial_is_left_alone() {
     let machine = Machine::installed("0.1.0");
     machine.let_service_die();

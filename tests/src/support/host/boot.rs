@@ -17,24 +17,38 @@ const BOOT_SECONDS: u64 = 60;
 #[derive(Debug)]
 pub(super) struct Machine {
     cgroup: ControlGroup,
+    devices: Vec<&'static str>,
     nspawn: Child,
     leader: u32,
 }
 
 impl Machine {
     /// Boots the host on `ground` and waits until systemd says that it runs.
-    pub(super) fn boot(ground: &Ground, devices: &[&str]) -> Result<Self> {
+    pub(super) fn boot(ground: &Ground, devices: Vec<&'static str>) -> Result<Self> {
         let cgroup = ControlGroup::of(ground.name())?;
         cgroup.create()?;
-        let nspawn = nspawn(ground, &cgroup, devices)?;
+        let nspawn = nspawn(ground, &cgroup, &devices)?;
         // From here on, dropping the machine ends it.
         let mut machine = Self {
             cgroup,
+            devices,
             nspawn,
             leader: 0,
         };
         machine.leader = machine.find_leader(&ground.console())?;
         Ok(machine)
+    }
+
+    /// Ends all that runs, without a word to anybody, and boots anew.
+    pub(super) fn boot_again(&mut self, ground: &Ground) -> Result<()> {
+        self.cgroup.kill()?;
+        self.nspawn
+            .wait()
+            .map_err(Error::io("wait for systemd-nspawn"))?;
+        self.cgroup.create()?;
+        self.nspawn = nspawn(ground, &self.cgroup, &self.devices)?;
+        self.leader = self.find_leader(&ground.console())?;
+        Ok(())
     }
 
     pub(super) fn leader(&self) -> u32 {

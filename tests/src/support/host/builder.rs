@@ -98,7 +98,7 @@ impl HostBuilder {
         for folder in &self.mounted {
             ground.mount_own(folder)?;
         }
-        let machine = Machine::boot(&ground, &devices)?;
+        let machine = Machine::boot(&ground, devices)?;
         let host = Host { machine, ground };
         host.wait_until_running()?;
         Ok(host)
@@ -151,6 +151,13 @@ impl User {
 }
 
 impl Host {
+    /// Takes the host's power and boots it again on the same disk; `/run`, `/tmp` and `/dev/shm` are
+    /// new. Gives it when systemd reports `running`.
+    pub fn reboot(&mut self) -> Result<()> {
+        self.machine.boot_again(&self.ground)?;
+        self.wait_until_running()
+    }
+
     fn wait_until_running(&self) -> Result<()> {
         command::wait_for("a running system", 60, || {
             let state = self

@@ -13,12 +13,15 @@ use crate::model::{
 use crate::plan::Purge;
 use crate::toolkit::{
     InstallRequest, Outcome, ReleaseFolder, RescueLimits, Rescued, RestartRequest, RollbackRequest,
-    Silent, Toolkit, ToolkitError, UninstallRequest, UpdateRequest, rescue,
+    Silent, Status, Toolkit, ToolkitError, UninstallRequest, UpdateRequest, rescue, status,
 };
 use crate::unit::Values;
 
 const SERVICE: &str = "[Unit]\nDescription=toy @version@\n[Service]\nExecStart=@programs@/toyd\n\
                        KillMode=process\n[Install]\nWantedBy=multi-user.target\n";
+
+/// A second service, where a test asks for one.
+const TWIN: &str = "toyd-twin.service";
 
 pub(super) fn product(root: &Path) -> Product {
     let layout = Layout {
@@ -83,10 +86,19 @@ impl Machine {
                 "[Service]\nExecStart=@programs@/toyd rescue\n".into(),
             ),
         ];
+        let twin = self
+            .product
+            .units
+            .iter()
+            .any(|spec| spec.name == name(TWIN));
+        let service_of_twin = twin.then(|| {
+            let text = SERVICE.replace("@version@", version);
+            ("units/toyd-twin.service.in", text)
+        });
         if let Some(disk) = &self.disk {
             disk.exempt(true);
         }
-        for (path, text) in files {
+        for (path, text) in files.into_iter().chain(service_of_twin) {
             let image = FileImage::public(text);
             let written = self.ground.write_whole(&folder.join(path), &image);
             written.expect("a file");
@@ -186,6 +198,22 @@ impl Machine {
             stop_guests: self.stop_guests.get(),
         };
         self.run(|mut toolkit| toolkit.rollback(&request))
+    }
+
+    pub(in super::super) fn status(&self) -> Result<Status, ToolkitError> {
+        status(&self.product, &self.effects(), &|_| Some(Self::values()))
+    }
+
+    /// The same machine with a second service that must be well.
+    pub(in super::super) fn with_two_services(mut self) -> Self {
+        let twin = UnitSpec {
+            name: name(TWIN),
+            enable: true,
+            keeps_children: true,
+            optional: false,
+        };
+        self.product.units.push(twin);
+        self
     }
 
     /// The rescue unit's program, until it ends.

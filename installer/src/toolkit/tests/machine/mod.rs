@@ -1,33 +1,25 @@
 //! A machine in memory, on a disk in a temporary folder or in memory, too.
 
 mod commands;
+mod death;
 mod ground;
 mod manager;
 mod world;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::power::ModelDisk;
-use crate::effect::systemd::SystemdError;
-use crate::effect::{FilesError, HostFiles};
+use crate::effect::HostFiles;
 use crate::model::{FileImage, Found, ProcessIdentity, Product, Requirement, UnitName};
 use commands::product;
+use death::Death;
+pub(super) use death::Dies;
 use ground::Ground;
-
-/// When a machine dies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dies {
-    /// Instead of the effect.
-    Before,
-    /// Right after it.
-    After,
-}
 
 /// What systemd holds of a unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,9 +44,7 @@ pub(super) struct Machine {
     child: RefCell<Option<String>>,
     /// The next look does not see the child: it starts right after.
     child_is_late: Cell<bool>,
-    effects: Cell<usize>,
-    death: Cell<Option<(usize, Dies)>>,
-    dead: Cell<bool>,
+    death: Death,
     jobs: Cell<usize>,
     bare_stops: Cell<usize>,
     interrupt: AtomicBool,
@@ -70,6 +60,9 @@ pub(super) struct Machine {
     pauses_left: Cell<Option<u32>>,
     /// The version that no longer answers.
     mute: RefCell<Option<String>>,
+    /// Every service is on its way up, and not there yet.
+    starts_slowly: Cell<bool>,
+    looks: world::Looks,
 }
 
 const CHILD: ProcessIdentity = ProcessIdentity {
@@ -113,9 +106,7 @@ impl Machine {
             units: RefCell::default(),
             child: RefCell::default(),
             child_is_late: Cell::new(false),
-            effects: Cell::new(0),
-            death: Cell::new(None),
-            dead: Cell::new(false),
+            death: Death::default(),
             jobs: Cell::new(0),
             bare_stops: Cell::new(0),
             interrupt: AtomicBool::new(false),
@@ -127,6 +118,8 @@ impl Machine {
             restarts: Cell::new(0),
             pauses_left: Cell::new(None),
             mute: RefCell::default(),
+            starts_slowly: Cell::new(false),
+            looks: world::Looks::default(),
         }
     }
 
@@ -209,20 +202,6 @@ impl Machine {
         let text = self.ground.text(&self.path(path)).expect("the unit");
         self.write(path, &text.replace("KillMode=process\n", ""));
         self.load();
-    }
-
-    pub(super) fn die_at(&self, effect: usize, dies: Dies) {
-        self.death.set(Some((self.effects.get() + effect, dies)));
-    }
-
-    /// Powers the machine up again: systemd's memory and the disk are as they were.
-    pub(super) fn revive(&self) {
-        self.death.set(None);
-        self.dead.set(false);
-    }
-
-    pub(super) fn effects_done(&self) -> usize {
-        self.effects.get()
     }
 
     pub(super) fn jobs(&self) -> usize {
@@ -328,6 +307,11 @@ impl Machine {
         *self.mute.borrow_mut() = Some(version.into());
     }
 
+    /// The services take their time to start.
+    pub(super) fn start_slowly(&self) {
+        self.starts_slowly.set(true);
+    }
+
     /// A file of the product's state.
     pub(super) fn record(&self) -> PathBuf {
         self.path("var/lib/toy/things/one/record.json")
@@ -351,56 +335,5 @@ impl Machine {
     /// The child starts right after the next look at who lives.
     pub(super) fn let_child_be_late(&self) {
         self.child_is_late.set(true);
-    }
-
-    /// Counts an effect, and lets the machine die where it is to.
-    fn effect<T, E>(
-        &self,
-        dead: impl Fn() -> E,
-        act: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        if self.dead.get() {
-            return Err(dead());
-        }
-        let number = self.effects.get();
-        self.effects.set(number + 1);
-        match self.death.get() {
-            Some((at, Dies::Before)) if at == number => {
-                self.dead.set(true);
-                Err(dead())
-            }
-            Some((at, Dies::After)) if at == number => {
-                let _ = act();
-                self.dead.set(true);
-                Err(dead())
-            }
-            _ => act(),
-        }
-    }
-
-    fn file_effect<T>(
-        &self,
-        path: &Path,
-        act: impl FnOnce() -> Result<T, FilesError>,
-    ) -> Result<T, FilesError> {
-        let dead = || FilesError {
-            what: "reach",
-            path: path.into(),
-            source: io::Error::other("the machine is dead"),
-        };
-        self.effect(dead, act)
-    }
-
-    fn links_effect(
-        &self,
-        act: impl FnOnce() -> Result<(), FilesError>,
-    ) -> Result<(), SystemdError> {
-        let dead = || SystemdError::Runtime(io::Error::other("the machine is dead"));
-        self.effect(dead, || Ok(act()?))
-    }
-
-    fn systemd_effect<T>(&self, act: impl FnOnce() -> T) -> Result<T, SystemdError> {
-        let dead = || SystemdError::Runtime(io::Error::other("the machine is dead"));
-        self.effect(dead, || Ok(act()))
     }
 }

@@ -1,5 +1,6 @@
 //! What the toolkit sees of the machine.
 
+use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
@@ -18,6 +19,27 @@ use crate::model::{
     FileImage, Fingerprint, Found, ProcessIdentity, ServiceFacts, Survivor, UnitFacts, UnitName,
     UnitSearch, Version,
 };
+
+/// How hard the toolkit looked.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    /// Files that were hashed.
+    hashed: Cell<usize>,
+    /// How many services were asked for their health at the same time, each time.
+    asked: RefCell<Vec<usize>>,
+}
+
+impl Machine {
+    /// How many files have been hashed since the last question.
+    pub(in super::super) fn hashed(&self) -> usize {
+        self.looks.hashed.take()
+    }
+
+    /// How many services were asked at a time since the last question, each time.
+    pub(in super::super) fn asked(&self) -> Vec<usize> {
+        self.looks.asked.take()
+    }
+}
 
 impl Systemd for Machine {
     fn reload(&self) -> Result<(), SystemdError> {
@@ -38,7 +60,9 @@ impl Systemd for Machine {
         });
         Ok(UnitFacts {
             load_state: word(unit.text.is_some(), "loaded", "not-found"),
-            active_state: if unit.failed {
+            active_state: if self.starts_slowly.get() {
+                "activating".into()
+            } else if unit.failed {
                 "failed".into()
             } else {
                 word(unit.active, "active", "inactive")
@@ -48,6 +72,7 @@ impl Systemd for Machine {
             drop_ins: unit.drop_ins.into_keys().collect(),
             unit_file_state: word(self.is_enabled(name), "enabled", "disabled"),
             needs_reload: false,
+            has_job: false,
             active_since: 0,
             service,
         })
@@ -146,6 +171,7 @@ impl Files for Machine {
     }
 
     fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError> {
+        self.looks.hashed.set(self.looks.hashed.get() + 1);
         let found = self.ground.fingerprint(path)?;
         let mode = |mode: u32| mode & !0o022 | 0o111;
         Ok(found.map(|found| Fingerprint {
@@ -181,6 +207,10 @@ impl Files for Machine {
 
     fn copy_tree(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
         self.file_effect(from, || self.ground.copy_tree(from, to))
+    }
+
+    fn settle(&self, path: &Path) -> Result<(), FilesError> {
+        self.file_effect(path, || self.ground.settle(path))
     }
 
     fn remove(&self, path: &Path) -> Result<(), FilesError> {
@@ -268,6 +298,11 @@ impl Health for Machine {
             "liar" => Ok(Version::new(6, 6, 6)),
             _ => Ok(version),
         }
+    }
+
+    fn probe_all(&self, units: &[UnitName]) -> Vec<Result<Version, BoxError>> {
+        self.looks.asked.borrow_mut().push(units.len());
+        units.iter().map(|unit| self.probe(unit)).collect()
     }
 
     fn known(&self) -> Result<Option<Vec<String>>, BoxError> {
