@@ -9,7 +9,7 @@ use banger_installer::fetch::{
     FetchError, Limits, MirrorError, Mirrors, NoMirror, Source, Transport, Unfit, host_target,
 };
 use banger_installer::model::Manifest;
-use banger_installer::verify::{SignatureError, Verified, VerifyError, verify_manifest};
+use banger_installer::verify::{Keyring, SignatureError, Verified, VerifyError, verify_manifest};
 use banger_tests::release_server::{Mischief, Ranges, ReleaseServer, ServerOptions};
 
 use crate::world::{World, archive_name, expected, tree};
@@ -59,17 +59,19 @@ pub(crate) fn manifest(
     world: &World,
     mirrors: &Mirrors,
 ) -> Result<Verified<Manifest>, NoMirror<Unfit>> {
-    let transport = transport();
+    manifest_for(&world.keyring(), mirrors)
+}
+
+/// See [`manifest`].
+pub(crate) fn manifest_for(
+    keyring: &Keyring,
+    mirrors: &Mirrors,
+) -> Result<Verified<Manifest>, NoMirror<Unfit>> {
+    let (transport, expectation) = (transport(), World::expectation());
     mirrors.first_accepted(|source| {
         let signed = source.manifest(&transport)?;
-        let expectation = World::expectation();
-        let keyring = world.keyring();
-        Ok(verify_manifest(
-            &signed.bytes,
-            &signed.signature,
-            &keyring,
-            &expectation,
-        )?)
+        let verified = verify_manifest(&signed.bytes, &signed.signature, keyring, &expectation);
+        Ok(verified?)
     })
 }
 

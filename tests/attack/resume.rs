@@ -1,11 +1,14 @@
-//! Downloads that break, and what servers make of a question for the rest.
+//! Downloads that break, what servers make of a question for the rest, and what a download costs.
+
+use std::path::PathBuf;
+use std::process::Command;
 
 use banger_installer::error_kind::ErrorKind;
-use banger_installer::fetch::{FetchError, NoMirror};
+use banger_installer::fetch::{FetchError, Mirrors, host_target};
 use banger_tests::release_server::{Mischief, Ranges, ReleaseServer};
 
-use crate::mirrors::{LIMITS, archive, mirrors, refused, serve, shown};
-use crate::world::{World, good_archive};
+use crate::mirrors::{LIMITS, archive, manifest_for, mirrors, refused, serve, shown, transport};
+use crate::world::{World, good_archive, keyring_of};
 
 /// Bytes after which connections break here: a good archive has four times as many.
 fn piece() -> usize {
@@ -151,22 +154,66 @@ fn a_file_that_was_exchanged_while_it_was_fetched_is_fetched_anew() {
 }
 
 #[test]
-fn a_server_that_is_busy_in_between_is_asked_again() {
+fn a_server_that_is_busy_is_asked_again_when_it_has_answered_before() {
     let world = World::new();
-    let server = serve(
-        &world,
-        Some(Mischief::BreakAfter(piece())),
-        Ranges::Honoured,
-    );
-    let busy = serve(
-        &world,
-        Some(Mischief::Status("503 Service Unavailable")),
-        Ranges::Honoured,
-    );
-    // one that has never answered is not
-    let error: NoMirror<FetchError> = refused(&world, &mirrors(&[&busy]));
+    let busy = Mischief::Status("503 Service Unavailable");
+    let turns = vec![Mischief::BreakAfter(piece()), busy.clone(), busy.clone()];
+    let server = serve(&world, Some(Mischief::InTurn(turns)), Ranges::Honoured);
+    archive(&world, &mirrors(&[&server])).unwrap();
+    assert_eq!(server.requests(), 4);
+    // one that has never answered is down, and the next one is waiting
+    let world = World::new();
+    let server = serve(&world, Some(busy), Ranges::Honoured);
+    let error = refused(&world, &mirrors(&[&server]));
     assert_eq!(error.kind(), ErrorKind::Unreachable);
-    assert_eq!(busy.requests(), 1);
-    let _ = archive(&world, &mirrors(&[&busy, &server]));
-    assert_eq!(busy.requests(), 2);
+    assert!(shown(&error).contains("503"), "{}", shown(&error));
+    assert_eq!(server.requests(), 1);
+}
+
+/// More than a fetch may take, in bytes.
+const MEMORY: u64 = 32 * 1024 * 1024;
+
+/// The most memory that this process ever had, in bytes.
+fn peak() -> u64 {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kibibytes = line.unwrap().split_whitespace().nth(1).unwrap();
+    kibibytes.parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn an_archive_is_never_held_in_memory() {
+    const URL: &str = "BANGER_ATTACK_LARGE_URL";
+    const HOST: &str = "BANGER_ATTACK_LARGE_HOST";
+    if let Ok(url) = std::env::var(URL) {
+        // a process of its own: the server's would hold the file
+        let host = PathBuf::from(std::env::var(HOST).unwrap());
+        let there = Mirrors::parse([url.as_str()], "stable").unwrap();
+        let keyring = keyring_of(&host);
+        let manifest = manifest_for(&keyring, &there).unwrap();
+        let staging = host.join("staging");
+        let size = manifest.release_for(host_target()).unwrap().size;
+        let spooled = there.archive(&transport(), &manifest, host_target(), &staging, &mut ());
+        assert!(spooled.is_ok(), "{}", shown(&spooled.unwrap_err()));
+        let peak = peak();
+        assert!(
+            size > 2 * MEMORY && peak < MEMORY,
+            "{peak} bytes for {size}"
+        );
+        return;
+    }
+    let world = World::new();
+    let large: Vec<u8> = (0..=250).cycle().take(70 * 1024 * 1024).collect();
+    world.publish(&large);
+    let breaks = Mischief::BreakAfter(large.len() / 2);
+    drop(large);
+    let server = serve(&world, Some(once(breaks)), Ranges::Honoured);
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "resume::an_archive_is_never_held_in_memory"])
+        .env(URL, &server.url)
+        .env(HOST, &world.host)
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{child:?}");
+    assert_eq!(server.asked(".tar.gz").len(), 2);
 }

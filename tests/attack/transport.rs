@@ -149,6 +149,61 @@ fn redirects_without_end() {
 }
 
 #[test]
+fn four_redirects_are_followed_and_a_fifth_is_not() {
+    let world = World::new();
+    let here = Mischief::RedirectTo(String::new());
+    for suffix in ["manifest.json", ".minisig", ".tar.gz"] {
+        let redirects = |times| Mischief::Times(times, Box::new(here.clone()));
+        let world = World::new();
+        let server = serve(&world, suffix, redirects(4));
+        let taken = update(&world, &server);
+        assert!(taken.is_ok(), "{suffix}: {}", taken.unwrap_err().shown());
+        assert_eq!(server.asked(suffix).len(), 5);
+    }
+    for suffix in ["manifest.json", ".minisig", ".tar.gz"] {
+        let server = serve(&world, suffix, Mischief::Times(5, Box::new(here.clone())));
+        let stopped = world.refused(update(&world, &server));
+        assert_eq!(stopped.kind(), ErrorKind::Refused);
+        let error = fetch_error(stopped);
+        assert!(
+            matches!(error, FetchError::TooManyRedirects { .. }),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_download_that_breaks_goes_on_over_tls_and_behind_a_redirect() {
+    let world = World::new();
+    let half = good_archive().len() / 2;
+    let server = serve(
+        &world,
+        ".tar.gz",
+        Mischief::Times(1, Box::new(Mischief::BreakAfter(half))),
+    );
+    assert!(update(&world, &server).is_ok());
+    let ranges = |server: &ReleaseServer| -> Vec<_> {
+        let asked = server.asked(".tar.gz");
+        asked.into_iter().map(|request| request.range).collect()
+    };
+    let rest = Some(format!("bytes={half}-"));
+    assert_eq!(ranges(&server), [None, rest.clone()]);
+    // every question is led on once, and the one for the rest keeps what it asks for
+    let world = World::new();
+    let there = serve(
+        &world,
+        ".tar.gz",
+        Mischief::Times(1, Box::new(Mischief::BreakAfter(half))),
+    );
+    let here = serve(&world, ".tar.gz", Mischief::RedirectTo(there.url.clone()));
+    let pem = format!("{}{}", here.ca_pem, there.ca_pem);
+    let transport = Transport::trusting(pem.as_bytes()).unwrap();
+    let taken = world.update_from(&source_of(&here.url), &transport, &World::expectation());
+    assert!(taken.is_ok(), "{}", taken.unwrap_err().shown());
+    assert_eq!(ranges(&there), [None, rest]);
+}
+
+#[test]
 fn plain_http_on_loopback_is_taken_but_follows_no_redirect() {
     let world = World::new();
     let options = |mischief| ServerOptions {

@@ -134,7 +134,7 @@ impl World {
     }
 
     pub(crate) fn keyring(&self) -> Keyring {
-        Keyring::load("", &self.host.join("keys.d"), me()).unwrap()
+        keyring_of(&self.host)
     }
 
     /// The whole way from a folder.
@@ -214,6 +214,11 @@ pub(crate) fn tally_words(said: &str) {
 /// Small caps, so that a bomb need not be large.
 pub(crate) fn expected() -> ExpectedEntries {
     ExpectedEntries::of(PROGRAMS, UNITS).with_limits(64 * 1024, 256 * 1024)
+}
+
+/// The keys that a host trusts.
+pub(crate) fn keyring_of(host: &Path) -> Keyring {
+    Keyring::load("", &host.join("keys.d"), me()).unwrap()
 }
 
 /// A source of the only channel here.

@@ -10,7 +10,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -78,7 +78,7 @@ struct Shared {
     mischief: Option<(String, Mischief)>,
     ranges: Ranges,
     /// How often the lie was told.
-    lies: AtomicU64,
+    lies: AtomicUsize,
     requests: Mutex<Vec<Request>>,
     stop: AtomicBool,
 }
@@ -118,7 +118,7 @@ impl ReleaseServer {
             tls: options.tls.then(|| Arc::new(config)),
             mischief: options.mischief,
             ranges: options.ranges,
-            lies: AtomicU64::new(0),
+            lies: AtomicUsize::new(0),
             requests: Mutex::default(),
             stop: AtomicBool::new(false),
         });
@@ -156,17 +156,11 @@ impl Shared {
         self.stop.load(Ordering::SeqCst)
     }
 
-    /// The lie for a path, as long as it is told.
-    fn mischief(&self, path: &str) -> Option<&Mischief> {
+    /// The lie for a path, and how often it was told before.
+    fn mischief(&self, path: &str) -> Option<(&Mischief, usize)> {
         let (suffix, mischief) = self.mischief.as_ref()?;
-        if !path.ends_with(suffix.as_str()) {
-            return None;
-        }
-        let told = self.lies.fetch_add(1, Ordering::SeqCst);
-        match mischief {
-            Mischief::Times(times, mischief) => (told < *times).then_some(mischief),
-            mischief => Some(mischief),
-        }
+        let lies = path.ends_with(suffix.as_str());
+        lies.then(|| (mischief, self.lies.fetch_add(1, Ordering::SeqCst)))
     }
 }
 

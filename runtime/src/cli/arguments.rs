@@ -200,3 +200,18 @@ pub(super) struct UpdateOptions {
     #[arg(long, requires = "look")]
     pub(super) json: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_sources_may_be_named_and_keep_their_order() {
+        let words = ["banger", "update", "--from", "./b", "--from", "https://a"];
+        let arguments = Arguments::try_parse_from(words).unwrap();
+        let Command::Update(options) = arguments.command else {
+            panic!("{arguments:?}");
+        };
+        assert_eq!(options.from, ["./b", "https://a"]);
+    }
+}

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use banger_installer::fetch::{self, ExpectedEntries, MirrorError, NoMirror, Progress};
 use banger_installer::model::{Product, Receipt};
 use banger_installer::verify;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use super::offer::Offer;
 use super::{Failure, Screen};
@@ -33,7 +33,7 @@ impl Offer {
             &staging,
             &mut bar,
         )?;
-        bar.finish();
+        drop(bar);
         let size = megabytes(archive.artefact().size);
         screen.done(
             "downloaded and verified",
@@ -64,21 +64,17 @@ pub(super) fn megabytes(bytes: u64) -> String {
     format!("{}.{} MB", tenths / 10, tenths % 10)
 }
 
-/// A progress bar on a terminal, nothing in a pipe.
+/// A progress bar on a terminal, nothing in a pipe. It goes with its value, however that ends.
 struct Bar(Option<ProgressBar>);
 
 impl Bar {
     fn new(screen: &Screen) -> Self {
         let style = ProgressStyle::with_template("  {bar:24} {bytes} of {total_bytes}");
         Self(screen.is_terminal().then(|| {
-            ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            ProgressBar::new(0)
+                .with_finish(ProgressFinish::AndClear)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         }))
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
     }
 }
 

@@ -39,7 +39,9 @@ pub enum Mischief {
     /// Another status, and no body.
     Status(&'static str),
     /// The lie inside, but only for the first so many questions.
-    Times(u64, Box<Mischief>),
+    Times(usize, Box<Mischief>),
+    /// One after the other, a question each, and then no more.
+    InTurn(Vec<Mischief>),
 }
 
 /// What is made of a question for a part of a file.
@@ -64,15 +66,29 @@ pub(super) struct Content<'a> {
     pub(super) ranges: Ranges,
 }
 
+impl Mischief {
+    /// The lie for a question, when `told` were lied to before.
+    fn after(&self, told: usize) -> Option<&Self> {
+        match self {
+            Self::Times(times, mischief) => (told < *times).then_some(mischief),
+            Self::InTurn(turns) => turns.get(told),
+            mischief => Some(mischief),
+        }
+    }
+}
+
+/// Answers, with a lie when there is one; `told` were lied to before.
 pub(super) fn respond(
     stream: &mut impl Write,
     content: &Content<'_>,
-    mischief: Option<&Mischief>,
+    mischief: Option<(&Mischief, usize)>,
     stopped: &dyn Fn() -> bool,
 ) -> io::Result<()> {
     let length = content.bytes.len();
-    match mischief {
-        None => send(stream, content, usize::MAX, true),
+    match mischief.and_then(|(mischief, told)| mischief.after(told)) {
+        None | Some(Mischief::Times(..) | Mischief::InTurn(_)) => {
+            send(stream, content, usize::MAX, true)
+        }
         Some(Mischief::BreakAfter(count)) => send(stream, content, *count, true),
         Some(Mischief::EndAfter(count)) => send(stream, content, *count, false),
         Some(Mischief::Truncated) => {
@@ -117,7 +133,6 @@ pub(super) fn respond(
             }
             Ok(())
         }
-        Some(Mischief::Times(_, inner)) => respond(stream, content, Some(inner), stopped),
     }
 }
 
