@@ -66,6 +66,7 @@ pub fn build(options: &BuildOptions) -> Result<Packed, ReleaseError> {
             "SOURCE_DATE_EPOCH",
             options.pack.source_date_epoch.to_string(),
         )
+        .env("BANGER_BUILT", built(options.pack.source_date_epoch))
         .env("BANGER_VERSION", options.pack.version.to_string())
         .env("BANGER_TRUSTED_KEYS", key_lines(&options.trusted_keys)?)
         .env("BANGER_ROOT_KEYS", key_lines(&options.root_keys)?)
@@ -101,6 +102,14 @@ pub fn build(options: &BuildOptions) -> Result<Packed, ReleaseError> {
         fs_err::copy(built.join(program), &to).map_err(ReleaseError::write(&to))?;
     }
     pack(&options.pack)
+}
+
+/// `BANGER_BUILT` of the programs: the clock is never believed to be before it.
+fn built(source_date_epoch: u64) -> String {
+    match source_date_epoch {
+        0 => String::new(),
+        seconds => seconds.to_string(),
+    }
 }
 
 /// The cargo that runs everything.
