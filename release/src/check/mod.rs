@@ -255,7 +255,8 @@ impl Run<'_> {
             path: self.options.folder.clone(),
             archive: None,
         };
-        let staging = self.staging.path();
+        // made by the spooling, for its owner alone
+        let staging = &self.staging.path().join("staging");
         let archive = source
             .archive(
                 &Transport::system(),

@@ -87,7 +87,7 @@ struct Signing {
 
 #[derive(Args)]
 #[command(after_help = "\
-Two holders of root keys, on two machines:
+Example, with two holders of root keys on two machines:
   banger-release key rotate keys.json --add new.pub --root-key ann-root.key
   banger-release key sign keys.json --root-key bob-root.key")]
 pub(super) struct SignArgs {

@@ -1,7 +1,7 @@
 //! The next folder of a channel, and the moment in which it becomes the present one.
 //!
 //! Guarantees: the present folder is not written to; files in the next one replace hard links by new
-//! files; everything is synced before the exchange.
+//! files; everything is synced before the exchange; nothing is left beside the channel.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -123,8 +123,15 @@ impl Next {
             fs_err::rename(coming, present).map_err(ReleaseError::write(present))?;
         }
         sync(&self.parent)?;
-        remove(coming)?;
-        Ok(self.present)
+        Ok(present.clone())
+    }
+}
+
+impl Drop for Next {
+    /// Takes away the old folder, or the one that does not become the next; the next publication
+    /// does it when this cannot.
+    fn drop(&mut self) {
+        let _ = remove(&self.coming);
     }
 }
 
