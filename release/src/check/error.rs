@@ -14,6 +14,12 @@ pub enum CheckError {
     /// A file is missing or cannot be read.
     #[error(transparent)]
     File(#[from] ReleaseError),
+    /// A file that a client asks for first.
+    #[error("there is no {}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
     /// The keys that were given.
     #[error("the given keys make no client")]
     Keyring(#[source] KeyringError),
@@ -28,8 +34,8 @@ pub enum CheckError {
         /// Why.
         source: VerifyError,
     },
-    /// An archive that is not what was signed.
-    #[error("a client cannot fetch what the manifest names")]
+    /// A file that is not there, or not what was signed.
+    #[error("a client cannot fetch the release")]
     Fetch(#[source] FetchError),
     /// An archive that is no release.
     #[error("a client cannot unpack {name}")]
@@ -98,6 +104,7 @@ impl CheckError {
     /// For the exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::Missing { .. } => ErrorKind::BadInput,
             Self::File(cause) => cause.kind(),
             Self::Keyring(cause) => cause.kind(),
             Self::Fetch(cause) => cause.kind(),

@@ -7,7 +7,10 @@ mod error;
 
 use std::path::{Path, PathBuf};
 
-use banger_installer::fetch::{ExpectedEntries, MANIFEST_NAME, Source, Transport, host_target};
+use banger_installer::fetch::{
+    ExpectedEntries, MANIFEST_LIMIT, MANIFEST_NAME, Mirrors, NoMirror, SignedFile, Source,
+    Transport, host_target,
+};
 use banger_installer::model::{Artefact, ArtefactKind, KeyList, Manifest};
 use banger_installer::verify::{
     BuiltInKeys, Expectation, HashingWriter, KeyId, Keyring, ListExpectation, Measured, Pinned,
@@ -20,6 +23,9 @@ pub use error::CheckError;
 use crate::publish::versioned_manifest;
 use crate::sums::{SUMS_NAME, Sums};
 use crate::{PRODUCT, PROGRAMS, ReleaseError, UNITS, public_key, sbom_name};
+
+/// No list of keys is larger, in bytes (RELEASES.md).
+const KEYS_LIMIT: u64 = 64 * 1024;
 
 /// Options of [`check`].
 #[derive(Debug, Clone)]
@@ -88,20 +94,14 @@ fn check_list(
     tell: &mut dyn FnMut(Checked),
 ) -> Result<Verified<KeyList>, CheckError> {
     let name = "keys.json";
-    let bytes = read(&options.folder.join(name))?;
-    let signature = read(&options.folder.join("keys.json.minisig"))?;
+    let file = signed(&options.folder, name, KEYS_LIMIT)?;
     let expectation = ListExpectation {
         product: PRODUCT.into(),
         now: options.now,
         clock_floor: None,
     };
     let list = pinned
-        .verify_list(
-            &bytes,
-            &String::from_utf8_lossy(&signature),
-            None,
-            &expectation,
-        )
+        .verify_list(&file.bytes, &file.signature, None, &expectation)
         .map_err(CheckError::List)?;
     tell(Checked {
         name: name.into(),
@@ -156,9 +156,7 @@ impl Run<'_> {
         old: bool,
         tell: &mut dyn FnMut(Checked),
     ) -> Result<Verified<Manifest>, CheckError> {
-        let folder = &self.options.folder;
-        let bytes = read(&folder.join(name))?;
-        let signature = read(&folder.join(format!("{name}.minisig")))?;
+        let SignedFile { bytes, signature } = signed(&self.options.folder, name, MANIFEST_LIMIT)?;
         // a client knows its channel and its target; here they are whatever is offered
         let claimed = Manifest::from_json(&bytes).ok();
         let target = claimed.as_ref().and_then(|manifest| {
@@ -178,7 +176,6 @@ impl Run<'_> {
             clock_floor: None,
             allow_downgrade: old,
         };
-        let signature = String::from_utf8_lossy(&signature);
         let manifest =
             verify_manifest(&bytes, &signature, &self.keyring, &expectation).map_err(|source| {
                 CheckError::Manifest {
@@ -251,13 +248,9 @@ impl Run<'_> {
         manifest: &Verified<Manifest>,
         artefact: &Artefact,
     ) -> Result<String, CheckError> {
-        let source = Source::Folder {
-            path: self.options.folder.clone(),
-            archive: None,
-        };
         // made by the spooling, for its owner alone
         let staging = &self.staging.path().join("staging");
-        let archive = source
+        let archive = Mirrors::from(source(&self.options.folder))
             .archive(
                 &Transport::system(),
                 manifest,
@@ -265,6 +258,7 @@ impl Run<'_> {
                 staging,
                 &mut (),
             )
+            .map_err(NoMirror::into_most_telling)
             .map_err(CheckError::Fetch)?;
         let expected = ExpectedEntries::of(PROGRAMS, UNITS);
         let unpacked = staging.join(format!("{}-{}", manifest.version, artefact.target));
@@ -300,6 +294,23 @@ fn unsummed(name: &str) -> CheckError {
 fn words(ids: &[KeyId]) -> String {
     let words: Vec<String> = ids.iter().map(ToString::to_string).collect();
     words.join(", ")
+}
+
+fn source(folder: &Path) -> Source {
+    Source::Folder {
+        path: folder.into(),
+        archive: None,
+    }
+}
+
+/// A file with its signatures, as a client reads them.
+fn signed(folder: &Path, name: &str, limit: u64) -> Result<SignedFile, CheckError> {
+    let found = source(folder).signed(&Transport::system(), name, limit);
+    found
+        .map_err(CheckError::Fetch)?
+        .ok_or_else(|| CheckError::Missing {
+            path: folder.join(name),
+        })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CheckError> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use banger_installer::model::{Manifest, Urgency};
+use banger_release::SBOM_TOOL;
 use serde_json::Value;
 
 use crate::bench::{Bench, fails, succeeds, tree, workspace};
@@ -68,7 +69,7 @@ fn with_source_date_epoch_everything_but_the_signatures_is_the_same_again() {
 fn path_with_the_tool() -> OsString {
     let bench = std::env::var_os("BANGER_BENCH_DIR")
         .map_or_else(|| workspace().join("target/bench"), Into::into);
-    let tools = bench.join("tools/bin");
+    let tools = bench.join(SBOM_TOOL.replace('@', "-")).join("bin");
     assert!(
         tools.join("cargo-cyclonedx").is_file(),
         "cargo-cyclonedx is needed: cargo run -p banger-tests --bin prerequisites"
