@@ -9,7 +9,7 @@ use std::process::Command;
 use banger_installer::model::PublicKeyText;
 
 use crate::pack::{PackOptions, Packed, pack};
-use crate::reproducible::PathNames;
+use crate::reproducible::{PathNames, variable};
 use crate::{PROGRAMS, ReleaseError};
 
 /// How the programs are built.
@@ -114,7 +114,7 @@ fn built(source_date_epoch: u64) -> String {
 
 /// The cargo that runs everything.
 pub(crate) fn cargo() -> String {
-    std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
+    variable("CARGO", "cargo")
 }
 
 /// Cargo's folder for releases: apart from everyone's, since the flags are others and would have

@@ -54,8 +54,7 @@ impl PathNames {
                     source: Box::new(source),
                 }
             })?;
-        let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
-        let mut command = Command::new(rustc);
+        let mut command = Command::new(variable("RUSTC", "rustc"));
         command.current_dir(workspace).args(["--print", "sysroot"]);
         let sysroot = String::from_utf8_lossy(&output_of(&mut command)?).into_owned();
         Ok(Self::new(
@@ -124,6 +123,11 @@ pub fn commit_time(workspace: &Path) -> u64 {
             .unwrap_or(0),
         _ => 0,
     }
+}
+
+/// A variable of the environment that names a program, or the program's usual name.
+pub(crate) fn variable(name: &str, usual: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| usual.into())
 }
 
 /// What a command wrote, when it succeeded.

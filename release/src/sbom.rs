@@ -14,7 +14,7 @@ use std::process::Command;
 use banger_installer::model::Version;
 use serde_json::Value;
 
-use crate::reproducible::output_of;
+use crate::reproducible::{output_of, variable};
 use crate::{PRODUCT, ReleaseError};
 
 /// The version of cargo-cyclonedx that is known to do it.
@@ -87,6 +87,7 @@ pub fn sbom(
     let built = packages_of_tree(&String::from_utf8_lossy(&tree));
     keep_what_is_built(&mut document, &built);
     name_the_release(&mut document, version);
+    name_the_compilers(&mut document)?;
     hide_paths(&mut document, &format!("file://{}", root.display()));
     let mut bytes = serde_json::to_vec_pretty(&document).map_err(ReleaseError::sbom)?;
     bytes.push(b'\n');
@@ -160,6 +161,20 @@ fn name_the_release(document: &mut Value, version: &Version) {
             }
         }
     }
+}
+
+/// Whoever builds the same commit with the same compilers gets the same bytes.
+fn name_the_compilers(document: &mut Value) -> Result<(), ReleaseError> {
+    let (rustc, cc) = (variable("RUSTC", "rustc"), variable("CC", "cc"));
+    for (name, program) in [("banger:rustc", rustc), ("banger:cc", cc)] {
+        let said = output_of(Command::new(program).arg("--version"))?;
+        let said = String::from_utf8_lossy(&said);
+        let line = said.lines().next().unwrap_or_default();
+        if let Some(Value::Array(properties)) = document.pointer_mut("/metadata/properties") {
+            properties.push(serde_json::json!({ "name": name, "value": line }));
+        }
+    }
+    Ok(())
 }
 
 fn hide_paths(value: &mut Value, root: &str) {

@@ -24,7 +24,7 @@ pub fn sign(key: &SigningKey, bytes: &[u8], trusted_comment: &str) -> Result<Str
         &key.secret,
         Cursor::new(bytes),
         Some(trusted_comment),
-        Some("signature of a banger release"),
+        Some("signature by banger-release"),
     )
     .map(|signature| signature.to_string())
     .map_err(ReleaseError::Minisign)

@@ -113,6 +113,10 @@ fn the_bill_of_materials_names_what_is_built_and_nothing_of_this_machine() {
     let bill: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(bill["bomFormat"], "CycloneDX");
     assert_eq!(bill["metadata"]["component"]["version"], "0.1.1");
+    let rustc = succeeds(Command::new("rustc").arg("--version"));
+    let property = serde_json::json!({"name": "banger:rustc", "value": rustc.trim()});
+    let properties = bill["metadata"]["properties"].as_array().unwrap();
+    assert!(properties.contains(&property), "{properties:?}");
     let parts: BTreeSet<_> = bill["components"]
         .as_array()
         .unwrap()
