@@ -1,9 +1,15 @@
 //! Builds the programs with the release's version in them.
+//!
+//! Guarantees: what is built depends on the commit, the compiler and the options, and on nothing
+//! else of this machine ([`crate::reproducible`]).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use banger_installer::model::PublicKeyText;
+
 use crate::pack::{PackOptions, Packed, pack};
+use crate::reproducible::{PathNames, variable};
 use crate::{PROGRAMS, ReleaseError};
 
 /// How the programs are built.
@@ -26,6 +32,10 @@ pub struct BuildOptions {
     pub release_url: Option<String>,
     /// Public key files: `BANGER_TRUSTED_KEYS` of the programs.
     pub trusted_keys: Vec<PathBuf>,
+    /// Public key files: `BANGER_ROOT_KEYS` of the programs.
+    pub root_keys: Vec<PathBuf>,
+    /// `BANGER_ROOT_THRESHOLD` of the programs: how many root keys must sign a list.
+    pub root_threshold: Option<u32>,
     /// The rest; its `binaries` is where the built programs are copied before they are packed.
     pub pack: PackOptions,
 }
@@ -35,19 +45,37 @@ pub struct BuildOptions {
 /// # Errors
 /// [`ReleaseError`].
 pub fn build(options: &BuildOptions) -> Result<Packed, ReleaseError> {
-    let keys = options
-        .trusted_keys
-        .iter()
-        .map(|path| public_key_line(path))
-        .collect::<Result<Vec<_>, _>>()?
-        .join(",");
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let target_folder = target_folder(&options.workspace)?;
+    let cargo = cargo();
+    let names = PathNames::of(
+        &cargo,
+        &options.workspace,
+        &target_folder,
+        &options.pack.target,
+    )?;
     let mut command = Command::new(&cargo);
     command
         .current_dir(&options.workspace)
         .args(["build", "--locked", "-p", "banger-runtime", "--bins"])
+        .arg("--target-dir")
+        .arg(&target_folder)
+        .env("CARGO_ENCODED_RUSTFLAGS", names.rust_flags())
+        .env("CFLAGS", names.c_flags())
+        .env("CARGO_INCREMENTAL", "0")
+        .env(
+            "SOURCE_DATE_EPOCH",
+            options.pack.source_date_epoch.to_string(),
+        )
+        .env("BANGER_BUILT", built(options.pack.source_date_epoch))
         .env("BANGER_VERSION", options.pack.version.to_string())
-        .env("BANGER_TRUSTED_KEYS", keys)
+        .env("BANGER_TRUSTED_KEYS", key_lines(&options.trusted_keys)?)
+        .env("BANGER_ROOT_KEYS", key_lines(&options.root_keys)?)
+        .env(
+            "BANGER_ROOT_THRESHOLD",
+            options
+                .root_threshold
+                .map_or_else(String::new, |count| count.to_string()),
+        )
         .env(
             "BANGER_RELEASE_URL",
             options.release_url.as_deref().unwrap_or(""),
@@ -63,7 +91,7 @@ pub fn build(options: &BuildOptions) -> Result<Packed, ReleaseError> {
         return Err(ReleaseError::Build { status });
     }
     // copied away: the next build of another version writes to the same place
-    let built = target_folder(&options.workspace).join(match options.profile {
+    let built = target_folder.join(match options.profile {
         Profile::Release => "release",
         Profile::Dev => "debug",
     });
@@ -76,18 +104,45 @@ pub fn build(options: &BuildOptions) -> Result<Packed, ReleaseError> {
     pack(&options.pack)
 }
 
-fn target_folder(workspace: &Path) -> PathBuf {
-    match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => workspace.join(folder),
-        None => workspace.join("target"),
+/// `BANGER_BUILT` of the programs: the clock is never believed to be before it.
+fn built(source_date_epoch: u64) -> String {
+    match source_date_epoch {
+        0 => String::new(),
+        seconds => seconds.to_string(),
     }
 }
 
+/// The cargo that runs everything.
+pub(crate) fn cargo() -> String {
+    variable("CARGO", "cargo")
+}
+
+/// Cargo's folder for releases: apart from everyone's, since the flags are others and would have
+/// everything built anew on both sides.
+fn target_folder(workspace: &Path) -> Result<PathBuf, ReleaseError> {
+    let workspace = workspace
+        .canonicalize()
+        .map_err(ReleaseError::read(workspace))?;
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => workspace.join(folder),
+        None => workspace.join("target"),
+    };
+    Ok(target.join("banger-release/cargo"))
+}
+
+fn key_lines(paths: &[PathBuf]) -> Result<String, ReleaseError> {
+    let keys: Result<Vec<_>, _> = paths.iter().map(|path| public_key(path)).collect();
+    let lines: Vec<String> = keys?.into_iter().map(String::from).collect();
+    Ok(lines.join(","))
+}
+
 /// The key of a `.pub` file: its second line.
-fn public_key_line(path: &Path) -> Result<String, ReleaseError> {
+///
+/// # Errors
+/// [`ReleaseError`].
+pub fn public_key(path: &Path) -> Result<PublicKeyText, ReleaseError> {
     let text = fs_err::read_to_string(path).map_err(ReleaseError::read(path))?;
-    let refused = || ReleaseError::NotAPublicKey { path: path.into() };
-    let line = text.lines().nth(1).map(str::trim).ok_or_else(refused)?;
-    minisign::PublicKey::from_base64(line).map_err(|_| refused())?;
-    Ok(line.into())
+    let line = text.lines().nth(1).map(str::trim).unwrap_or_default();
+    line.parse()
+        .map_err(|_| ReleaseError::NotAPublicKey { path: path.into() })
 }

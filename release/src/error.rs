@@ -2,14 +2,22 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
-use banger_installer::model::{ManifestError, Version, VersionError};
+use banger_installer::error_kind::ErrorKind;
+use banger_installer::model::{
+    KeyId, KeyListError, KeyTextError, ManifestError, Version, VersionError,
+};
+
+use banger_installer::verify::SIGNATURES_LIMIT;
+
+use crate::{ListError, PublishError, SBOM_TOOL};
 
 /// A release or a key that could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// A key would be lost.
-    #[error("{} exists; a key is never overwritten", path.display())]
+    #[error("{} exists; it is never overwritten", path.display())]
     Exists {
         /// The file in the way.
         path: PathBuf,
@@ -30,9 +38,33 @@ pub enum ReleaseError {
         /// Why.
         source: io::Error,
     },
+    /// A name that is no file name.
+    #[error("{name:?} is no name for a key")]
+    KeyName {
+        /// The name.
+        name: String,
+    },
     /// A password file without a password.
     #[error("the first line of {} is empty", path.display())]
     NoPassword {
+        /// The password file.
+        path: PathBuf,
+    },
+    /// An empty line where a password was asked for.
+    #[error("an empty password protects nothing")]
+    EmptyPassword,
+    /// Typed differently the second time.
+    #[error("the two passwords differ")]
+    OtherPassword,
+    /// A password is to be asked for, and there is no terminal.
+    #[error("there is no terminal to ask for the password of {}", path.display())]
+    NobodyToAsk {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// More password files than keys that need one.
+    #[error("no key is left that {} could open", path.display())]
+    PasswordLeft {
         /// The password file.
         path: PathBuf,
     },
@@ -41,6 +73,8 @@ pub enum ReleaseError {
     Key {
         /// The key file.
         path: PathBuf,
+        /// Its first line, when that is a comment.
+        comment: String,
         /// Why.
         source: minisign::PError,
     },
@@ -50,16 +84,51 @@ pub enum ReleaseError {
         /// The key file.
         path: PathBuf,
     },
+    /// A key that was given twice.
+    #[error("key {id} is given twice")]
+    KeyTwice {
+        /// The key.
+        id: KeyId,
+    },
+    /// None, or more than a signature file holds.
+    #[error("{count} keys cannot sign; there must be 1 to {SIGNATURES_LIMIT}")]
+    HowManyKeys {
+        /// Keys.
+        count: usize,
+    },
     /// A key cannot be made, or a signature.
     #[error("minisign gave up")]
     Minisign(#[source] minisign::PError),
-    /// A file given as a trusted key is none.
+    /// The text of a public key that is none.
+    #[error("a public key cannot be read")]
+    KeyText(#[source] KeyTextError),
+    /// A file given as a public key is none.
     #[error("{} is not a minisign public key", path.display())]
     NotAPublicKey {
         /// The file.
         path: PathBuf,
     },
-    /// cargo cannot be started.
+    /// A list of keys that cannot stand.
+    #[error("the list of keys cannot be used")]
+    KeyList(#[source] KeyListError),
+    /// A change that a list does not bear.
+    #[error(transparent)]
+    List(#[from] ListError),
+    /// Signed before it was changed, or for another list.
+    #[error("the signature of key {id} beside {} is over another list", path.display())]
+    ListChanged {
+        /// The list.
+        path: PathBuf,
+        /// The key.
+        id: KeyId,
+    },
+    /// Nothing to add.
+    #[error("key {id} has signed this list")]
+    SignedAlready {
+        /// The key.
+        id: KeyId,
+    },
+    /// A program cannot be started.
     #[error("cannot run {program}")]
     Run {
         /// The program.
@@ -67,11 +136,44 @@ pub enum ReleaseError {
         /// Why.
         source: io::Error,
     },
+    /// A program ran and did not succeed.
+    #[error("{command} ended with {status}: {said}")]
+    Failed {
+        /// The program and its arguments.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it wrote to its standard error.
+        said: String,
+    },
     /// cargo ran and did not succeed; it has said why.
     #[error("cargo build ended with {status}")]
     Build {
         /// How it ended.
-        status: std::process::ExitStatus,
+        status: ExitStatus,
+    },
+    /// What cargo says of the workspace cannot be read.
+    #[error("cargo metadata wrote what is no metadata")]
+    Metadata {
+        /// Why.
+        source: Box<serde_json::Error>,
+    },
+    /// cargo-cyclonedx is not installed.
+    #[error("cargo-cyclonedx, which writes the software bill of materials, is not installed")]
+    NoSbomTool,
+    /// What cargo-cyclonedx wrote cannot be read.
+    #[error("cargo-cyclonedx wrote what is no JSON")]
+    Sbom {
+        /// Why.
+        source: Box<serde_json::Error>,
+    },
+    /// The changelog says nothing about the version.
+    #[error("{} has no section [{version}]", path.display())]
+    NoNotes {
+        /// The changelog.
+        path: PathBuf,
+        /// The release.
+        version: Version,
     },
     /// A program does not say a version.
     #[error("{} does not answer --version as a program of the release must", path.display())]
@@ -106,30 +208,78 @@ pub enum ReleaseError {
     /// The manifest cannot stand.
     #[error("the manifest cannot be written")]
     Manifest(#[source] ManifestError),
+    /// A release that cannot be published.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
 }
 
 impl ReleaseError {
     /// What to type.
     pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Exists { path } => Some(format!(
-                "choose another --out, or move it away: mv {0} {0}.old",
+        Some(match self {
+            Self::Exists { path } => format!(
+                "choose another name, or move it away: mv {0} {0}.old",
                 path.display()
-            )),
-            Self::NoPassword { .. } => Some("put the password on the first line".into()),
-            Self::Key { path, .. } => Some(format!(
-                "make a key with: banger-release keygen --out DIR; this one begins with: {}",
-                first_line(path)
-            )),
-            Self::KeyEncrypted { .. } => Some("add --password-file FILE".into()),
-            Self::NotAPublicKey { .. } => Some("give a .pub file as minisign writes it".into()),
-            Self::Run { program, .. } if program.ends_with("cargo") => {
-                Some("install Rust (https://rustup.rs), or set CARGO".into())
+            ),
+            Self::NoPassword { .. } => "put the password on the first line".into(),
+            Self::NobodyToAsk { .. } => {
+                "add --password-file FILE, or --unencrypted for a key without a password".into()
             }
-            Self::OtherVersion { expected, .. } => Some(format!(
+            Self::PasswordLeft { .. } => {
+                "give one --password-file for each key that is encrypted, in the order of the keys"
+                    .into()
+            }
+            Self::Key { comment, .. } => format!(
+                "make a key with: banger-release key make --out DIR; this file begins with: {}",
+                if comment.is_empty() {
+                    "no comment line"
+                } else {
+                    comment
+                }
+            ),
+            Self::KeyEncrypted { .. } => "add --password-file FILE".into(),
+            Self::HowManyKeys { count: 0 } => "add --key FILE".into(),
+            Self::NotAPublicKey { .. } => "give a .pub file as minisign writes it".into(),
+            Self::List(cause) => return cause.hint(),
+            Self::ListChanged { path, .. } => format!(
+                "sign it anew with all root keys: banger-release key rotate {} --root-key FILE",
+                path.display()
+            ),
+            Self::Run { program, .. } if program.ends_with("cargo") => {
+                "install Rust (https://rustup.rs), or set CARGO".into()
+            }
+            Self::NoSbomTool => {
+                format!("cargo install --locked {SBOM_TOOL}, or go without: --no-sbom")
+            }
+            Self::NoNotes { version, path } => format!(
+                "write it under \"## [{version}]\" in {}, or add --notes FILE",
+                path.display()
+            ),
+            Self::OtherVersion { expected, .. } => format!(
                 "build the programs with BANGER_VERSION={expected}, or leave --binaries out"
-            )),
-            _ => None,
+            ),
+            Self::SourceDate { .. } => "unset it, or: SOURCE_DATE_EPOCH=$(date +%s)".into(),
+            Self::Publish(cause) => return cause.hint(),
+            _ => return None,
+        })
+    }
+
+    /// For the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Exists { .. } => ErrorKind::InTheWay,
+            Self::Run { .. } | Self::NoSbomTool => ErrorKind::HostLacks,
+            Self::SourceDate { .. } | Self::NobodyToAsk { .. } | Self::Expiry { .. } => {
+                ErrorKind::Usage
+            }
+            Self::Publish(cause) => cause.kind(),
+            Self::Write { .. }
+            | Self::Failed { .. }
+            | Self::Build { .. }
+            | Self::Metadata { .. }
+            | Self::Sbom { .. }
+            | Self::Minisign(_) => ErrorKind::Other,
+            _ => ErrorKind::BadInput,
         }
     }
 
@@ -146,13 +296,10 @@ impl ReleaseError {
             source,
         }
     }
-}
 
-/// The comment line of a key file; never the key.
-fn first_line(path: &Path) -> String {
-    let text = fs_err::read_to_string(path).unwrap_or_default();
-    text.lines()
-        .next()
-        .filter(|line| line.contains("comment"))
-        .map_or_else(|| "no comment line".into(), |line| format!("{line:?}"))
+    pub(crate) fn sbom(source: serde_json::Error) -> Self {
+        Self::Sbom {
+            source: Box::new(source),
+        }
+    }
 }

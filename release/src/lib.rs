@@ -1,22 +1,36 @@
-//! Builds, packs and signs releases of banger.
+//! Builds, packs, signs and publishes releases of banger, and keeps the keys that sign them.
 //!
-//! Guarantees: the same inputs give the same archive, byte for byte; a release is refused before it
-//! is written when a program in it names another version; every file appears whole or not at all,
-//! the signature after what it signs; the manifest is written by the type that installers read.
+//! Guarantees: the same commit gives the same archive, byte for byte, wherever it is built; a release
+//! is refused before it is written when a program in it names another version; every file appears
+//! whole or not at all, the signature after what it signs; a published folder changes in one moment;
+//! manifests and lists of keys are written by the types that installers read. RELEASES.md describes
+//! the formats.
 
 pub mod archive;
+mod check;
 mod compile;
 mod error;
-mod keygen;
+mod key;
+pub mod notes;
 mod pack;
-mod sign;
+mod publish;
+mod reproducible;
+mod sbom;
+mod sums;
 mod whole_file;
 
-pub use compile::{BuildOptions, Profile, build};
+pub use check::{CheckError, CheckOptions, Checked, check};
+pub use compile::{BuildOptions, Profile, build, public_key};
 pub use error::ReleaseError;
-pub use keygen::{KeyPairPaths, KeygenOptions, keygen};
+pub use key::{
+    KeyPairPaths, KeygenOptions, ListChange, ListError, Password, SignedList, SigningKey,
+    add_signature, change_list, keygen, new_list, sign, sign_all, split_signatures,
+};
 pub use pack::{PackOptions, Packed, default_sequence, pack};
-pub use sign::{SigningKey, sign};
+pub use publish::{PublishError, PublishOptions, Published, publish};
+pub use reproducible::commit_time;
+pub use sbom::{SBOM_TOOL, sbom, sbom_name};
+pub use sums::{SUMS_NAME, Sums, digest};
 
 /// The product's name in manifests and archives.
 pub const PRODUCT: &str = "banger";

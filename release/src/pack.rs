@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use banger_installer::fetch::{ExpectedEntries, MANIFEST_NAME, SIGNATURE_NAME};
-use banger_installer::model::{Artefact, ArtefactKind, Digest, Manifest, Urgency, Version};
+use banger_installer::model::{Artefact, ArtefactKind, Manifest, Urgency, Version};
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest as _, Sha256};
 
-use crate::sign::{SigningKey, sign};
+use crate::key::{SigningKey, sign_all};
+use crate::sums::{SUMS_NAME, Sums, digest};
 use crate::whole_file::{IfThere, write};
-use crate::{PRODUCT, PROGRAMS, ReleaseError, UNITS, archive};
+use crate::{PRODUCT, PROGRAMS, ReleaseError, UNITS, archive, sbom_name};
 
 /// Seconds from 1970 to 2020, the beginning of sequence numbers.
 const YEAR_2020: i64 = 1_577_836_800;
@@ -28,18 +28,24 @@ pub struct PackOptions {
     pub channel: String,
     /// The target triple of the programs.
     pub target: String,
-    /// The secret key.
-    pub key: PathBuf,
-    /// The file with its password.
-    pub password_file: Option<PathBuf>,
+    /// The keys that sign, at least one.
+    pub keys: Vec<SigningKey>,
     /// Where the release is written; made when missing.
     pub out: PathBuf,
     /// The sequence number; [`default_sequence`] when missing.
     pub sequence: Option<u64>,
+    /// When the release is made; now when missing.
+    pub released: Option<Timestamp>,
     /// Days until the manifest expires.
     pub expires_days: u32,
     /// The lowest version that updates to this one.
     pub upgrades_from: Version,
+    /// How soon people should take it.
+    pub urgency: Urgency,
+    /// What changed, for people: Markdown.
+    pub notes: String,
+    /// The software bill of materials, as [`crate::sbom`] writes it.
+    pub sbom: Option<Vec<u8>>,
     /// The time of every file in the archive, in seconds since 1970.
     pub source_date_epoch: u64,
 }
@@ -67,7 +73,6 @@ pub fn default_sequence(now: Timestamp) -> u64 {
 /// # Errors
 /// [`ReleaseError`]; nothing is written before everything has been read and checked.
 pub fn pack(options: &PackOptions) -> Result<Packed, ReleaseError> {
-    let key = SigningKey::load(&options.key, options.password_file.as_deref())?;
     for program in PROGRAMS {
         check_version(&options.binaries.join(program), program, &options.version)?;
     }
@@ -75,18 +80,13 @@ pub fn pack(options: &PackOptions) -> Result<Packed, ReleaseError> {
     let archive_path = options.out.join(&name);
     let archive_bytes = archive::write(read_files(options)?, options.source_date_epoch)
         .map_err(ReleaseError::write(&archive_path))?;
-    let manifest = describe(options, &name, &archive_bytes, Timestamp::now())?;
+    let manifest = describe(options, &name, &archive_bytes)?;
     let manifest_bytes = manifest.to_json().map_err(ReleaseError::Manifest)?;
     let comment = format!(
         "{PRODUCT} {} channel {} sequence {}",
         manifest.version, manifest.channel, manifest.sequence
     );
-    let signature = sign(&key, &manifest_bytes, &comment)?;
-    let sums = format!(
-        "{}  {MANIFEST_NAME}\n{}  {name}\n",
-        digest(&manifest_bytes).hex(),
-        digest(&archive_bytes).hex(),
-    );
+    let signature = sign_all(&options.keys, &manifest_bytes, &comment)?;
     let packed = Packed {
         archive: archive_path,
         manifest_path: options.out.join(MANIFEST_NAME),
@@ -94,12 +94,22 @@ pub fn pack(options: &PackOptions) -> Result<Packed, ReleaseError> {
         manifest,
     };
     fs_err::create_dir_all(&options.out).map_err(ReleaseError::write(&options.out))?;
-    let put = |path: &Path, bytes: &[u8]| write(path, bytes, 0o644, IfThere::Replace);
     // what is named comes before what names it
-    put(&packed.archive, &archive_bytes)?;
-    put(&options.out.join("SHA256SUMS"), sums.as_bytes())?;
-    put(&packed.manifest_path, &manifest_bytes)?;
-    put(&packed.signature_path, signature.as_bytes())?;
+    let mut files = vec![(name, archive_bytes)];
+    if let Some(sbom) = &options.sbom {
+        files.push((sbom_name(&options.version), sbom.clone()));
+    }
+    let mut sums = Sums::default();
+    for (name, bytes) in &files {
+        sums.set(name, digest(bytes));
+    }
+    sums.set(MANIFEST_NAME, digest(&manifest_bytes));
+    files.push((SUMS_NAME.into(), sums.to_string().into_bytes()));
+    files.push((MANIFEST_NAME.into(), manifest_bytes));
+    files.push((SIGNATURE_NAME.into(), signature.into_bytes()));
+    for (name, bytes) in &files {
+        write(&options.out.join(name), bytes, 0o644, IfThere::Replace)?;
+    }
     Ok(packed)
 }
 
@@ -149,14 +159,10 @@ fn read_files(options: &PackOptions) -> Result<Vec<archive::File>, ReleaseError>
         .collect()
 }
 
-fn describe(
-    options: &PackOptions,
-    name: &str,
-    archive: &[u8],
-    now: Timestamp,
-) -> Result<Manifest, ReleaseError> {
+fn describe(options: &PackOptions, name: &str, archive: &[u8]) -> Result<Manifest, ReleaseError> {
     // whole seconds: what is shown is what is compared
-    let released = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let released = options.released.unwrap_or_else(Timestamp::now);
+    let released = Timestamp::from_second(released.as_second()).unwrap_or(released);
     let expires = released
         .checked_add(SignedDuration::from_hours(
             24 * i64::from(options.expires_days),
@@ -168,11 +174,13 @@ fn describe(
         product: PRODUCT.into(),
         version: options.version.clone(),
         channel: options.channel.clone(),
-        sequence: options.sequence.unwrap_or_else(|| default_sequence(now)),
+        sequence: options
+            .sequence
+            .unwrap_or_else(|| default_sequence(released)),
         released,
         expires,
-        urgency: Urgency::default(),
-        notes: String::new(),
+        urgency: options.urgency,
+        notes: options.notes.clone(),
         artefacts: vec![Artefact {
             name: name.into(),
             url: name.into(),
@@ -183,8 +191,4 @@ fn describe(
             upgrades_from: options.upgrades_from.clone(),
         }],
     })
-}
-
-fn digest(bytes: &[u8]) -> Digest {
-    Digest::from_bytes(Sha256::digest(bytes).into())
 }

@@ -8,6 +8,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 use crate::ReleaseError;
 
 /// What to do when the file is there.
@@ -24,13 +26,23 @@ pub(crate) fn write(
     mode: u32,
     if_there: IfThere,
 ) -> Result<(), ReleaseError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let written = (|| -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let beside = || -> io::Result<NamedTempFile> {
+        let mut file = NamedTempFile::new_in(folder_of(path))?;
         file.write_all(bytes)?;
+        Ok(file)
+    };
+    let file = beside().map_err(ReleaseError::write(path))?;
+    persist(file, path, mode, if_there)
+}
+
+/// Gives a file that was written beside `path` its name.
+pub(crate) fn persist(
+    file: NamedTempFile,
+    path: &Path,
+    mode: u32,
+    if_there: IfThere,
+) -> Result<(), ReleaseError> {
+    let persisted = (|| -> io::Result<()> {
         file.as_file()
             .set_permissions(Permissions::from_mode(mode))?;
         file.as_file().sync_all()?;
@@ -38,10 +50,17 @@ pub(crate) fn write(
             IfThere::Replace => file.persist(path)?,
             IfThere::Refuse => file.persist_noclobber(path)?,
         };
-        File::open(folder)?.sync_all()
+        File::open(folder_of(path))?.sync_all()
     })();
-    written.map_err(|error| match error.kind() {
+    persisted.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => ReleaseError::Exists { path: path.into() },
         _ => ReleaseError::write(path)(error),
     })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }

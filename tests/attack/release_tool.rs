@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use banger_installer::fetch::host_target;
-use banger_installer::model::Version;
-use banger_release::{KeygenOptions, PROGRAMS, PackOptions, ReleaseError, UNITS, keygen, pack};
+use banger_installer::model::{Urgency, Version};
+use banger_release::{
+    KeygenOptions, PROGRAMS, PackOptions, Password, ReleaseError, SigningKey, UNITS, keygen, pack,
+};
 use tempfile::TempDir;
 
 use crate::world::World;
@@ -36,7 +38,7 @@ impl Workshop {
             let path = workshop.path("units").join(format!("{unit}.in"));
             fs_err::write(path, format!("# {unit}\n")).unwrap();
         }
-        workshop.key(None).unwrap();
+        workshop.key().unwrap();
         workshop
     }
 
@@ -44,9 +46,13 @@ impl Workshop {
         self.temp.path().join(name)
     }
 
-    fn key(&self, password_file: Option<PathBuf>) -> Result<(), ReleaseError> {
-        let out = self.path("keys");
-        keygen(&KeygenOptions { out, password_file }).map(drop)
+    fn key(&self) -> Result<(), ReleaseError> {
+        keygen(&KeygenOptions {
+            out: self.path("keys"),
+            name: "banger".into(),
+            password: Password::None,
+        })
+        .map(drop)
     }
 
     fn options(&self) -> PackOptions {
@@ -56,12 +62,15 @@ impl Workshop {
             version: Version::new(0, 1, 1),
             channel: "stable".into(),
             target: host_target().into(),
-            key: self.path("keys/banger.key"),
-            password_file: None,
+            keys: vec![SigningKey::load(&self.path("keys/banger.key"), None).unwrap()],
             out: self.path("dist"),
             sequence: Some(crate::world::SEQUENCE),
+            released: None,
             expires_days: 90,
             upgrades_from: Version::new(0, 0, 0),
+            urgency: Urgency::High,
+            notes: "### Fixed\n- one thing".into(),
+            sbom: None,
             source_date_epoch: 0,
         }
     }
@@ -154,15 +163,12 @@ fn keys_are_private_and_never_overwritten() {
     let mode = fs_err::metadata(&secret).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o600);
     let before = fs_err::read(&secret).unwrap();
-    let error = workshop.key(None).unwrap_err();
+    let error = workshop.key().unwrap_err();
     assert!(matches!(error, ReleaseError::Exists { .. }), "{error:?}");
     assert_eq!(fs_err::read(&secret).unwrap(), before);
     // one of the two is enough to refuse
     fs_err::remove_file(&secret).unwrap();
-    assert!(matches!(
-        workshop.key(None),
-        Err(ReleaseError::Exists { .. })
-    ));
+    assert!(matches!(workshop.key(), Err(ReleaseError::Exists { .. })));
     assert!(!secret.exists());
 }
 
@@ -174,12 +180,12 @@ fn a_key_with_a_password_needs_it() {
     let out = workshop.path("locked");
     keygen(&KeygenOptions {
         out: out.clone(),
-        password_file: Some(password.clone()),
+        name: "banger".into(),
+        password: Password::File(password.clone()),
     })
     .unwrap();
-    let mut options = workshop.options();
-    options.key = out.join("banger.key");
-    let error = pack(&options).unwrap_err();
+    let key = out.join("banger.key");
+    let error = SigningKey::load(&key, None).unwrap_err();
     assert!(
         matches!(error, ReleaseError::KeyEncrypted { .. }),
         "{error:?}"
@@ -187,19 +193,38 @@ fn a_key_with_a_password_needs_it() {
     assert!(error.hint().unwrap().contains("--password-file"));
     let wrong = workshop.path("wrong");
     fs_err::write(&wrong, "battery staple\n").unwrap();
-    options.password_file = Some(wrong.clone());
-    let error = pack(&options).unwrap_err();
+    let error = SigningKey::load(&key, Some(&wrong)).unwrap_err();
     assert!(matches!(error, ReleaseError::Key { .. }), "{error:?}");
     fs_err::write(&wrong, "\n").unwrap();
-    let error = pack(&options).unwrap_err();
+    let error = SigningKey::load(&key, Some(&wrong)).unwrap_err();
     assert!(
         matches!(error, ReleaseError::NoPassword { .. }),
         "{error:?}"
     );
-    assert!(!options.out.exists(), "a refused release was written");
-    options.password_file = Some(password);
+    let mut options = workshop.options();
+    options.keys = vec![SigningKey::load(&key, Some(&password)).unwrap()];
     let packed = pack(&options).unwrap();
     minisign_accepts(&out.join("banger.pub"), &packed.manifest_path);
+}
+
+#[test]
+fn a_key_is_not_told_by_its_debug_text() {
+    let workshop = Workshop::new("0.1.1");
+    let key = &workshop.options().keys[0];
+    assert_eq!(format!("{key:?}"), format!("SigningKey({})", key.id()));
+}
+
+#[test]
+fn without_a_key_nothing_is_written() {
+    let workshop = Workshop::new("0.1.1");
+    let mut options = workshop.options();
+    options.keys.clear();
+    let error = pack(&options).unwrap_err();
+    assert!(
+        matches!(error, ReleaseError::HowManyKeys { count: 0 }),
+        "{error:?}"
+    );
+    assert!(!options.out.exists(), "a refused release was written");
 }
 
 #[test]

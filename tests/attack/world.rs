@@ -11,7 +11,7 @@ use banger_installer::fetch::{
 use banger_installer::model::{Artefact, ArtefactKind, Digest, Manifest, Urgency, Version};
 use banger_installer::verify::{Expectation, Keyring, VerifyError, verify_manifest};
 use banger_release::archive::{self, File};
-use banger_release::{KeygenOptions, PROGRAMS, SigningKey, UNITS, keygen, sign};
+use banger_release::{KeygenOptions, PROGRAMS, Password, SigningKey, UNITS, keygen, sign};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
@@ -91,7 +91,8 @@ impl World {
     pub(crate) fn make_key(folder: &Path) {
         keygen(&KeygenOptions {
             out: folder.into(),
-            password_file: None,
+            name: "banger".into(),
+            password: Password::None,
         })
         .unwrap();
     }

@@ -5,7 +5,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
-use banger_release::{PackOptions, Packed};
+use banger_installer::model::Urgency;
+use banger_release::{PackOptions, Packed, SigningKey};
 use banger_tests::support::command::Output;
 use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::Stage;
@@ -135,15 +136,24 @@ fn pack_with(stage: &Stage, sequence: u64, change: impl FnOnce(&mut PackOptions)
         version: "0.1.1".parse().unwrap(),
         channel: "stable".into(),
         target: "x86_64-unknown-linux-gnu".into(),
-        key: stage.releases.public_key().with_file_name("banger.key"),
-        password_file: None,
+        keys: vec![
+            SigningKey::load(
+                &stage.releases.public_key().with_file_name("banger.key"),
+                None,
+            )
+            .unwrap(),
+        ],
         out: stage
             .releases
             .public()
             .with_file_name(format!("own-{sequence}")),
         sequence: Some(sequence),
+        released: None,
         expires_days: 30,
         upgrades_from: "0.1.0".parse().unwrap(),
+        urgency: Urgency::default(),
+        notes: String::new(),
+        sbom: None,
         source_date_epoch: 0,
     };
     change(&mut options);

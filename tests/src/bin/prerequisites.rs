@@ -8,7 +8,9 @@
 
 use std::process::ExitCode;
 
-use banger_tests::support::{Result, chain, firecracker, guest, prerequisites, programs, root};
+use banger_tests::support::{
+    Result, chain, firecracker, guest, prerequisites, programs, root, tools,
+};
 
 fn main() -> ExitCode {
     match prepare() {
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
 fn prepare() -> Result<prerequisites::Found> {
     let found = prerequisites::ensure()?;
     firecracker::fetch()?;
+    tools::cyclonedx()?;
     guest::ticker()?;
     root::base()?;
     for version in [

@@ -16,6 +16,7 @@ pub mod race;
 pub mod releases;
 pub mod root;
 pub mod stage;
+pub mod tools;
 
 mod error;
 

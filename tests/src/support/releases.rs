@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use banger_release::{KeyPairPaths, KeygenOptions, PackOptions, Packed};
+use banger_installer::model::Urgency;
+use banger_release::{KeyPairPaths, KeygenOptions, PackOptions, Packed, Password, SigningKey};
 use fs_err as fs;
 use tempfile::TempDir;
 
@@ -30,7 +31,8 @@ impl Releases {
             .map_err(Error::io("make a folder for releases"))?;
         let keys = banger_release::keygen(&KeygenOptions {
             out: folder.path().join("keys"),
-            password_file: None,
+            name: "banger".to_owned(),
+            password: Password::None,
         })
         .map_err(|error| wrong(&error))?;
         fs::create_dir_all(folder.path().join("public"))?;
@@ -113,12 +115,15 @@ impl Releases {
             version: parsed(version)?,
             channel: "stable".to_owned(),
             target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
-            key: self.keys.secret.clone(),
-            password_file: None,
+            keys: vec![SigningKey::load(&self.keys.secret, None).map_err(|error| wrong(&error))?],
             out: self.folder.path().join(format!("out-{version}")),
             sequence: Some(self.sequence.get()),
+            released: None,
             expires_days: 30,
             upgrades_from: parsed("0.1.0")?,
+            urgency: Urgency::default(),
+            notes: String::new(),
+            sbom: None,
             source_date_epoch: 0,
         })
         .map_err(|error| wrong(&error))

@@ -1,0 +1,13 @@
+//! Keys: made, opened, and listed.
+
+mod list;
+mod make;
+mod password;
+mod secret;
+mod signature;
+
+pub use list::{ListChange, ListError, SignedList, add_signature, change_list, new_list};
+pub use make::{KeyPairPaths, KeygenOptions, keygen};
+pub use password::Password;
+pub use secret::SigningKey;
+pub use signature::{sign, sign_all, split_signatures};
