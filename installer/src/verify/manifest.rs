@@ -136,7 +136,10 @@ impl VerifyError {
             Self::Expired { .. } => {
                 "if the clock is right (date), the source is out of date: ask who runs it".into()
             }
-            Self::Rollback { .. } => "the source offers an old release: ask who runs it".into(),
+            Self::Rollback { version, .. } => format!(
+                "the source offers an old release: ask who runs it; to take it knowingly: \
+                 sudo banger update --version {version} --allow-downgrade"
+            ),
             Self::SequenceJump { .. } => {
                 "do not use this release before its publisher has explained the number".into()
             }
