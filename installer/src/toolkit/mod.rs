@@ -13,6 +13,9 @@ mod request;
 mod rescue;
 mod status;
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use crate::effect::{Effects, Lock};
 use crate::engine;
 use crate::journal;
@@ -204,6 +207,12 @@ fn sweep_staging(product: &Product, effects: &Effects<'_>) -> Result<(), Toolkit
     Ok(())
 }
 
+/// Whether a name is that of a file which was to become another.
+fn is_beside(name: &OsStr, path: &Path) -> bool {
+    let (name, path) = (name.to_string_lossy(), path.file_name());
+    path.is_some_and(|path| name.contains(&*path.to_string_lossy()))
+}
+
 /// Takes away what an install made before its first step, and a step cannot take back: folders, and
 /// a journal that never got its name. Only where nothing is installed and no run is left to finish.
 fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), ToolkitError> {
@@ -212,8 +221,17 @@ fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), T
     if files.look(&layout.journal())? != Found::Missing {
         return Ok(());
     }
-    if !files.list(&layout.install_state)?.is_empty() {
+    let names = files.list(&layout.install_state)?;
+    if !names.is_empty() {
         files.remove(&layout.journal())?;
+    }
+    // a record whose writing was cut off
+    let seen = layout.seen();
+    if names
+        .iter()
+        .any(|name| Some(name.as_os_str()) != seen.file_name() && is_beside(name, &seen))
+    {
+        files.settle(&seen)?;
     }
     let installed = files.look(&layout.receipt())? != Found::Missing
         || !files.list(&layout.versions)?.is_empty();
