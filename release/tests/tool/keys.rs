@@ -99,6 +99,9 @@ fn passwords_are_taken_in_the_order_of_the_keys_that_need_one() {
 fn no_command_takes_a_secret_as_a_word() {
     let bench = Bench::new(&[]);
     for command in [
+        "",
+        "key",
+        "key list",
         "key make",
         "key list make",
         "key rotate",
