@@ -128,6 +128,14 @@ pub enum ReleaseError {
         /// The key.
         id: KeyId,
     },
+    /// Programs that would refuse every list.
+    #[error("{threshold} signatures of {roots} root keys can never be there")]
+    RootThreshold {
+        /// Signatures that a list would need.
+        threshold: u32,
+        /// Root keys that the programs would have.
+        roots: usize,
+    },
     /// A program cannot be started.
     #[error("cannot run {program}")]
     Run {
@@ -221,6 +229,7 @@ impl ReleaseError {
                 "choose another name, or move it away: mv {0} {0}.old",
                 path.display()
             ),
+            Self::RootThreshold { .. } => "give --root for each root key".into(),
             Self::NoPassword { .. } => "put the password on the first line".into(),
             Self::NobodyToAsk { .. } => {
                 "add --password-file FILE, or --unencrypted for a key without a password".into()
@@ -269,9 +278,10 @@ impl ReleaseError {
         match self {
             Self::Exists { .. } => ErrorKind::InTheWay,
             Self::Run { .. } | Self::NoSbomTool => ErrorKind::HostLacks,
-            Self::SourceDate { .. } | Self::NobodyToAsk { .. } | Self::Expiry { .. } => {
-                ErrorKind::Usage
-            }
+            Self::SourceDate { .. }
+            | Self::NobodyToAsk { .. }
+            | Self::Expiry { .. }
+            | Self::RootThreshold { .. } => ErrorKind::Usage,
             Self::Publish(cause) => cause.kind(),
             Self::Write { .. }
             | Self::Failed { .. }

@@ -32,7 +32,15 @@ pub enum CheckError {
         /// The file.
         name: String,
         /// Why.
-        source: VerifyError,
+        source: Box<VerifyError>,
+    },
+    /// The manifest of an older release.
+    #[error("a client that asks for an older release refuses {name}")]
+    Older {
+        /// The file.
+        name: String,
+        /// Why.
+        source: Box<VerifyError>,
     },
     /// A file that is not there, or not what was signed.
     #[error("a client cannot fetch the release")]
@@ -95,6 +103,10 @@ impl CheckError {
             Self::Keyring(_) => Some("add --key FILE, or --root FILE".into()),
             Self::List(cause) => cause.hint(),
             Self::Manifest { source, .. } => source.hint(),
+            Self::Older { name, .. } => Some(format!(
+                "sign that version anew, with a higher --sequence, or take {name} and \
+                 {name}.minisig away; then publish again"
+            )),
             Self::Fetch(cause) => cause.hint(),
             Self::Unpack { source, .. } => source.hint(),
             _ => Some("publish the release again: banger-release publish".into()),

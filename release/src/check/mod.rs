@@ -176,13 +176,16 @@ impl Run<'_> {
             clock_floor: None,
             allow_downgrade: old,
         };
+        let refused = |source| {
+            let (name, source) = (name.into(), Box::new(source));
+            if old {
+                CheckError::Older { name, source }
+            } else {
+                CheckError::Manifest { name, source }
+            }
+        };
         let manifest =
-            verify_manifest(&bytes, &signature, &self.keyring, &expectation).map_err(|source| {
-                CheckError::Manifest {
-                    name: name.into(),
-                    source,
-                }
-            })?;
+            verify_manifest(&bytes, &signature, &self.keyring, &expectation).map_err(refused)?;
         tell(Checked {
             name: name.into(),
             fact: format!(

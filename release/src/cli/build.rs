@@ -122,6 +122,12 @@ pub(super) fn run(args: BuildArgs) -> Result<(), Failure> {
 
 /// Everything that can be refused is, before a program is built.
 fn options(args: BuildArgs) -> Result<BuildOptions, ReleaseError> {
+    let roots = args.roots.len();
+    if let Some(threshold) = args.root_threshold
+        && !(1..=roots).contains(&(threshold as usize))
+    {
+        return Err(ReleaseError::RootThreshold { threshold, roots });
+    }
     let keys = args.keys.open()?;
     let notes = notes_of(&args)?;
     let named = source_date_epoch()?;

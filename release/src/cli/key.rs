@@ -10,6 +10,13 @@ use super::list::{self, MakeArgs, RevokeArgs, RotateArgs, ShowArgs, SignArgs};
 use super::secrets::descriptor;
 
 #[derive(Subcommand)]
+#[command(after_help = "\
+Examples:
+  banger-release key make --out keys                    one pair, for a client that pins it
+  banger-release key make --out keys --name root        a root key, kept offline
+  banger-release key list make --to keys.json --add keys/banger.pub --root-key keys/root.key
+  banger-release key rotate keys.json --add new.pub --retire ID --root-key keys/root.key
+  banger-release publish --release dist --to public --keys keys.json")]
 pub(super) enum KeyCommand {
     /// Make a minisign key pair: NAME.key (secret) and NAME.pub
     Make(PairArgs),
@@ -27,6 +34,9 @@ pub(super) enum KeyCommand {
 }
 
 #[derive(Subcommand)]
+#[command(after_help = "\
+Example:
+  banger-release key list make --to keys.json --add keys/banger.pub --root-key keys/root.key")]
 pub(super) enum ListCommand {
     /// Make a list and sign it with root keys
     Make(MakeArgs),

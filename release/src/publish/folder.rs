@@ -5,7 +5,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use banger_installer::model::Digest;
@@ -60,6 +60,7 @@ impl Next {
         remove(&self.coming)?;
         fs_err::create_dir(&self.coming).map_err(ReleaseError::write(&self.coming))?;
         if self.present.exists() {
+            adopt(&self.present, &self.coming)?;
             link_all(&self.present, &self.coming)?;
         }
         Ok(())
@@ -146,6 +147,7 @@ fn link_all(from: &Path, to: &Path) -> Result<(), ReleaseError> {
             fs_err::hard_link(&path, &copy).map_err(written)?;
         } else if kind.is_dir() {
             fs_err::create_dir(&copy).map_err(written)?;
+            adopt(&path, &copy)?;
             link_all(&path, &copy)?;
         } else if kind.is_symlink() {
             let target = fs_err::read_link(&path).map_err(ReleaseError::read(&path))?;
@@ -155,6 +157,16 @@ fn link_all(from: &Path, to: &Path) -> Result<(), ReleaseError> {
         }
     }
     sync(to)
+}
+
+/// Gives a new folder the owner, group and mode of the one that it stands for.
+fn adopt(from: &Path, to: &Path) -> Result<(), ReleaseError> {
+    let wanted = fs_err::metadata(from).map_err(ReleaseError::read(from))?;
+    let found = fs_err::metadata(to).map_err(ReleaseError::read(to))?;
+    if (wanted.uid(), wanted.gid()) != (found.uid(), found.gid()) {
+        chown(to, Some(wanted.uid()), Some(wanted.gid())).map_err(ReleaseError::write(to))?;
+    }
+    fs_err::set_permissions(to, wanted.permissions()).map_err(ReleaseError::write(to))
 }
 
 fn remove(folder: &Path) -> Result<(), ReleaseError> {

@@ -65,6 +65,16 @@ fn with_source_date_epoch_everything_but_the_signatures_is_the_same_again() {
     }
 }
 
+#[test]
+fn programs_that_could_never_believe_a_list_are_not_built() {
+    let bench = Bench::new(&["ann", "root"]);
+    for threshold in ["0", "2"] {
+        let words = BUILD.replace("--binaries bin", "--root keys/root.pub --root-threshold");
+        let words = words.replace("--root-threshold", &format!("--root-threshold {threshold}"));
+        assert!(bench.fails(&words, 2).contains("can never be there"));
+    }
+}
+
 /// The search path with the pinned cargo-cyclonedx, which the bench installs.
 fn path_with_the_tool() -> OsString {
     let bench = std::env::var_os("BANGER_BENCH_DIR")

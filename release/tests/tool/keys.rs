@@ -14,7 +14,7 @@ fn is_encrypted(bench: &Bench, key: &str) -> bool {
 fn a_key_is_encrypted_with_what_is_typed_twice_at_the_terminal() {
     let bench = Bench::new(&[]);
     let typed = bench.shell(
-        r#"{ sleep 1; echo horse; sleep 1; echo horse; } |
+        r#"printf "horse\nhorse\n" |
            script -qec "$tool key make --out keys" /dev/null"#,
     );
     assert!(typed.status.success(), "{typed:?}");
@@ -25,7 +25,7 @@ fn a_key_is_encrypted_with_what_is_typed_twice_at_the_terminal() {
     bench.build_with("0.1.1", 1, &["banger"], "--password-file password");
     bench.minisign_takes_each("out-0.1.1/manifest.json", &["banger"]);
     let differs = bench.shell(
-        r#"{ sleep 1; echo horse; sleep 1; echo house; } |
+        r#"printf "horse\nhouse\n" |
            script -qec "$tool key make --out keys --name other" /dev/null"#,
     );
     let said = String::from_utf8_lossy(&differs.stdout).into_owned();
@@ -99,6 +99,9 @@ fn passwords_are_taken_in_the_order_of_the_keys_that_need_one() {
 fn no_command_takes_a_secret_as_a_word() {
     let bench = Bench::new(&[]);
     for command in [
+        "",
+        "key",
+        "key list",
         "key make",
         "key list make",
         "key rotate",

@@ -1,7 +1,7 @@
 //! `banger-release publish`.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use crate::bench::{Bench, tree};
 
@@ -61,6 +61,10 @@ fn what_else_lies_in_the_folder_stays_and_what_was_taken_away_is_forgotten() {
     fs_err::create_dir(folder.join("old")).unwrap();
     fs_err::write(folder.join("old/file"), "old").unwrap();
     symlink("index.html", folder.join("link")).unwrap();
+    for (name, mode) in [("", 0o711), ("old", 0o2750)] {
+        let mode = std::fs::Permissions::from_mode(mode);
+        fs_err::set_permissions(folder.join(name), mode).unwrap();
+    }
     for name in ["manifest-0.1.1.json", "manifest-0.1.1.json.minisig"] {
         fs_err::remove_file(folder.join(name)).unwrap();
     }
@@ -69,6 +73,8 @@ fn what_else_lies_in_the_folder_stays_and_what_was_taken_away_is_forgotten() {
     assert_eq!(bench.read("public/stable/link"), "hello");
     assert_eq!(bench.read("public/stable/old/file"), "old");
     assert!(folder.join("link").is_symlink());
+    let mode = |name: &str| fs_err::metadata(folder.join(name)).unwrap().mode() & 0o7777;
+    assert_eq!((mode(""), mode("old")), (0o711, 0o2750));
     // the archives of both, and the newer's manifest with its signature
     assert_eq!(bench.sha256sum("public/stable"), 4);
 }

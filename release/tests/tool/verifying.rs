@@ -84,6 +84,33 @@ fn with_root_keys_the_list_says_who_signs() {
     assert!(bench.fails(verify, 11).contains("keys.json"));
 }
 
+#[test]
+fn a_rotation_leaves_an_older_release_to_be_signed_anew_or_taken_away() {
+    let bench = Bench::new(&["root", "old", "new"]);
+    let verify = "verify public/stable --root keys/root.pub";
+    bench.ok("key list make --to keys.json --add keys/old.pub --root-key keys/root.key");
+    bench.build("0.1.1", 1, &["old"]);
+    bench.ok("publish --release out-0.1.1 --to public --keys keys.json");
+    let old = bench.id("old");
+    bench.ok(&format!(
+        "key rotate keys.json --add keys/new.pub --retire {old} --root-key keys/root.key"
+    ));
+    bench.build("0.1.2", 2, &["old"]);
+    bench.ok("publish --release out-0.1.2 --to public --keys keys.json");
+    assert!(bench.fails(verify, 6).contains("refuses manifest.json"));
+    // for clients of both lists: both signatures
+    bench.build("0.1.2", 3, &["old", "new"]);
+    bench.publish("0.1.2");
+    let said = bench.fails(verify, 6);
+    assert!(said.contains("refuses manifest-0.1.1.json"), "{said}");
+    assert!(said.contains("publish again"), "{said}");
+    for name in ["manifest-0.1.1.json", "manifest-0.1.1.json.minisig"] {
+        remove(&bench, name);
+    }
+    bench.publish("0.1.2");
+    bench.ok(verify);
+}
+
 /// What is done to the folder, the exit code, and what is said of it.
 type Spoil = (&'static str, fn(&Bench), i32, &'static str);
 

@@ -16,6 +16,7 @@ pub const ALLOW_MISSING: &str = "BANGER_ALLOW_MISSING";
 /// A program and the Debian package that brings it.
 const PROGRAMS: &[(&str, &str)] = &[
     ("cc", "gcc"),
+    ("git", "git"),
     ("minisign", "minisign"),
     ("mmdebstrap", "mmdebstrap"),
     ("mount", "mount"),
