@@ -15,17 +15,22 @@ pub const ALLOW_MISSING: &str = "BANGER_ALLOW_MISSING";
 
 /// A program and the Debian package that brings it.
 const PROGRAMS: &[(&str, &str)] = &[
+    ("busybox", "busybox"),
     ("cc", "gcc"),
+    ("curl", "curl"),
+    ("dash", "dash"),
     ("minisign", "minisign"),
     ("mmdebstrap", "mmdebstrap"),
     ("mount", "mount"),
     ("nsenter", "util-linux"),
     ("pip3", "python3-pip"),
     ("python3", "python3"),
+    ("shellcheck", "shellcheck"),
     ("strace", "strace"),
     ("systemd-analyze", "systemd"),
     ("systemd-nspawn", "systemd-container"),
     ("useradd", "passwd"),
+    ("wget", "wget"),
 ];
 
 /// A file without which the bench cannot show what it is for.
