@@ -32,13 +32,13 @@ fn kept(target: &str) -> Vec<(String, Vec<u8>)> {
 
 /// Runs a check, and says with which input it failed.
 fn hold(target: &str, check: Check, name: &str, input: &[u8]) {
-    if catch_unwind(AssertUnwindSafe(|| check(input))).is_err() {
-        panic!(
-            "{target} does not hold for {name}; to keep it, put these bytes into {}: b\"{}\"",
-            corpus(target).display(),
-            input.escape_ascii()
-        );
-    }
+    let outcome = catch_unwind(AssertUnwindSafe(|| check(input)));
+    assert!(
+        outcome.is_ok(),
+        "{target} does not hold for {name}; to keep it, put these bytes into {}: b\"{}\"",
+        corpus(target).display(),
+        input.escape_ascii()
+    );
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -50,6 +50,10 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Random damage to what is kept for one target.
+#[expect(
+    clippy::print_stdout,
+    reason = "a helper of tests, which tell how much they tried"
+)]
 fn damage(name: &str) {
     let (_, check) = TARGETS.into_iter().find(|target| target.0 == name).unwrap();
     let rounds = number("BANGER_FUZZ_ROUNDS").unwrap_or(ROUNDS);

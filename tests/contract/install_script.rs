@@ -398,7 +398,7 @@ fn nothing_is_pinned_nothing_is_taken() {
     );
     let mut pins = bench.pins();
     for sum in ["", "0123", &"g".repeat(64)] {
-        sums.map(|name| pins.insert(name, sum.into()));
+        pins.extend(sums.map(|name| (name, sum.to_owned())));
         bench.fill(&pins);
         let before = bench.tree();
         let output = bench.run(without_minisign, &from);

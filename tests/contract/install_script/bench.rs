@@ -41,7 +41,7 @@ const BASE: [&str; 19] = [
 pub(crate) enum Shell {
     /// dash, with Debian's programs.
     Dash,
-    /// BusyBox's shell, with BusyBox's programs.
+    /// The shell of `BusyBox`, with its programs.
     Busybox,
 }
 
