@@ -28,6 +28,17 @@ fn receipt_schema_1_is_read_and_keeps_what_it_does_not_know() {
 }
 
 #[test]
+fn numbers_that_a_later_version_wrote_are_kept_to_the_last_digit() {
+    let text = fs_err::read_to_string(fixture("receipt-1.json")).unwrap();
+    let number = "-92233720368541844674407370955161689793e-7";
+    let later = text.replace("\"kept\": true", &format!("\"kept\": {number}"));
+    assert_ne!(later, text);
+    let receipt = Receipt::from_json(later.as_bytes()).unwrap();
+    let written = receipt.to_json().unwrap();
+    assert_eq!(Receipt::from_json(&written).unwrap(), receipt);
+}
+
+#[test]
 fn receipt_schema_1_with_contents_is_read_and_written_as_it_is() {
     let bytes = fs_err::read(fixture("receipt-1-contents.json")).unwrap();
     let receipt = Receipt::from_json(&bytes).unwrap();
@@ -49,6 +60,14 @@ fn a_receipt_from_the_future_or_damaged_is_refused() {
             "{length} bytes taken"
         );
     }
+}
+
+#[test]
+fn a_manifest_of_nothing_but_unknown_kinds_is_refused() {
+    let text = fs_err::read_to_string(fixture("manifest-1.json")).unwrap();
+    let later = text.replace("\"kind\": \"release\"", "\"kind\": \"later\"");
+    let error = Manifest::from_json(later.as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("unknown"), "{error}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod archives;
 mod client;
+mod corpus;
 mod disk;
 mod hostile;
 mod keys;

@@ -9,6 +9,7 @@ mod command_line;
 mod commands;
 mod damage;
 mod dry_run;
+mod install_script;
 mod locks;
 mod manners;
 mod rooms;

@@ -199,7 +199,11 @@ impl Manifest {
             artefacts: release.assets,
         };
         manifest.check()?;
-        Ok(manifest.without_unknown_kinds())
+        let manifest = manifest.without_unknown_kinds();
+        if manifest.artefacts.is_empty() {
+            return Err(field("assets", "are all of kinds that are unknown".into()));
+        }
+        Ok(manifest)
     }
 
     /// The bytes of `manifest.json`: pretty JSON with a final newline.

@@ -15,7 +15,10 @@ pub const ALLOW_MISSING: &str = "BANGER_ALLOW_MISSING";
 
 /// A program and the Debian package that brings it.
 const PROGRAMS: &[(&str, &str)] = &[
+    ("busybox", "busybox"),
     ("cc", "gcc"),
+    ("curl", "curl"),
+    ("dash", "dash"),
     ("git", "git"),
     ("minisign", "minisign"),
     ("mmdebstrap", "mmdebstrap"),
@@ -23,10 +26,12 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("nsenter", "util-linux"),
     ("pip3", "python3-pip"),
     ("python3", "python3"),
+    ("shellcheck", "shellcheck"),
     ("strace", "strace"),
     ("systemd-analyze", "systemd"),
     ("systemd-nspawn", "systemd-container"),
     ("useradd", "passwd"),
+    ("wget", "wget"),
 ];
 
 /// A file without which the bench cannot show what it is for.
