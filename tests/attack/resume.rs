@@ -154,6 +154,14 @@ fn a_file_that_was_exchanged_while_it_was_fetched_is_fetched_anew() {
 }
 
 #[test]
+fn when_all_is_here_it_does_not_matter_how_the_connection_ends() {
+    let world = World::new();
+    let server = serve(&world, Some(Mischief::NoEnd), Ranges::Honoured);
+    archive(&world, &mirrors(&[&server])).unwrap();
+    assert_eq!(server.requests(), 1);
+}
+
+#[test]
 fn a_server_that_is_busy_is_asked_again_when_it_has_answered_before() {
     let world = World::new();
     let busy = Mischief::Status("503 Service Unavailable");

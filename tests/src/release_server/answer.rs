@@ -34,6 +34,8 @@ pub enum Mischief {
     Trickle,
     /// A head, and no body.
     SilentBody,
+    /// The file under no length, and no end.
+    NoEnd,
     /// Not even a head.
     Silent,
     /// Another status, and no body.
@@ -120,6 +122,12 @@ pub(super) fn respond(
         }
         Some(Mischief::SilentBody) => {
             head(stream, "200 OK", &format!("Content-Length: {length}\r\n"))?;
+            stream.flush()?;
+            wait(stopped);
+            Ok(())
+        }
+        Some(Mischief::NoEnd) => {
+            send(stream, content, usize::MAX, false)?;
             stream.flush()?;
             wait(stopped);
             Ok(())
