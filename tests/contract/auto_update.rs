@@ -26,6 +26,8 @@ fn updates_without_a_person_are_those_that_a_person_would_get() {
     let stage = Stage::new(releases).unwrap();
     stage.install(&first).unwrap().ok().unwrap();
     assert_eq!(state_of_timer(&stage), ["disabled", "inactive"]);
+    let status = stage.banger(&["system", "status"]).unwrap().text();
+    assert!(!status.contains("banger-update"), "{status}");
     let guest = stage.run_guest("web").unwrap();
 
     let install = |words: &[&str]| {
@@ -34,6 +36,9 @@ fn updates_without_a_person_are_those_that_a_person_would_get() {
     };
     install(&["--auto-update"]);
     assert_eq!(state_of_timer(&stage), ["enabled", "active"]);
+    let status = stage.banger(&["system", "status"]).unwrap().text();
+    assert!(status.contains("updates once a day"), "{status}");
+    assert!(!status.contains("does not answer"), "{status}");
     let said = install(&[]);
     assert!(said.contains("nothing was changed"), "{said}");
     assert_eq!(state_of_timer(&stage), ["enabled", "active"]);

@@ -213,6 +213,15 @@ fn releases_that_do_not_fit_are_refused_and_a_full_disk_is_named() {
     // and after all that the sound one is taken; then there is nothing newer
     let good = update(&stage, &[]);
     assert_eq!(good.code, Some(0), "{}", good.text());
+    // in a pipe, a download is one line and no bar
+    let said = good.text();
+    let lines: Vec<_> = said.lines().filter(|line| line.contains(" MB")).collect();
+    assert!(
+        matches!(lines.as_slice(), [line] if line.contains("downloaded and verified")
+            && line.contains("from https://") && line.ends_with(".tar.gz")),
+        "{said}"
+    );
+    assert!(!said.contains(['\r', '\u{1b}']), "{said}");
     let before = tree(&stage.host);
     let again = update(&stage, &[]);
     assert_eq!(again.code, Some(0), "{}", again.text());

@@ -7,7 +7,7 @@ use banger_installer::model::{Receipt, UnitKind};
 use banger_installer::plan::Finding;
 use banger_installer::toolkit::{Status, UnitStatus, status};
 
-use crate::product::RESCUE_SERVICE;
+use crate::product::{RESCUE_SERVICE, UPDATE_SERVICE, UPDATE_TIMER};
 
 use super::host::Host;
 use super::{Failure, Screen, Tone};
@@ -49,7 +49,9 @@ fn head(receipt: &Receipt, screen: &Screen) {
 
 fn unit_line(unit: &UnitStatus, screen: &Screen) {
     let facts = &unit.facts;
-    let waits = unit.unit.as_str() == RESCUE_SERVICE && facts.active_state == "inactive";
+    let name = unit.unit.as_str();
+    let on_demand = [RESCUE_SERVICE, UPDATE_SERVICE, UPDATE_TIMER].contains(&name);
+    let waits = on_demand && facts.active_state == "inactive";
     if unit.unit.kind() == UnitKind::Slice || waits {
         return;
     }
@@ -65,13 +67,18 @@ fn unit_line(unit: &UnitStatus, screen: &Screen) {
     };
     let answers = match (&unit.answers, unit.unit.kind()) {
         (Some(version), _) => version.to_string(),
-        _ if unit.unit.as_str() == RESCUE_SERVICE => "watches a new version".into(),
+        _ if name == RESCUE_SERVICE => "watches a new version".into(),
+        _ if name == UPDATE_SERVICE && facts.active_state == "failed" => {
+            format!("why: journalctl -u {UPDATE_SERVICE}")
+        }
+        _ if name == UPDATE_SERVICE => "looks for an update".into(),
+        _ if name == UPDATE_TIMER => "updates once a day".into(),
         (None, UnitKind::Service) => "does not answer".into(),
         (None, _) => String::new(),
     };
     let line = format!(
         "  {:<22} {} {answers}",
-        unit.unit.as_str(),
+        name,
         screen.paint(tone, &format!("{state:<10}")),
     );
     screen.line(line.trim_end());
