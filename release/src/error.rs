@@ -136,6 +136,9 @@ pub enum ReleaseError {
         /// Root keys that the programs would have.
         roots: usize,
     },
+    /// Programs that one lost or stolen key would cut off from all updates.
+    #[error("the programs would trust one key alone")]
+    OneKey,
     /// A program cannot be started.
     #[error("cannot run {program}")]
     Run {
@@ -229,6 +232,9 @@ impl ReleaseError {
                 "choose another name, or move it away: mv {0} {0}.old",
                 path.display()
             ),
+            Self::OneKey => {
+                "give --root twice or more: keys that sign the list of keys, kept apart".into()
+            }
             Self::RootThreshold { .. } => "give --root for each root key".into(),
             Self::NoPassword { .. } => "put the password on the first line".into(),
             Self::NobodyToAsk { .. } => {
@@ -281,6 +287,7 @@ impl ReleaseError {
             Self::SourceDate { .. }
             | Self::NobodyToAsk { .. }
             | Self::Expiry { .. }
+            | Self::OneKey
             | Self::RootThreshold { .. } => ErrorKind::Usage,
             Self::Publish(cause) => cause.kind(),
             Self::Write { .. }

@@ -75,6 +75,16 @@ fn programs_that_could_never_believe_a_list_are_not_built() {
     }
 }
 
+#[test]
+fn programs_that_one_lost_key_would_cut_off_are_not_built() {
+    let bench = Bench::new(&["ann", "root"]);
+    for key in ["--root keys/root.pub", "--trusted-key keys/ann.pub"] {
+        let said = bench.fails(&BUILD.replace("--binaries bin", key), 2);
+        assert!(said.contains("one key alone"), "{said}");
+        assert!(said.contains("--root twice"), "{said}");
+    }
+}
+
 /// The search path with the pinned cargo-cyclonedx, which the bench installs.
 fn path_with_the_tool() -> OsString {
     let bench = std::env::var_os("BANGER_BENCH_DIR")

@@ -11,6 +11,9 @@ use crate::bench::{Bench, TOOL, succeeds, tree, workspace};
 /// take ten minutes on two cores.
 const PROFILE: &str = "BANGER_REPRODUCE_PROFILE";
 
+/// Where the programs look for updates.
+const ADDRESS: &str = "https://releases.example.org/banger/{channel}";
+
 /// The files of the checkout in a folder of its own; `name` makes its path another's.
 pub(crate) fn copy_of_the_workspace(name: &str) -> TempDir {
     let copy = tempfile::Builder::new()
@@ -60,8 +63,14 @@ fn build(bench: &Bench, workspace: &Path, out: &str) {
             &profile,
             "--key",
             "keys/ann.key",
-            "--trusted-key",
-            "keys/ann.pub",
+            "--root",
+            "keys/root.pub",
+            "--root",
+            "keys/spare.pub",
+            "--root-threshold",
+            "2",
+            "--release-url",
+            ADDRESS,
         ])
         .args([
             "--notes",
@@ -93,7 +102,7 @@ fn holds(bytes: &[u8], word: &str) -> bool {
 
 #[test]
 fn two_builds_of_one_commit_in_two_folders_are_equal() {
-    let bench = Bench::new(&["ann"]);
+    let bench = Bench::new(&["ann", "root", "spare"]);
     let first = copy_of_the_workspace("one");
     let second = copy_of_the_workspace("another-with-a-longer-name");
     build(&bench, first.path(), "first");
@@ -113,6 +122,17 @@ fn two_builds_of_one_commit_in_two_folders_are_equal() {
             .len();
         println!("{}: {size} bytes, equal", name.display());
     }
+    // what was to be built in is: a copy of the key's line, and the address
+    let banger = fs_err::read(first.path().join("target/banger-release/0.1.1/banger")).unwrap();
+    let key = |name: &str| {
+        let text = bench.read(&format!("keys/{name}.pub"));
+        text.lines().nth(1).unwrap().to_owned()
+    };
+    let pinned = format!("{},{}", key("root"), key("spare"));
+    for word in [pinned.as_str(), ADDRESS, "1790000000"] {
+        assert!(holds(&banger, word), "{word} is not built in");
+    }
+    assert!(!holds(&banger, &key("ann")), "a key that was not asked for");
     let home = std::env::var("CARGO_HOME")
         .or_else(|_| std::env::var("HOME"))
         .unwrap();
