@@ -4,6 +4,7 @@ mod bench;
 
 use std::path::Path;
 
+use banger_release::archive;
 use banger_tests::release_server::{Mischief, Ranges, ReleaseServer, ServerOptions};
 use banger_tests::support::command;
 use banger_tests::support::releases::Releases;
@@ -115,14 +116,15 @@ fn over_tls_with_a_known_authority_alone() {
     assert_eq!(plain.requests(), 0);
 }
 
-/// Both shells, from the folder and from a server, without a word of success.
+/// By one shell from a server, and by the other from the folder.
 fn refused_everywhere(bench: &Bench, code: i32, what: &str) {
     let server = serve(&bench.public(), None);
     let folder = bench.public();
-    for machine in [DEBIAN, BUSYBOX] {
-        for from in [server.url.as_str(), folder.to_str().unwrap()] {
-            bench.refused(machine, &["--from", from, "--unpack", "out"], code, what);
-        }
+    for (machine, from) in [
+        (DEBIAN, server.url.as_str()),
+        (BUSYBOX, folder.to_str().unwrap()),
+    ] {
+        bench.refused(machine, &["--from", from, "--unpack", "out"], code, what);
     }
 }
 
@@ -316,6 +318,21 @@ fn another_archive_is_refused_by_signature_and_by_sum() {
 }
 
 #[test]
+fn a_signed_archive_that_is_no_release_is_refused() {
+    let bench = Bench::new();
+    for path in ["etc/passwd", "bin/Banger", "bin/x/y"] {
+        let mut files = good_files();
+        files[2].path = path.into();
+        fs_err::write(bench.archive(), archive::write(files, 0).unwrap()).unwrap();
+        bench.publish(&bench.manifest());
+        refused_everywhere(&bench, 6, "does not belong in a release");
+    }
+    fs_err::write(bench.archive(), "no archive").unwrap();
+    bench.publish(&bench.manifest());
+    refused_everywhere(&bench, 6, "cannot be unpacked");
+}
+
+#[test]
 fn a_server_that_lies_or_is_not_there() {
     let bench = Bench::new();
     let archive = archive_name();
@@ -482,6 +499,12 @@ fn a_script_that_was_cut_does_nothing() {
         let before = bench.tree();
         let output = bench.run_script(machine, &cut, &words);
         assert!(bench.tree() == before, "cut at {end}: {}", output.text());
+        // nor did it come so far as to refuse anything
+        assert!(
+            !output.text().contains("hint:"),
+            "cut at {end}: {}",
+            output.text()
+        );
     }
     println!("{} cuts did nothing", ends.len());
 }
