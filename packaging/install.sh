@@ -478,14 +478,22 @@ bring_archive() {
         'fetch it again; if it stays so, do not use this source'
 }
 
-# Unpacks the archive into a folder that is there.
-unpack() {
+# Sees that the archive holds programs and units, and nothing else.
+check_names() {
     tar -tzf "$temp/archive" </dev/null >"$temp/names" 2>/dev/null ||
         refuse "$name cannot be unpacked"
     if grep -Eqv '^(bin|units)/[a-z][a-z.-]*$' "$temp/names"; then
         refuse "$name holds what does not belong in a release"
     fi
-    tar -xzopf "$temp/archive" -C "$1" </dev/null || fail 1 "cannot unpack to $1" "df -h $1"
+}
+
+# Unpacks the archive into a new folder.
+unpack() {
+    mkdir -- "$1" || fail 1 "cannot make $1" 'name a folder that can be made'
+    if ! tar -xzopf "$temp/archive" -C "$1" </dev/null; then
+        rm -rf -- "$1"
+        fail 1 "cannot unpack to $1" 'df -h'
+    fi
 }
 
 # The program itself must say that it is the version that was verified.
@@ -532,14 +540,13 @@ main() {
     trap 'exit 130' INT
     trap 'exit 143' HUP TERM
     bring_archive
+    check_names
     say "verified: banger $version, by its $way"
     if [ -n "$unpack_to" ]; then
-        mkdir -- "$unpack_to" || fail 1 "cannot make $unpack_to" 'name a folder that can be made'
         unpack "$unpack_to"
         say "unpacked to $unpack_to; next: sudo $unpack_to/bin/banger system install"
         return
     fi
-    mkdir "$temp/release"
     unpack "$temp/release"
     check_program "$temp/release"
     "$temp/release/bin/banger" system install "$@"

@@ -179,6 +179,8 @@ fn plainly_read(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
     let mut tar = tar::Archive::new(GzDecoder::new(archive));
     let read = |entry: std::io::Result<tar::Entry<'_, GzDecoder<&[u8]>>>| {
         let mut entry = entry.unwrap();
+        let kind = entry.header().as_old().linkflag;
+        assert_eq!(kind, *b"0", "something else than a regular file was taken");
         let path = entry.path().unwrap().to_str().unwrap().to_owned();
         let mut content = Vec::new();
         entry.read_to_end(&mut content).unwrap();
