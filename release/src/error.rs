@@ -139,6 +139,24 @@ pub enum ReleaseError {
     /// Programs that one lost or stolen key would cut off from all updates.
     #[error("the programs would trust one key alone")]
     OneKey,
+    /// A release that `install.sh` would not take.
+    #[error("install.sh installs from channel stable; the release is for {found}")]
+    ScriptChannel {
+        /// Its channel.
+        found: String,
+    },
+    /// An address that cannot stand in `install.sh`.
+    #[error("{text:?} is no address for install.sh")]
+    ScriptAddress {
+        /// What was given.
+        text: String,
+    },
+    /// A template of another form.
+    #[error("packaging/install.sh has not one line for {name}")]
+    ScriptTemplate {
+        /// The placeholder.
+        name: &'static str,
+    },
     /// A program cannot be started.
     #[error("cannot run {program}")]
     Run {
@@ -232,6 +250,15 @@ impl ReleaseError {
                 "choose another name, or move it away: mv {0} {0}.old",
                 path.display()
             ),
+            Self::ScriptChannel { .. } => {
+                "give the folder of a release that was built with --channel stable".into()
+            }
+            Self::ScriptAddress { .. } => {
+                "give the https address of the published folder, without {channel} or quotes".into()
+            }
+            Self::ScriptTemplate { .. } => {
+                "take packaging/install.sh from the same commit as this program".into()
+            }
             Self::OneKey => {
                 "give --root twice or more: keys that sign the list of keys, kept apart".into()
             }
@@ -288,6 +315,7 @@ impl ReleaseError {
             | Self::NobodyToAsk { .. }
             | Self::Expiry { .. }
             | Self::OneKey
+            | Self::ScriptAddress { .. }
             | Self::RootThreshold { .. } => ErrorKind::Usage,
             Self::Publish(cause) => cause.kind(),
             Self::Write { .. }

@@ -16,6 +16,7 @@ mod pack;
 mod publish;
 mod reproducible;
 mod sbom;
+mod script;
 mod sums;
 mod whole_file;
 
@@ -30,6 +31,7 @@ pub use pack::{PackOptions, Packed, default_sequence, pack};
 pub use publish::{PublishError, PublishOptions, Published, publish};
 pub use reproducible::commit_time;
 pub use sbom::{SBOM_TOOL, sbom, sbom_name};
+pub use script::{ScriptOptions, script};
 pub use sums::{SUMS_NAME, Sums, digest};
 
 /// The product's name in manifests and archives.

@@ -12,6 +12,7 @@ mod build;
 mod key;
 mod list;
 mod publish;
+mod script;
 mod secrets;
 mod verify;
 
@@ -49,6 +50,8 @@ enum Command {
     Build(Box<build::BuildArgs>),
     /// Put a built release into a folder for any static file server
     Publish(publish::PublishArgs),
+    /// Write install.sh with the pins of a built release
+    Script(script::ScriptArgs),
     /// Check a published folder as a client would
     Verify(verify::VerifyArgs),
 }
@@ -86,6 +89,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Key(command) => key::run(command),
         Command::Build(args) => build::run(*args),
         Command::Publish(args) => publish::run(args),
+        Command::Script(args) => script::run(args),
         Command::Verify(args) => verify::run(&args),
     };
     match done {

@@ -14,4 +14,5 @@ mod kills;
 mod lists;
 mod publishing;
 mod reproducible;
+mod script;
 mod verifying;
