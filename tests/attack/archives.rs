@@ -64,25 +64,28 @@ pub(crate) fn header_of(name: &str, mode: u32, kind: EntryType, size: usize) -> 
     header
 }
 
+/// Every type of entry but a regular file, by the byte as it stands in the header (the library would
+/// write another for the old NUL), and the word that names it.
+pub(crate) const OTHER_KINDS: [(u8, &str); 14] = [
+    (b'1', "hard link"),
+    (b'2', "symbolic link"),
+    (b'3', "character device"),
+    (b'4', "block device"),
+    (b'5', "folder"),
+    (b'6', "FIFO"),
+    (b'7', "special type"),
+    (b'L', "GNU long name"),
+    (b'K', "GNU long name"),
+    (b'S', "sparse file"),
+    (b'g', "pax header"),
+    (b'x', "pax header"),
+    (0, "old or special type"),
+    (b'Z', "'Z'"),
+];
+
 #[test]
 fn every_other_type_of_entry_under_a_good_name_and_under_a_strange_one() {
-    // the byte as it stands in the header: the library would write another for the old NUL
-    for (kind, word) in [
-        (b'1', "hard link"),
-        (b'2', "symbolic link"),
-        (b'3', "character device"),
-        (b'4', "block device"),
-        (b'5', "folder"),
-        (b'6', "FIFO"),
-        (b'7', "special type"),
-        (b'L', "GNU long name"),
-        (b'K', "GNU long name"),
-        (b'S', "sparse file"),
-        (b'g', "pax header"),
-        (b'x', "pax header"),
-        (0, "old or special type"),
-        (b'Z', "'Z'"),
-    ] {
+    for (kind, word) in OTHER_KINDS {
         for name in ["bin/banger", "strange"] {
             let mut header = header_of(name, 0o644, EntryType::Regular, 0);
             if matches!(kind, b'1' | b'2') {

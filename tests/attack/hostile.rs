@@ -14,7 +14,7 @@ use flate2::{Compress, Compression, FlushCompress};
 use jiff::SignedDuration;
 use tar::EntryType;
 
-use crate::archives::{compress, header_of, with_entry, with_tail};
+use crate::archives::{OTHER_KINDS, compress, header_of, with_entry, with_tail};
 use crate::client::{Answer, ask};
 use crate::world::{
     SEQUENCE, World, archive_name, good_archive, good_files, good_manifest, tally_words, tree,
@@ -65,24 +65,8 @@ fn file_in(world: &World, name: &str) -> PathBuf {
 }
 
 fn entries() -> Vec<Hostile> {
-    let kinds = [
-        (b'1', "hard link"),
-        (b'2', "symbolic link"),
-        (b'3', "character device"),
-        (b'4', "block device"),
-        (b'5', "folder"),
-        (b'6', "FIFO"),
-        (b'7', "special type"),
-        (b'L', "GNU long name"),
-        (b'K', "GNU long name"),
-        (b'S', "sparse file"),
-        (b'g', "pax header"),
-        (b'x', "pax header"),
-        (0, "old or special type"),
-        (b'V', "'V'"),
-    ];
     let mut cases = Vec::new();
-    for (kind, word) in kinds {
+    for (kind, word) in OTHER_KINDS {
         for name in ["bin/banger", "strange"] {
             let mut header = header_of(name, 0o644, EntryType::Regular, 0);
             if matches!(kind, b'1' | b'2') {
