@@ -10,7 +10,9 @@ use banger_tests::support::command;
 use banger_tests::support::releases::Releases;
 use banger_tests::support::{Host, place};
 
-use self::bench::{BUSYBOX, Bench, DEBIAN, Machine, Shell, VERSION, good_files, target, template};
+use self::bench::{
+    BUSYBOX, BUSYBOX_WGET, Bench, DEBIAN, Machine, Shell, VERSION, good_files, target, template,
+};
 
 const UNPACK: [&str; 2] = ["--unpack", "out"];
 
@@ -205,11 +207,10 @@ fn addresses_that_are_not_safe_and_words_that_mean_nothing() {
         2,
         "--owner means nothing",
     );
-    let no_client = Machine {
-        client: None,
-        ..DEBIAN
-    };
-    bench.refused(no_client, &UNPACK, 5, "neither curl nor GNU wget");
+    for client in [None, Some(BUSYBOX_WGET)] {
+        let machine = Machine { client, ..BUSYBOX };
+        bench.refused(machine, &UNPACK, 5, "neither curl nor GNU wget");
+    }
     let help = bench.run(BUSYBOX, &["--help"]).ok().unwrap();
     assert!(
         help.contains("--unpack DIR") && help.contains("Exit codes"),

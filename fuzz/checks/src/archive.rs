@@ -82,6 +82,7 @@ impl Bench {
             Ok(()) => {
                 let files = files_in(&unpacked);
                 assert_is_release(&unpacked, &files);
+                assert_ends(archive, &files);
                 assert_eq!(
                     files,
                     plainly_read(archive),
@@ -172,6 +173,25 @@ fn assert_is_release(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
     }
     let all: usize = files.values().map(Vec::len).sum();
     assert!(all as u64 <= TOTAL_LIMIT, "{all} bytes were written");
+}
+
+/// Behind the files there are zeros alone, within the cap, and nothing behind the gzip member.
+fn assert_ends(archive: &[u8], files: &BTreeMap<String, Vec<u8>>) {
+    let mut gzip = flate2::bufread::GzDecoder::new(archive);
+    let mut tar = Vec::new();
+    gzip.read_to_end(&mut tar).unwrap();
+    assert!(gzip.into_inner().is_empty(), "bytes behind the gzip member");
+    assert!(
+        tar.len() as u64 <= TOTAL_LIMIT,
+        "{} bytes were read",
+        tar.len()
+    );
+    let blocks = |file: &Vec<u8>| BLOCK + file.len().next_multiple_of(BLOCK);
+    let used: usize = files.values().map(blocks).sum();
+    assert!(
+        tar[used..].iter().all(|byte| *byte == 0),
+        "bytes behind the tar"
+    );
 }
 
 /// What the library that everybody has makes of the archive.

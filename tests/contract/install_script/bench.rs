@@ -49,7 +49,7 @@ pub(crate) enum Shell {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Machine {
     pub(crate) shell: Shell,
-    /// `curl`, `wget`, or none.
+    /// `curl`, `wget`, [`BUSYBOX_WGET`], or none.
     pub(crate) client: Option<&'static str>,
     pub(crate) minisign: bool,
 }
@@ -67,6 +67,9 @@ pub(crate) const BUSYBOX: Machine = Machine {
     client: Some("wget"),
     minisign: true,
 };
+
+/// The `wget` of `BusyBox`.
+pub(crate) const BUSYBOX_WGET: &str = "busybox wget";
 
 /// Everything lies in one temporary folder.
 pub(crate) struct Bench {
@@ -224,7 +227,11 @@ impl Bench {
         }
         let minisign = machine.minisign.then_some("minisign");
         for name in machine.client.iter().chain(&minisign) {
-            link(name, program(name));
+            if *name == BUSYBOX_WGET {
+                link("wget", program("busybox"));
+            } else {
+                link(name, program(name));
+            }
         }
         folder
     }
