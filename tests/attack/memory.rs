@@ -1,13 +1,14 @@
 //! What a client remembers of releases and keys, and what an exchange of keys does to it.
 
+use banger_installer::fetch::Transport;
 use banger_installer::model::{KeyList, Seen};
 use banger_installer::verify::{
-    Expectation, KeyringError, ListExpectation, ListRefusal, Trust, verify_manifest,
+    Expectation, KeyringError, ListExpectation, ListRefusal, Memory, Trust, verify_manifest,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::rotation::{Publisher, expected};
-use crate::world::{SEQUENCE, World, good_archive, good_manifest};
+use crate::world::{SEQUENCE, World, good_archive, good_manifest, source_of};
 
 /// A client whose record is `seen`, after it was offered this list.
 fn trust(publisher: &Publisher, seen: &Seen, list: &KeyList) -> Trust {
@@ -112,4 +113,34 @@ fn the_list_that_was_seen_is_remembered_and_an_older_one_refused() {
     keys.text = keys.text.replace("\"sequence\": 2", "\"sequence\": 9");
     let client = Trust::new(publisher.client(&["root", "spare"], 1), forged);
     assert!(matches!(client.keyring(), Err(KeyringError::NoList)));
+}
+
+#[test]
+fn the_clocks_floor_is_the_latest_of_what_was_seen_and_of_when_the_program_was_built() {
+    let now = Timestamp::now();
+    let later = now + SignedDuration::from_hours(48);
+    let seen = |released| Memory {
+        sequence: 0,
+        released,
+    };
+    for (memory, built, floor) in [
+        (seen(None), None, None),
+        (seen(None), Some(later), Some(later)),
+        (seen(Some(later)), None, Some(later)),
+        (seen(Some(now)), Some(later), Some(later)),
+        (seen(Some(later)), Some(now), Some(later)),
+    ] {
+        let expectation = World::expectation().remembering(&memory, built);
+        assert_eq!(expectation.clock_floor, floor);
+        // a clock that was set back does not make an old release the newest
+        let world = World::new();
+        let source = source_of(world.dist.to_str().unwrap());
+        let outcome = world.update_from(&source, &Transport::system(), &expectation);
+        if floor.is_none() {
+            outcome.unwrap();
+        } else {
+            let said = world.refused(outcome).shown();
+            assert!(said.contains("expired"), "{said}");
+        }
+    }
 }
