@@ -5,7 +5,7 @@ use banger_tests::support::command::Output;
 use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{Guest, Stage};
 
-use crate::commands::{assert_refused, assert_same, tree};
+use crate::commands::{assert_refused, assert_same, tree_but_memory};
 
 const RECEIPT: &str = "/etc/banger/install.json";
 const JOURNAL: &str = "/var/lib/banger-install/journal.json";
@@ -63,7 +63,7 @@ impl Damaged {
     /// Runs each command, sees it refused with `code` and `what`, and that nothing came of it.
     /// Gives what the last one told to type.
     fn assert_each_refused(&self, commands: &[&str], code: i32, what: &str) -> String {
-        let before = tree(&self.stage.host);
+        let before = tree_but_memory(&self.stage.host);
         let pid = self.helper_pid();
         let mut told = String::new();
         for command in commands {
@@ -71,7 +71,7 @@ impl Damaged {
             assert_refused(&output, code, what, "hint:  nothing was changed; ");
             told = what_to_type(&output);
         }
-        assert_same(&before, &tree(&self.stage.host));
+        assert_same(&before, &tree_but_memory(&self.stage.host));
         assert_eq!(self.helper_pid(), pid, "it was restarted");
         told
     }
@@ -300,12 +300,12 @@ fn a_run_folder_without_room_is_named_before_anything_changes() {
         // as after a boot: not even the lock is there yet
         host.root("rm /run/banger-install.lock").ok().unwrap();
         room(free);
-        let before = tree(&host.stage.host);
+        let before = tree_but_memory(&host.stage.host);
         for command in commands {
             let refused = host.root(command);
             assert_refused(&refused, 5, "/run", "df -h /run");
         }
-        assert_same(&before, &tree(&host.stage.host));
+        assert_same(&before, &tree_but_memory(&host.stage.host));
         let status = host.root("banger system status");
         assert_eq!(status.code, Some(0), "{}", status.text());
         host.stage.check_untouched(&host.guest).unwrap();

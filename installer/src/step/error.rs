@@ -186,19 +186,22 @@ fn word<T: serde::Serialize>(value: &T) -> String {
 
 impl StepError {
     /// Whether the release itself did not hold: its programs or its services, not the host, a disk
-    /// or a person.
-    pub fn blames_release(&self) -> bool {
-        matches!(
-            self,
+    /// or a person. The rescue unit runs the version before, and is no service of the new one; a job
+    /// that somebody canceled says nothing of either.
+    pub fn blames_release(&self, rescue: Option<&UnitName>) -> bool {
+        match self {
+            Self::Job { unit, result, .. } => {
+                rescue != Some(unit) && *result != JobResult::Canceled
+            }
             Self::VersionLine { .. }
-                | Self::WrongProgram { .. }
-                | Self::Forgotten { .. }
-                | Self::Unsteady { .. }
-                | Self::Job { .. }
-                | Self::Unwell { .. }
-                | Self::WrongVersion { .. }
-                | Self::Lost { .. }
-        )
+            | Self::WrongProgram { .. }
+            | Self::Forgotten { .. }
+            | Self::Unsteady { .. }
+            | Self::Unwell { .. }
+            | Self::WrongVersion { .. }
+            | Self::Lost { .. } => true,
+            _ => false,
+        }
     }
 
     /// What the user can type.

@@ -31,7 +31,8 @@ impl Toolkit<'_> {
         let ToolkitError::Run(RunError::RolledBack { cause, .. }) = error else {
             return Ok(());
         };
-        if !cause.blames_release() {
+        let rescue = self.planner.product.rescue.as_ref();
+        if !cause.blames_release(rescue) {
             return Ok(());
         }
         let effects = &self.planner.effects;
