@@ -12,6 +12,8 @@ use serde_json::Value;
 
 const OLD: &str = "0.1.0";
 const RESCUE: &str = "banger-rescue.service";
+/// By its name: what did not hold is not tried again by itself.
+const UPDATE: [&str; 4] = ["update", "--yes", "--version", BROKEN_VERSION];
 
 /// A host with [`OLD`] installed and one guest in it.
 struct Scene {
@@ -98,7 +100,7 @@ impl Scene {
     /// An update to the bad version is refused, for a reason with one of `whys` in it.
     fn check_refused(&self, bad: Bad, whys: &[String]) {
         self.offer(bad);
-        let update = self.stage.banger(&["update", "--yes"]).unwrap();
+        let update = self.stage.banger(&UPDATE).unwrap();
         let text = update.text();
         assert_eq!(update.code, Some(9), "{bad:?}: {text}");
         let named = whys.iter().any(|why| text.contains(why));
@@ -111,11 +113,7 @@ impl Scene {
     /// `why`. Gives the time from the update's end to the old version's answer.
     fn check_left_later(&self, bad: Bad, why: &str) -> Duration {
         self.offer(bad);
-        self.stage
-            .banger(&["update", "--yes"])
-            .unwrap()
-            .ok()
-            .unwrap();
+        self.stage.banger(&UPDATE).unwrap().ok().unwrap();
         let since = Instant::now();
         let status = self.wait_for_old_version();
         let took = since.elapsed();
