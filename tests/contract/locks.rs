@@ -3,7 +3,7 @@
 
 use banger_tests::support::command;
 use banger_tests::support::programs;
-use banger_tests::support::race::{Race, Runner};
+use banger_tests::support::race::{Race, Runner, holder_of};
 use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::Stage;
 
@@ -57,7 +57,10 @@ fn of_fifty_updates_at_once_one_runs_even_when_the_one_before_was_killed() {
 
     let race = Race::start(&stage.host, 1, UPDATE).unwrap();
     wait_for_the_middle(&stage);
-    let read = stage.host.shell("cat /run/banger-install.lock").unwrap();
+    let read = stage
+        .host
+        .shell(&holder_of("/run/banger-install.lock"))
+        .unwrap();
     let holder = read.ok().unwrap();
     let kill = stage.host.run(["kill", "-KILL", &holder]).unwrap();
     kill.ok().unwrap();

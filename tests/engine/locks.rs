@@ -1,6 +1,6 @@
 //! One run at a time, however many come, and none whose holder is gone keeps the next one out.
 
-use banger_tests::support::race::Race;
+use banger_tests::support::race::{Race, holder_of};
 
 use crate::toy::{Toy, WAITING};
 
@@ -47,7 +47,7 @@ fn a_killed_holder_keeps_nobody_out_and_its_run_is_taken_back() {
     let child = toy.child();
     let before = toy.tree();
     let race = toy.update_in_the_middle();
-    let holder = toy.shell("cat /run/toy-install.lock");
+    let holder = toy.shell(&holder_of("/run/toy-install.lock"));
     toy.shell(&format!("kill -KILL {holder}"));
     let killed = race.wait_for_ends(1, 30).unwrap();
     assert_eq!(killed[0].end.unwrap().0, 128 + 9, "{killed:?}");

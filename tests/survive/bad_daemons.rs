@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use banger_tests::support::bad::{Bad, FALSE_VERSION};
 use banger_tests::support::command;
+use banger_tests::support::race::holder_of;
 use banger_tests::support::releases::{BROKEN_VERSION, Releases};
 use banger_tests::support::stage::{Guest, Stage};
 use serde_json::Value;
@@ -142,9 +143,9 @@ impl Scene {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lock = host.live_path("/run/banger-install.lock");
+        let ask = holder_of("/run/banger-install.lock");
         let pid = command::wait_for("the updater's pid", 60, || {
-            let text = fs_err::read_to_string(&lock).unwrap_or_default();
+            let text = host.shell(&ask).map_err(|error| error.to_string())?.stdout;
             let pid = text.trim().parse().map_err(|_| text)?;
             host.outer_pid(pid).map_err(|error| error.to_string())
         })

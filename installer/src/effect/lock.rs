@@ -1,7 +1,6 @@
 //! The lock of the one run that may change the host.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -84,17 +83,7 @@ impl Lock {
         };
         let mut tries = 0;
         loop {
-            if let Some(folder) = path.parent() {
-                make_private_folder(folder).map_err(failed)?;
-            }
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(path)
-                .map_err(failed)?;
+            let file = open(path).map_err(failed)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 // a run that is just ending, or a look of the rescue unit
@@ -105,7 +94,7 @@ impl Lock {
                 }
                 Err(Errno::WOULDBLOCK) => {
                     return Err(LockError::Held {
-                        holder: holder(&mut file),
+                        holder: Self::holder(path)?,
                     });
                 }
                 Err(error) => return Err(failed(error.into())),
@@ -113,8 +102,6 @@ impl Lock {
             // an uninstall removes the file while it holds it: a lock on a file without a name
             // keeps nobody out
             if names_this_file(path, &file) {
-                file.set_len(0).map_err(failed)?;
-                writeln!(file, "{}", std::process::id()).map_err(failed)?;
                 return Ok(Self { _file: file });
             }
         }
@@ -156,6 +143,25 @@ fn flock_holder(line: &str, name: &str) -> Option<u32> {
     }
 }
 
+/// Opens the file, and makes it only when it is not there: a run that finds nothing to do changes
+/// nothing, not even here. Who holds the lock is in the kernel's table, not in the file.
+fn open(path: &Path) -> std::io::Result<File> {
+    match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    if let Some(folder) = path.parent() {
+        make_private_folder(folder)?;
+    }
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
 fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()
@@ -169,12 +175,6 @@ fn names_this_file(path: &Path, file: &File) -> bool {
         (Ok(named), Ok(open)) => (named.dev(), named.ino()) == (open.dev(), open.ino()),
         _ => false,
     }
-}
-
-fn holder(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.take(20).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
 }
 
 #[cfg(test)]

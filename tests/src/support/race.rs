@@ -108,3 +108,12 @@ fn number_in<T: std::str::FromStr>(text: &str) -> Result<T> {
         .parse()
         .map_err(|_| Error::Wrong(format!("{text:?} is no number")))
 }
+
+/// A line of shell that prints who holds the lock at a path, by the kernel's table
+/// (`proc_locks(5)`); nothing when nobody does.
+pub fn holder_of(lock: &str) -> String {
+    format!(
+        "file=:$(stat -c %i {lock}) && awk -v file=\"$file\" '$2 == \"FLOCK\" && \
+         substr($6, length($6) - length(file) + 1) == file {{ print $5; exit }}' /proc/locks"
+    )
+}
