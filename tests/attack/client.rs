@@ -15,11 +15,20 @@ pub(crate) struct Answer {
 
 /// Has the client take what the publisher of this world offers.
 pub(crate) fn ask(world: &World) -> Answer {
-    let output = Command::new(programs::own("release-client").unwrap())
-        .args([&world.dist, &world.host])
-        .arg(SEQUENCE.to_string())
-        .output()
-        .unwrap();
+    let mut client = Command::new(programs::own("release-client").unwrap());
+    let words = client.args([&world.dist, &world.host]);
+    answer(words.arg(SEQUENCE.to_string()))
+}
+
+/// The same over a server, which may send next to nothing for a second.
+pub(crate) fn ask_at(url: &str, world: &World) -> Answer {
+    let mut client = Command::new(programs::own("release-client").unwrap());
+    let words = client.arg(url).arg(&world.host);
+    answer(words.args([&SEQUENCE.to_string(), "1"]))
+}
+
+fn answer(client: &mut Command) -> Answer {
+    let output = client.output().unwrap();
     assert!(output.status.success(), "the client fell over: {output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -21,9 +21,9 @@ use crate::world::{
 };
 
 /// No client may ever hold more.
-const PEAK_KIB: u64 = 32 * 1024;
+pub(crate) const PEAK_KIB: u64 = 32 * 1024;
 /// A client that is not done by then hangs.
-const BOUND: Duration = Duration::from_secs(5);
+pub(crate) const BOUND: Duration = Duration::from_secs(5);
 /// Bytes of the zeros in the largest bomb.
 const BOMB: u64 = 10_000_000_000;
 

@@ -11,6 +11,7 @@ mod client;
 mod corpus;
 mod disk;
 mod hostile;
+mod hostile_servers;
 mod keys;
 mod manifests;
 mod memory;

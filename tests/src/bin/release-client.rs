@@ -1,8 +1,8 @@
 //! A client of releases and nothing else: fetches, verifies and unpacks what a source offers, as
 //! `banger update` does, and tells how it ended and how much memory that took.
 //!
-//! `release-client SOURCE HOST SEQUENCE`: `HOST` holds `keys.d` and gets `staging`; `SEQUENCE` is the
-//! highest that was seen. One line of JSON: `error` (null when it was taken) and `peak_kib`.
+//! `release-client SOURCE HOST SEQUENCE [SECONDS]`: `HOST` holds `keys.d` and gets `staging`; `SEQUENCE` is the
+//! highest that was seen, and `SECONDS` how long a server may send next to nothing. One line of JSON: `error` (null when it was taken) and `peak_kib`.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -12,17 +12,32 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::time::Duration;
 
-use banger_installer::fetch::{ExpectedEntries, Mirrors, Transport, host_target};
+use banger_installer::fetch::{ExpectedEntries, Limits, Mirrors, Transport, host_target};
 use banger_installer::verify::{Expectation, Keyring, verify_manifest};
 use banger_release::{PRODUCT, PROGRAMS, UNITS};
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [source, host, sequence] = words.as_slice() else {
+    let [source, host, sequence, window @ ..] = words.as_slice() else {
         panic!("release-client SOURCE HOST SEQUENCE");
     };
-    let error = take(source, Path::new(host), sequence.parse().unwrap()).err();
+    let mut transport = Transport::system();
+    if let Some(seconds) = window.first() {
+        let window = Duration::from_secs(seconds.parse().unwrap());
+        transport = transport.with_limits(Limits {
+            window,
+            ..Limits::default()
+        });
+    }
+    let error = take(
+        source,
+        Path::new(host),
+        sequence.parse().unwrap(),
+        &transport,
+    )
+    .err();
     let answer = serde_json::json!({
         "error": error.map(|error| told(error.as_ref())),
         "peak_kib": peak_kib(),
@@ -30,9 +45,13 @@ fn main() {
     println!("{answer}");
 }
 
-fn take(source: &str, host: &Path, highest_sequence: u64) -> Result<(), Box<dyn Error>> {
+fn take(
+    source: &str,
+    host: &Path,
+    highest_sequence: u64,
+    transport: &Transport,
+) -> Result<(), Box<dyn Error>> {
     let mirrors = Mirrors::parse([source], "stable")?;
-    let transport = Transport::system();
     let me = rustix::process::geteuid().as_raw();
     let keyring = Keyring::load("", &host.join("keys.d"), me)?;
     let expectation = Expectation {
@@ -46,10 +65,10 @@ fn take(source: &str, host: &Path, highest_sequence: u64) -> Result<(), Box<dyn 
         allow_downgrade: false,
     };
     let source = mirrors.each().next().unwrap();
-    let signed = source.manifest(&transport)?;
+    let signed = source.manifest(transport)?;
     let manifest = verify_manifest(&signed.bytes, &signed.signature, &keyring, &expectation)?;
     let staging = host.join("staging");
-    let archive = mirrors.archive(&transport, &manifest, host_target(), &staging, &mut ())?;
+    let archive = mirrors.archive(transport, &manifest, host_target(), &staging, &mut ())?;
     archive.unpack(&ExpectedEntries::of(PROGRAMS, UNITS), &staging.join("new"))?;
     Ok(())
 }
