@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use banger_installer::model::{ProcessIdentity, Survivor};
 
 use crate::observe::{HostProcesses, Processes, Seen, boot_id};
+use crate::protocol::EndCause;
 use crate::reconcile::{FIRST_UID, LAST_UID};
 use crate::storage::{Handles, Loaded, Places, StorageError, Store};
 
@@ -85,6 +86,20 @@ impl InstalledGuests {
         }
         guests.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(guests)
+    }
+
+    /// How the process of the VM with that id ended, by its record; none when the record says
+    /// nothing of an end.
+    ///
+    /// # Errors
+    /// [`SurvivorsError::Storage`].
+    pub fn end_of(&self, id: &str) -> Result<Option<EndCause>, SurvivorsError> {
+        let of_that_id = |loaded| match loaded {
+            Loaded::Good(record) if record.id.as_str() == id => Some(record),
+            _ => None,
+        };
+        let mut records = Store::reading(self.places.clone()).load()?.into_iter();
+        Ok(records.find_map(of_that_id).and_then(|record| record.ended))
     }
 
     /// What the records and `handles.json` name, in this boot: name, id, process.
@@ -167,6 +182,7 @@ mod tests {
                 executable: None,
             }),
             scope: None,
+            ended: None,
         };
         store.save(&record).unwrap();
         (folder, InstalledGuests::at(places))

@@ -83,6 +83,7 @@ impl Helper {
             version: self.version.clone(),
             pid: std::process::id(),
             ready: true,
+            refuses: None,
         }
     }
 }

@@ -187,5 +187,6 @@ fn untouchable(name: String, id: Option<VmId>, state: VmState, reason: String) -
         cpus: None,
         memory_mib: None,
         started: None,
+        ended: None,
     }
 }

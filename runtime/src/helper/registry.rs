@@ -105,6 +105,7 @@ impl Registry {
             started: None,
             process: None,
             scope: None,
+            ended: None,
         };
         self.store
             .save(&record)

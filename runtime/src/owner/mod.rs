@@ -62,6 +62,7 @@ impl OwnerService {
             version: self.version.clone(),
             pid: std::process::id(),
             ready: true,
+            refuses: None,
         }
     }
 

@@ -113,8 +113,13 @@ pub struct Health {
     pub version: String,
     /// Its process id.
     pub pid: u32,
-    /// What was left by the process before it has been found again.
+    /// State is read, what was left by the process before has been found again, and changes are
+    /// served.
     pub ready: bool,
+    /// Why changes are refused for now, when the host gives a reason: a disk that cannot be
+    /// written, processes that cannot be seen.
+    #[serde(default)]
+    pub refuses: Option<String>,
 }
 
 /// The answer to a list.
@@ -148,6 +153,22 @@ pub struct VmSummary {
     pub memory_mib: Option<u32>,
     /// When it was started.
     pub started: Option<Timestamp>,
+    /// How its process ended; none while it runs, and where an older version saw the end.
+    #[serde(default)]
+    pub ended: Option<EndCause>,
+}
+
+/// How the process of a VM ended, as far as that can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndCause {
+    /// It was stopped because somebody asked for it: the request was on disk before the first
+    /// signal.
+    Asked,
+    /// The guest shut down by itself: Firecracker's exit status, or its own last line, says so.
+    Guest,
+    /// Nothing explains it.
+    Unexplained,
 }
 
 /// The states of a VM.

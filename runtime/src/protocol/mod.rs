@@ -16,8 +16,8 @@ pub mod server;
 pub use fault::Fault;
 pub use framing::{Bounded, Connection, connect, serve_stream};
 pub use messages::{
-    ByName, Health, HelperRequest, Idempotence, NewVm, OwnerRequest, Reply, StopVm, VmList,
-    VmState, VmSummary,
+    ByName, EndCause, Health, HelperRequest, Idempotence, NewVm, OwnerRequest, Reply, StopVm,
+    VmList, VmState, VmSummary,
 };
 pub use names::{Cpus, GraceSeconds, InputError, MemoryMib, VmId, VmName};
 

@@ -56,6 +56,7 @@ fn health(pid: u32) -> Reply {
         version: "0.1.0".into(),
         pid,
         ready: true,
+        refuses: None,
     })
 }
 

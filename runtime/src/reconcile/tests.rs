@@ -31,6 +31,7 @@ fn record() -> VmRecord {
             executable: None,
         }),
         scope: Some("banger-vm-00112233445566aa.scope".into()),
+        ended: None,
     }
 }
 

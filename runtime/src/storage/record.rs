@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Cpus, MemoryMib, VmId, VmName, VmState, VmSummary};
+use crate::protocol::{Cpus, EndCause, MemoryMib, VmId, VmName, VmState, VmSummary};
 
 /// The schema that this code writes.
 pub const RECORD_SCHEMA: u32 = 1;
@@ -36,6 +36,9 @@ pub struct VmRecord {
     pub process: Option<ProcessRecord>,
     /// Its transient scope; none when it lives in the helper's own control group.
     pub scope: Option<String>,
+    /// How its process ended; none while there is one. Absent in records of version 0.1.0.
+    #[serde(default)]
+    pub ended: Option<EndCause>,
 }
 
 /// What was seen of the process at the spawn, when it could be no other.
@@ -72,6 +75,7 @@ impl VmRecord {
             cpus: Some(self.cpus.get()),
             memory_mib: Some(self.memory_mib.get()),
             started: self.started,
+            ended: self.ended,
         }
     }
 }

@@ -93,6 +93,7 @@ mod tests {
             cpus: Some(2),
             memory_mib: Some(512),
             started: Some("2026-11-20T10:00:00Z".parse().unwrap()),
+            ended: None,
         }
     }
 
@@ -137,6 +138,7 @@ mod tests {
             [
                 "control_group",
                 "cpus",
+                "ended",
                 "id",
                 "memory_mib",
                 "name",
