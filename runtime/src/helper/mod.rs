@@ -6,6 +6,8 @@
 //! own is left alone.
 
 mod console;
+mod control_group;
+mod fresh;
 mod recover;
 mod registry;
 mod scopes;
@@ -21,7 +23,7 @@ use crate::protocol::{Fault, Health, HelperRequest, Reply, VmList};
 use crate::storage::{Places, StorageError, Store};
 
 pub use registry::Registry;
-pub use scopes::{ScopeError, Scopes, SystemdScopes, scope_name};
+pub use scopes::{Placement, Placing, ScopeError, ScopeLimits, Scopes, SystemdScopes, scope_name};
 
 /// Why the helper cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +49,8 @@ pub struct Helper {
     places: Places,
     registry: Registry,
     scopes: Box<dyn Scopes>,
+    room: crate::jail::Room,
+    logs: console::Logs,
     /// Held as long as the helper lives.
     _lock: std::fs::File,
 }
@@ -71,6 +75,8 @@ impl Helper {
             registry: Registry::new(store, boot_id),
             places,
             scopes,
+            room: crate::jail::Room::default(),
+            logs: console::Logs::new().map_err(HelperError::Processes)?,
             _lock: lock,
         });
         recover::recover(&helper)?;
@@ -146,7 +152,7 @@ impl Helper {
                 plain(Reply::Vm(start::start(self, new, descriptors).await?))
             }
             HelperRequest::Log(which) => {
-                let log = console::open(&self, &which.name)?;
+                let log = console::open(self, which.name).await?;
                 Ok((Reply::Log {}, vec![log.into()]))
             }
             HelperRequest::Stop(which) => plain(Reply::Vm(stop::stop(self, which).await?)),
