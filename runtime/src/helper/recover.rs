@@ -48,9 +48,6 @@ pub(super) fn recover(helper: &Arc<Helper>) -> Result<(), HelperError> {
             record.state.word()
         );
         // most are as they were, and each write is synced
-        if watch::was_cut_off(&before, record) {
-            start::leave_nothing(&helper.places, record);
-        }
         let changed = before.iter().all(|one| one != record);
         if changed && let Err(error) = registry.store().save(record) {
             tracing::error!("{error}: {}", source_of(&error));
@@ -137,11 +134,16 @@ fn settle(mut record: VmRecord, boot_id: &str, processes: &[Seen], places: &Plac
         }
         Held::Gone(Why::Exited) => {
             let last = console::last_words(places, &record.id);
-            let (state, reason, cause) = watch::judge_exit(record.state, None, last);
+            let before = start::state_before_end(&record);
+            let (state, reason, cause) = watch::judge_exit(before, None, last);
             (state, reason, Some(cause), None)
         }
     };
+    let cut_off = start::state_before_end(&record) == VmState::Starting;
     (record.state, record.reason, record.ended) = (state, reason, ended);
+    if cut_off && matches!(state, VmState::Stopped | VmState::Failed) {
+        start::leave_nothing(places, &record);
+    }
     Machine { record, pinned }
 }
 

@@ -202,11 +202,10 @@ async fn start_with(
 
 /// systemd's answer to a property that it does not know (`bus_unit_set_properties`).
 fn is_unknown_property(error: &zbus::Error) -> bool {
-    matches!(
-        error,
-        zbus::Error::MethodError(name, ..)
-            if name.as_str() == "org.freedesktop.DBus.Error.PropertyReadOnly"
-    )
+    let zbus::Error::FDO(error) = error else {
+        return false;
+    };
+    matches!(**error, zbus::fdo::Error::PropertyReadOnly(_))
 }
 
 #[cfg(test)]
@@ -224,6 +223,23 @@ mod tests {
                 cpu_quota: 2_000_000,
             }
         );
+    }
+
+    /// systemd 253 and newer take `ah` (`bus_scope_set_transient_property`).
+    #[test]
+    fn a_pidfd_travels_as_an_array_of_descriptors() {
+        let pinned = Pinned::pin(std::process::id()).unwrap().unwrap();
+        let value = Variant::from(vec![zbus::Fd::from(pinned.as_fd())]);
+        assert_eq!(value.value_signature().to_string(), "ah");
+    }
+
+    #[test]
+    fn only_a_property_that_systemd_does_not_know_is_tried_in_another_way() {
+        let unknown = zbus::fdo::Error::PropertyReadOnly("unknown property".into());
+        assert!(is_unknown_property(&zbus::Error::FDO(unknown.into())));
+        let denied = zbus::fdo::Error::AccessDenied("no".into());
+        assert!(!is_unknown_property(&zbus::Error::FDO(denied.into())));
+        assert!(!is_unknown_property(&zbus::Error::InvalidReply));
     }
 
     #[test]

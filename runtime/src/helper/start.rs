@@ -285,9 +285,7 @@ fn let_run(
     // Firecracker makes no file from here on
     jail::take_back(&helper.places, id)
         .map_err(|error| Fault::failed("cannot take its jail back", error))?;
-    let executable = fs_err::metadata(helper.places.jail_root(id).join("firecracker"))
-        .ok()
-        .map(|found| (found.dev(), found.ino()));
+    let executable = executable_of(&helper.places, id);
     helper.registry.update(id, |machine| {
         machine.record.state = VmState::Running;
         if let Some(process) = &mut machine.record.process {
@@ -295,6 +293,54 @@ fn let_run(
         }
     });
     Ok(fresh.settle())
+}
+
+/// Device and inode of the program in a VM's jail: written down once its guest runs.
+fn executable_of(places: &Places, id: &VmId) -> Option<(u64, u64)> {
+    let found = fs_err::metadata(places.jail_root(id).join("firecracker")).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// The helper that started this VM never saw its guest run.
+pub(super) fn never_ran(record: &VmRecord) -> bool {
+    let process = record.process.as_ref();
+    process.is_none_or(|process| process.executable.is_none())
+}
+
+/// What a VM whose process is gone was before: still starting, when its guest never ran, even if it
+/// was in doubt meanwhile.
+pub(super) fn state_before_end(record: &VmRecord) -> VmState {
+    if record.state == VmState::Unmanaged && never_ran(record) {
+        VmState::Starting
+    } else {
+        record.state
+    }
+}
+
+/// Does for a VM that was adopted what its own start had not come to: an older version, or one that
+/// ended in the middle, started it.
+pub(super) fn finish_adopted(helper: &Helper, id: &VmId, pinned: &Pinned) {
+    let (places, known) = (&helper.places, helper.registry.machines());
+    let known = known.into_iter().find(|machine| machine.record.id == *id);
+    if known.is_some_and(|machine| never_ran(&machine.record)) {
+        let executable = executable_of(places, id);
+        helper.registry.update(id, |machine| {
+            if let Some(process) = &mut machine.record.process {
+                process.executable = executable;
+            }
+        });
+    }
+    let is_roots = |found: std::fs::Metadata| found.uid() == 0;
+    if std::fs::symlink_metadata(places.jail_root(id)).is_ok_and(is_roots) {
+        return;
+    }
+    // one that does not run yet still makes its socket
+    let answer = jail::ask_instance(&places.jail_socket(id), pinned.seen.pid);
+    if answer.is_ok_and(|instance| instance.id == id.as_str() && instance.state == "Running")
+        && let Err(error) = jail::take_back(places, id)
+    {
+        tracing::warn!("the jail of VM {id} cannot be taken back: {error}");
+    }
 }
 
 fn look(pinned: &Pinned) -> Result<Option<crate::observe::Seen>, Fault> {
@@ -337,4 +383,35 @@ fn ended(helper: &Helper, id: &VmId, fresh: &mut Fresh) -> Fault {
         )
     });
     Fault::Failed { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_that_was_cut_off_is_known_by_its_record_even_after_doubts() {
+        let record: VmRecord = serde_json::from_value(serde_json::json!({
+            "schema": 1, "id": "00112233445566aa", "name": "web", "cpus": 1, "memory_mib": 128,
+            "uid": 600_000, "state": "unmanaged", "reason": null, "boot_id": "b",
+            "started": null, "scope": null,
+            "process": {
+                "pid": 1, "start_time": 1, "pidfd_inode": null, "control_group": "/",
+                "executable": null,
+            },
+        }))
+        .unwrap();
+        assert!(never_ran(&record));
+        assert_eq!(state_before_end(&record), VmState::Starting);
+        let mut ran = record.clone();
+        ran.process.as_mut().unwrap().executable = Some((1, 2));
+        assert!(!never_ran(&ran));
+        assert_eq!(state_before_end(&ran), VmState::Unmanaged);
+        let starting = VmRecord {
+            state: VmState::Starting,
+            process: None,
+            ..record
+        };
+        assert!(never_ran(&starting));
+    }
 }

@@ -10,10 +10,9 @@ use tokio::io::unix::AsyncFd;
 
 use super::console::LastWords;
 use super::control_group::end_scope;
-use super::{Helper, console, recover};
+use super::{Helper, console, recover, start};
 use crate::observe::Pinned;
 use crate::protocol::{EndCause, VmId, VmState};
-use crate::storage::VmRecord;
 
 /// Between two rounds of chores, while there are any.
 const ROUND: Duration = Duration::from_secs(5);
@@ -22,8 +21,14 @@ const ROUND: Duration = Duration::from_secs(5);
 pub(super) fn begin(helper: &Arc<Helper>, id: &VmId, pinned: Arc<Pinned>, child: Option<Child>) {
     let (helper, id) = (Arc::clone(helper), id.clone());
     tokio::spawn(async move {
-        let (worker, vm) = (Arc::clone(&helper), id.clone());
-        let logs = tokio::task::spawn_blocking(move || worker.logs.watch(&worker.places, &vm));
+        let (worker, vm, process) = (Arc::clone(&helper), id.clone(), Arc::clone(&pinned));
+        let adopted = child.is_none();
+        let logs = tokio::task::spawn_blocking(move || {
+            if adopted {
+                start::finish_adopted(&worker, &vm, &process);
+            }
+            worker.logs.watch(&worker.places, &vm)
+        });
         let logs = logs.await.ok();
         if let Err(error) = exited(&pinned).await {
             tracing::error!("VM {id} cannot be watched: {error}");
@@ -124,13 +129,6 @@ pub(super) fn judge_exit(
 fn tail(before: &str, line: Option<String>) -> String {
     line.map(|line| format!("{before}{line}"))
         .unwrap_or_default()
-}
-
-/// The helper that started this VM ended before its guest ran: `now` is what has become of one of
-/// the records `before`.
-pub(super) fn was_cut_off(before: &[VmRecord], now: &VmRecord) -> bool {
-    let starting = |one: &VmRecord| one.id == now.id && one.state == VmState::Starting;
-    now.state == VmState::Failed && before.iter().any(starting)
 }
 
 /// Cuts logs that have grown too long, and looks again at VMs that were in doubt. Nothing wakes it
