@@ -8,7 +8,9 @@ use banger_installer::model::{UnitName, Version, VersionError};
 use crate::daemon::{HELPER_SOCKET, OWNER_SOCKET};
 use crate::product::{HELPER_SERVICE, OWNER_SERVICE};
 use crate::protocol::client::{CallError, call};
-use crate::protocol::{Health, HelperRequest, OwnerRequest, StopVm, VmList, VmState, VmSummary};
+use crate::protocol::{
+    Health, HelperRequest, ListVms, OwnerRequest, StopVm, VmList, VmState, VmSummary,
+};
 
 /// Why a daemon is not healthy.
 #[derive(Debug, thiserror::Error)]
@@ -79,19 +81,25 @@ where
     Ok(call(Path::new(socket), request, &[], bound).await?.0)
 }
 
-/// The ids of the VMs that the helper holds for running, within `timeout` in all.
+/// The ids of the VMs that the helper holds for running, within `timeout` for each page of its list.
 ///
 /// # Errors
 /// [`HealthError::NoAnswer`].
 pub fn known(unit: &UnitName, timeout: Duration) -> Result<Vec<String>, HealthError> {
-    let request = HelperRequest::List {};
-    let list: VmList = ask_helper(unit, request, timeout)?;
-    Ok(list
-        .vms
-        .into_iter()
-        .filter(|vm| vm.state == VmState::Running)
-        .filter_map(|vm| Some(vm.id?.to_string()))
-        .collect())
+    let mut ids = Vec::new();
+    let mut which = ListVms::default();
+    loop {
+        let list: VmList = ask_helper(unit, HelperRequest::List(which), timeout)?;
+        let running = list
+            .vms
+            .into_iter()
+            .filter(|vm| vm.state == VmState::Running);
+        ids.extend(running.filter_map(|vm| Some(vm.id?.to_string())));
+        match list.next {
+            Some(next) => which = ListVms { after: Some(next) },
+            None => return Ok(ids),
+        }
+    }
 }
 
 /// Has the helper stop a VM: Ctrl-Alt-Del, then signals. `timeout` bounds all of it.
