@@ -62,10 +62,10 @@ fn six_o_clock_passes_and_starts_nothing() {
         assert!(start.stderr.contains("is masked"), "{}", start.text());
     }
     command::wait_for("six o'clock, three times", 60, || {
-        let times = host.shell("wc -l </run/six").unwrap().stdout;
-        match times.trim().parse() {
+        let lines = host.shell("wc -l </run/six").unwrap().stdout;
+        match lines.trim().parse() {
             Ok(3_u32..) => Ok(()),
-            _ => Err(times),
+            _ => Err(lines),
         }
     })
     .unwrap();
