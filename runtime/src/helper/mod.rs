@@ -7,6 +7,8 @@
 
 mod audit;
 mod console;
+mod control_group;
+mod fresh;
 mod recover;
 mod registry;
 mod scopes;
@@ -23,7 +25,7 @@ use crate::protocol::{Fault, Health, HelperRequest, Reply, page};
 use crate::storage::{Places, StorageError, Store};
 
 pub use registry::Registry;
-pub use scopes::{ScopeError, Scopes, SystemdScopes, scope_name};
+pub use scopes::{Placement, Placing, ScopeError, ScopeLimits, Scopes, SystemdScopes, scope_name};
 
 /// Why the helper cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +53,8 @@ pub struct Helper {
     scopes: Box<dyn Scopes>,
     /// State is read and what runs is found again.
     ready: AtomicBool,
+    room: crate::jail::Room,
+    logs: console::Logs,
     /// Held as long as the helper lives.
     _lock: std::fs::File,
 }
@@ -76,6 +80,8 @@ impl Helper {
             places,
             scopes,
             ready: AtomicBool::new(false),
+            room: crate::jail::Room::default(),
+            logs: console::Logs::new().map_err(HelperError::Processes)?,
             _lock: lock,
         });
         recover::recover(&helper)?;
@@ -163,7 +169,7 @@ impl Helper {
                 plain(Reply::Vm(start::start(self, new, descriptors).await?))
             }
             HelperRequest::Log(which) => {
-                let log = blocking(move || console::open(&self, &which.name)).await?;
+                let log = console::open(self, which.name).await?;
                 Ok((Reply::Log {}, vec![log.into()]))
             }
             HelperRequest::Stop(which) => plain(Reply::Vm(stop::stop(self, which).await?)),
@@ -205,6 +211,8 @@ mod tests {
             places: places.clone(),
             scopes: Box::new(SystemdScopes),
             ready: AtomicBool::new(false),
+            room: crate::jail::Room::default(),
+            logs: console::Logs::new().unwrap(),
             _lock: take_lock(&places).unwrap(),
         };
         assert!(!unready.health().ready);

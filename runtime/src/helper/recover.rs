@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::console::LastWords;
 use super::registry::{Machine, source_of};
 use super::{Helper, HelperError, console, start, watch};
 use crate::observe::{HostProcesses, Pinned, Processes as _, Seen};
@@ -47,6 +48,9 @@ pub(super) fn recover(helper: &Arc<Helper>) -> Result<(), HelperError> {
             record.state.word()
         );
         // most are as they were, and each write is synced
+        if watch::was_cut_off(&before, record) {
+            start::leave_nothing(&helper.places, record);
+        }
         let changed = before.iter().all(|one| one != record);
         if changed && let Err(error) = registry.store().save(record) {
             tracing::error!("{error}: {}", source_of(&error));
@@ -101,7 +105,7 @@ fn settle(mut record: VmRecord, boot_id: &str, processes: &[Seen], places: &Plac
         };
     }
     let verdict = hold(judge(&record, boot_id, processes));
-    let (state, reason, pinned) = match verdict {
+    let (state, reason, ended, pinned) = match verdict {
         Held::Mine(pinned) => {
             let executable = record.process.take().and_then(|process| process.executable);
             record.process = Some(crate::storage::ProcessRecord {
@@ -109,7 +113,7 @@ fn settle(mut record: VmRecord, boot_id: &str, processes: &[Seen], places: &Plac
                 ..start::process_record(&pinned)
             });
             record.scope = scope_of(&pinned.seen);
-            (VmState::Running, None, Some(Arc::new(pinned)))
+            (VmState::Running, None, None, Some(Arc::new(pinned)))
         }
         Held::Unsure(doubt) => {
             tracing::warn!("VM {} is left alone: {doubt}", record.name);
@@ -117,23 +121,27 @@ fn settle(mut record: VmRecord, boot_id: &str, processes: &[Seen], places: &Plac
                 VmState::Unmanaged,
                 Some(format!("not provably ours: {doubt}")),
                 None,
+                None,
             )
         }
         Held::Gone(Why::Rebooted) => (
             VmState::Stopped,
             Some("the machine was started again".into()),
+            record.ended,
             None,
         ),
         Held::Gone(Why::NeverStarted) => {
-            (VmState::Failed, Some("its start was cut off".into()), None)
+            let (state, reason, cause) =
+                watch::judge_exit(VmState::Starting, None, LastWords::default());
+            (state, reason, Some(cause), None)
         }
         Held::Gone(Why::Exited) => {
             let last = console::last_words(places, &record.id);
-            let (state, reason) = watch::judge_exit(record.state, None, last);
-            (state, reason, None)
+            let (state, reason, cause) = watch::judge_exit(record.state, None, last);
+            (state, reason, Some(cause), None)
         }
     };
-    (record.state, record.reason) = (state, reason);
+    (record.state, record.reason, record.ended) = (state, reason, ended);
     Machine { record, pinned }
 }
 

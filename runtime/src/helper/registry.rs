@@ -132,25 +132,46 @@ impl Registry {
         Some(record.summary())
     }
 
-    /// Moves a VM from one of `from` to `to`, unless another request was faster.
+    /// Moves a VM from one of `from` to `to`, unless another request was faster. On disk when it
+    /// returns.
     pub(super) fn transition(
         &self,
         name: &VmName,
         from: &[VmState],
         to: VmState,
     ) -> Result<Machine, Fault> {
-        let machine = self.find(name)?;
-        let mut moved = None;
-        self.update(&machine.record.id, |machine| {
-            if from.contains(&machine.record.state) {
-                machine.record.state = to;
-                moved = Some(machine.clone());
+        let id = self.find(name)?.record.id;
+        self.commit(&id, |machine| {
+            if !from.contains(&machine.record.state) {
+                return Err(Fault::WrongState {
+                    name: name.to_string(),
+                    state: machine.record.state.word().into(),
+                });
             }
-        });
-        moved.ok_or_else(|| Fault::WrongState {
-            name: name.to_string(),
-            state: machine.record.state.word().into(),
+            machine.record.state = to;
+            Ok(())
         })
+    }
+
+    /// Changes a VM on disk and then in memory: an intent, which must be on disk before the act. One
+    /// that cannot be written, or that `change` refuses, is not made.
+    pub(super) fn commit(
+        &self,
+        id: &VmId,
+        change: impl FnOnce(&mut Machine) -> Result<(), Fault>,
+    ) -> Result<Machine, Fault> {
+        let mut inner = self.lock();
+        let known = inner.machines.get_mut(id).ok_or_else(|| Fault::NoSuchVm {
+            name: id.to_string(),
+        })?;
+        let mut changed = known.clone();
+        change(&mut changed)?;
+        self.store
+            .save(&changed.record)
+            .map_err(|error| Fault::failed(&error, source_of(&error)))?;
+        *known = changed.clone();
+        self.publish(&inner);
+        Ok(changed)
     }
 
     /// Forgets a VM, on disk first.
@@ -268,6 +289,22 @@ mod tests {
         assert!(begin().is_ok());
         let refused = begin().unwrap_err();
         assert!(matches!(refused, Fault::WrongState { state, .. } if state == "stopping"));
+    }
+
+    #[test]
+    fn a_change_of_state_that_cannot_be_written_is_not_made() {
+        let (folder, registry) = registry();
+        registry.reserve(&new("web"), id(1)).unwrap();
+        std::fs::remove_dir_all(folder.path().join("vms")).unwrap();
+        let name = "web".parse().unwrap();
+        let begin = || registry.transition(&name, &[VmState::Starting], VmState::Stopping);
+        assert!(begin().is_err());
+        assert_eq!(
+            registry.find(&name).unwrap().record.state,
+            VmState::Starting
+        );
+        std::fs::create_dir(folder.path().join("vms")).unwrap();
+        begin().unwrap();
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! before the call returns; a record that cannot be read is reported, never guessed at.
 
 mod durable;
+mod endings;
 mod handles;
 mod places;
 mod record;
 mod store;
 
 pub use durable::{create_folder, write_whole};
+pub use endings::{ENDING_SCHEMA, Ending, Endings};
 pub use handles::{HANDLES_SCHEMA, Handle, Handles};
 pub use places::Places;
 pub use record::{ProcessRecord, RECORD_SCHEMA, VmRecord};

@@ -96,6 +96,11 @@ impl Places {
         self.state.join("handles.json")
     }
 
+    /// How deleted VMs ended.
+    pub fn endings(&self) -> PathBuf {
+        self.state.join("endings")
+    }
+
     /// Held by the one helper.
     pub fn lock(&self) -> PathBuf {
         self.state.join("lock")
