@@ -228,6 +228,7 @@ impl Processes for Machine {
         Some(ProcessFacts {
             start_time: CHILD.start_time,
             control_group,
+            stopped: false,
         })
     }
 
