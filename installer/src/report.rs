@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use crate::model::{UnitName, Version};
+use crate::model::{End, UnitName, Version};
 use crate::plan::{Finding, Operation, Phase, Step};
 
 /// What happens in a run, as it happens.
@@ -85,6 +85,15 @@ pub enum Event<'a> {
         pid: u32,
         /// Whether that very process lives.
         alive: bool,
+    },
+    /// A survivor ended meanwhile, in a way that blames nobody.
+    SurvivorEnded {
+        /// Who.
+        name: String,
+        /// Its pid.
+        pid: u32,
+        /// How.
+        end: End,
     },
     /// A version on trial does not stay well; the one before it comes back.
     TrialFailed {

@@ -79,7 +79,8 @@ where
     Ok(call(Path::new(socket), request, &[], bound).await?.0)
 }
 
-/// The ids of the VMs that the helper holds for running, within `timeout` in all.
+/// The ids of the VMs that the helper holds for its own and not ended, within `timeout` in all: one
+/// that is being stopped, as its owner asked for, is known still.
 ///
 /// # Errors
 /// [`HealthError::NoAnswer`].
@@ -89,7 +90,13 @@ pub fn known(unit: &UnitName, timeout: Duration) -> Result<Vec<String>, HealthEr
     Ok(list
         .vms
         .into_iter()
-        .filter(|vm| vm.state == VmState::Running)
+        .filter(|vm| {
+            let state = vm.state;
+            matches!(
+                state,
+                VmState::Running | VmState::Starting | VmState::Stopping
+            )
+        })
         .filter_map(|vm| Some(vm.id?.to_string()))
         .collect())
 }

@@ -13,7 +13,7 @@ pub mod systemd;
 
 use std::sync::atomic::AtomicBool;
 
-use crate::model::{ProcessIdentity, Survivor, UnitName, Version};
+use crate::model::{End, ProcessIdentity, Survivor, UnitName, Version};
 
 pub use at_once::{each_at_once, meanwhile};
 pub use clock::{Clock, HostClock};
@@ -37,6 +37,14 @@ pub trait Survivors {
     fn stop(&self, survivor: &Survivor) -> Result<bool, BoxError> {
         let _ = survivor;
         Ok(false)
+    }
+
+    /// How one that is gone ended; none when that cannot be told, or not yet. Only an end that this
+    /// explains blames nobody. Asked for once the services answer again, since they may be the ones
+    /// who find it out.
+    fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
+        let _ = survivor;
+        Ok(None)
     }
 }
 

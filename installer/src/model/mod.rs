@@ -19,7 +19,7 @@ mod version;
 
 pub use digest::{Digest, DigestError};
 pub use found::{Contents, FileImage, Fingerprint, Found};
-pub use host::{Owner, ProcessIdentity, Survivor};
+pub use host::{End, Owner, ProcessIdentity, Survivor};
 pub use key_id::{KeyId, KeyTextError, PublicKeyText};
 pub use key_list::{KEY_LIST_SCHEMA, KeyList, KeyListError};
 pub use manifest::{

@@ -31,6 +31,7 @@ pub use crate::plan::Step;
 use crate::report::Report;
 
 pub use check_health::HEALTH_BOUND;
+pub(crate) use check_survivors::end_of;
 pub use error::StepError;
 pub(crate) use undo::restart_those_that_may;
 pub use undo::{Undo, revert};

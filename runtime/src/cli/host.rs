@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use banger_installer::effect::{BoxError, Effects, Health, Survivors, each_at_once};
 use banger_installer::error_kind::ErrorKind;
-use banger_installer::model::{Owner, Product, Survivor, UnitName, Version};
+use banger_installer::model::{End, Owner, Product, Survivor, UnitName, Version};
 use banger_installer::toolkit::{HostSide, ToolkitError};
 use banger_installer::unit::Values;
 
 use super::Failure;
 use crate::health;
 use crate::product::{self, Coverage};
-use crate::protocol::{GraceSeconds, StopVm};
+use crate::protocol::{EndCause, GraceSeconds, StopVm};
 use crate::survivors::InstalledGuests;
 
 impl From<ToolkitError> for Failure {
@@ -37,6 +37,15 @@ struct Guests(InstalledGuests);
 impl Survivors for Guests {
     fn list(&self) -> Result<Vec<Survivor>, BoxError> {
         Ok(self.0.list()?)
+    }
+
+    fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
+        let told = self.0.end_of(&survivor.id)?;
+        Ok(told.map(|cause| match cause {
+            EndCause::Asked => End::Asked,
+            EndCause::Guest => End::Exited,
+            EndCause::Unexplained => End::Unexplained,
+        }))
     }
 
     fn stop(&self, survivor: &Survivor) -> Result<bool, BoxError> {

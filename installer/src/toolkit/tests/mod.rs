@@ -2,6 +2,7 @@
 //! die at any effect.
 
 mod crash;
+mod ends;
 mod faults;
 mod machine;
 mod plans;

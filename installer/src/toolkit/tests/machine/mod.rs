@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::power::ModelDisk;
 use crate::effect::HostFiles;
-use crate::model::{FileImage, Found, ProcessIdentity, Product, Requirement, UnitName};
+use crate::model::{End, FileImage, Found, ProcessIdentity, Product, Requirement, UnitName};
 use commands::product;
 use death::Death;
 pub(super) use death::Dies;
@@ -44,6 +44,10 @@ pub(super) struct Machine {
     child: RefCell<Option<String>>,
     /// The next look does not see the child: it starts right after.
     child_is_late: Cell<bool>,
+    /// What the product says of the child's end.
+    child_end: Cell<Option<End>>,
+    /// The child ends at the next restart, and this is what the product says of it.
+    ends_at_restart: Cell<Option<Option<End>>>,
     death: Death,
     jobs: Cell<usize>,
     bare_stops: Cell<usize>,
@@ -106,6 +110,8 @@ impl Machine {
             units: RefCell::default(),
             child: RefCell::default(),
             child_is_late: Cell::new(false),
+            child_end: Cell::new(None),
+            ends_at_restart: Cell::new(None),
             death: Death::default(),
             jobs: Cell::new(0),
             bare_stops: Cell::new(0),
@@ -226,6 +232,17 @@ impl Machine {
 
     pub(super) fn end_child(&self) {
         *self.child.borrow_mut() = None;
+    }
+
+    /// The child ends while the service is restarted, and the product says `end` of it.
+    pub(super) fn end_child_at_restart(&self, end: Option<End>) {
+        self.ends_at_restart.set(Some(end));
+    }
+
+    /// Whether a version is written down as one that failed here.
+    pub(super) fn remembers_a_failure(&self) -> bool {
+        let text = self.read("var/lib/toy-install/seen.json");
+        text.is_some_and(|text| text.contains("\"failed\""))
     }
 
     /// The version that runs.

@@ -16,8 +16,8 @@ use crate::effect::{
     Survivors,
 };
 use crate::model::{
-    FileImage, Fingerprint, Found, ProcessIdentity, ServiceFacts, Survivor, UnitFacts, UnitName,
-    UnitSearch, Version,
+    End, FileImage, Fingerprint, Found, ProcessIdentity, ServiceFacts, Survivor, UnitFacts,
+    UnitName, UnitSearch, Version,
 };
 
 /// How hard the toolkit looked.
@@ -88,6 +88,12 @@ impl Systemd for Machine {
     fn run_jobs(&self, kind: JobKind, names: &[UnitName]) -> Result<Vec<JobResult>, SystemdError> {
         if kind == JobKind::Restart && self.interrupt_at_restart.take() {
             self.interrupt.store(true, Ordering::Relaxed);
+        }
+        if kind == JobKind::Restart
+            && let Some(end) = self.ends_at_restart.take()
+        {
+            self.end_child();
+            self.child_end.set(end);
         }
         self.jobs.set(self.jobs.get() + names.len());
         self.systemd_effect(|| {
@@ -281,6 +287,11 @@ impl Survivors for Machine {
             })
             .into_iter()
             .collect())
+    }
+
+    fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
+        assert_eq!(survivor.identity, CHILD);
+        Ok(self.child_end.get())
     }
 }
 
