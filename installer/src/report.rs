@@ -95,6 +95,14 @@ pub enum Event<'a> {
         /// How.
         end: End,
     },
+    /// A service that its owner controls does not answer, and nothing shows that its program is the
+    /// reason: the change goes on.
+    NotHeldAgainst {
+        /// The service.
+        unit: &'a UnitName,
+        /// What was seen instead.
+        why: &'a str,
+    },
     /// A version on trial does not stay well; the one before it comes back.
     TrialFailed {
         /// The version.

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use banger_installer::model::{UnitName, Version, VersionError};
+use banger_installer::effect::Answer;
+use banger_installer::model::{UnitName, VersionError};
 
 use crate::daemon::{HELPER_SOCKET, OWNER_SOCKET};
 use crate::product::{HELPER_SERVICE, OWNER_SERVICE};
-use crate::protocol::client::{CallError, call};
+use crate::protocol::client::{CallError, call_service};
 use crate::protocol::{Health, HelperRequest, OwnerRequest, StopVm, VmList, VmState, VmSummary};
 
 /// Why a daemon is not healthy.
@@ -42,11 +43,12 @@ pub enum HealthError {
     Io(#[from] std::io::Error),
 }
 
-/// Calls the daemon of `unit` over its socket, within `timeout` in all.
+/// Calls the daemon of `unit` over its socket, within `timeout` in all. The socket must be the service
+/// manager's: the owner's daemon has its own in a folder of hers.
 ///
 /// # Errors
 /// [`HealthError`].
-pub fn probe(unit: &UnitName, timeout: Duration) -> Result<Version, HealthError> {
+pub fn probe(unit: &UnitName, timeout: Duration) -> Result<Answer, HealthError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -63,20 +65,22 @@ pub fn probe(unit: &UnitName, timeout: Duration) -> Result<Version, HealthError>
     if !health.ready {
         return Err(HealthError::NotReady(unit.clone()));
     }
-    health
-        .version
-        .parse()
-        .map_err(|source| HealthError::Version {
-            unit: unit.clone(),
-            source,
-        })
+    let version = health.version.parse();
+    let version = version.map_err(|source| HealthError::Version {
+        unit: unit.clone(),
+        source,
+    })?;
+    Ok(Answer {
+        version,
+        pid: Some(health.pid),
+    })
 }
 
 async fn ask<R>(socket: &str, request: R, bound: Duration) -> Result<Health, CallError>
 where
     R: crate::protocol::Idempotence + serde::Serialize + std::fmt::Debug,
 {
-    Ok(call(Path::new(socket), request, &[], bound).await?.0)
+    call_service(Path::new(socket), request, bound).await
 }
 
 /// The ids of the VMs that the helper holds for its own and not ended, within `timeout` in all: one
@@ -121,10 +125,9 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let answer = call(Path::new(HELPER_SOCKET), request, &[], timeout);
+    let answer = call_service(Path::new(HELPER_SOCKET), request, timeout);
     runtime
         .block_on(answer)
-        .map(|(reply, _)| reply)
         .map_err(|source| HealthError::NoAnswer {
             unit: unit.clone(),
             source: Box::new(source),

@@ -29,7 +29,7 @@ pub use product::{Layout, Product, Program, Requirement, StateFiles, UnitSpec};
 pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
 pub use seen::{SEEN_SCHEMA, Seen, SeenChannel, SeenError, SignedText};
 pub use trial::{SavedFile, TRIAL_SCHEMA, Trial, TrialError};
-pub use unit_facts::{ServiceFacts, UnitFacts, UnitSearch};
+pub use unit_facts::{RateLimit, ServiceFacts, UnitFacts, UnitSearch};
 pub use unit_name::{UnitKind, UnitName, UnitNameError};
 pub use version::{Version, VersionError};
 

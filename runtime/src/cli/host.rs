@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use banger_installer::effect::{BoxError, Effects, Health, Survivors, each_at_once};
+use banger_installer::effect::{Answer, BoxError, Effects, Health, Survivors, each_at_once};
 use banger_installer::error_kind::ErrorKind;
-use banger_installer::model::{End, Owner, Product, Survivor, UnitName, Version};
+use banger_installer::model::{End, Owner, Product, Survivor, UnitName};
 use banger_installer::toolkit::{HostSide, ToolkitError};
 use banger_installer::unit::Values;
 
@@ -62,11 +62,11 @@ impl Survivors for Guests {
 struct DaemonHealth;
 
 impl Health for DaemonHealth {
-    fn probe(&self, unit: &UnitName) -> Result<Version, BoxError> {
+    fn probe(&self, unit: &UnitName) -> Result<Answer, BoxError> {
         Ok(health::probe(unit, PROBE_BOUND)?)
     }
 
-    fn probe_all(&self, units: &[UnitName]) -> Vec<Result<Version, BoxError>> {
+    fn probe_all(&self, units: &[UnitName]) -> Vec<Result<Answer, BoxError>> {
         each_at_once(units, |unit| self.probe(unit))
     }
 

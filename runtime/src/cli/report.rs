@@ -157,6 +157,11 @@ impl Report for ScreenReport<'_> {
             Event::SurvivorChecked { name, pid, alive } => {
                 self.checked.push((name.clone(), *pid, *alive));
             }
+            Event::NotHeldAgainst { unit, why } => {
+                screen.note(&format!(
+                    "{unit} does not answer: {why}; this is not held against the version"
+                ));
+            }
             Event::TrialFailed { version, why } => {
                 screen.failed(&format!("{version} does not stay well"), why);
             }

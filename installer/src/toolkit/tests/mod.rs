@@ -5,6 +5,7 @@ mod crash;
 mod ends;
 mod faults;
 mod machine;
+mod owner_deeds;
 mod plans;
 mod power;
 mod properties;
