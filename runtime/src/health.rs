@@ -9,7 +9,12 @@ use banger_installer::model::{UnitName, VersionError};
 use crate::daemon::{HELPER_SOCKET, OWNER_SOCKET};
 use crate::product::{HELPER_SERVICE, OWNER_SERVICE};
 use crate::protocol::client::{CallError, call_service};
-use crate::protocol::{Health, HelperRequest, OwnerRequest, StopVm, VmList, VmState, VmSummary};
+use crate::protocol::{
+    Health, HelperRequest, ListVms, OwnerRequest, StopVm, VmList, VmState, VmSummary,
+};
+
+/// The most pages of a list that are asked for: far more than a host can run VMs.
+const PAGES: usize = 10_000;
 
 /// Why a daemon is not healthy.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +40,9 @@ pub enum HealthError {
         #[source]
         source: VersionError,
     },
+    /// Its list of VMs has no end.
+    #[error("the list of VMs of {0} has no end")]
+    Endless(UnitName),
     /// It answers before it is ready.
     #[error("{0} is not ready")]
     NotReady(UnitName),
@@ -83,26 +91,29 @@ where
     call_service(Path::new(socket), request, bound).await
 }
 
-/// The ids of the VMs that the helper holds for its own and not ended, within `timeout` in all: one
-/// that is being stopped, as its owner asked for, is known still.
+/// The ids of the VMs that the helper holds for its own and not ended: one that is being stopped, as
+/// its owner asked for, is known still. Within `timeout` for each page of its list.
 ///
 /// # Errors
 /// [`HealthError::NoAnswer`].
 pub fn known(unit: &UnitName, timeout: Duration) -> Result<Vec<String>, HealthError> {
-    let request = HelperRequest::List {};
-    let list: VmList = ask_helper(unit, request, timeout)?;
-    Ok(list
-        .vms
-        .into_iter()
-        .filter(|vm| {
-            let state = vm.state;
+    let mut ids = Vec::new();
+    let mut which = ListVms::default();
+    for _ in 0..PAGES {
+        let list: VmList = ask_helper(unit, HelperRequest::List(which), timeout)?;
+        let known = list.vms.into_iter().filter(|vm| {
             matches!(
-                state,
+                vm.state,
                 VmState::Running | VmState::Starting | VmState::Stopping
             )
-        })
-        .filter_map(|vm| Some(vm.id?.to_string()))
-        .collect())
+        });
+        ids.extend(known.filter_map(|vm| Some(vm.id?.to_string())));
+        match list.next {
+            Some(next) => which = ListVms { after: Some(next) },
+            None => return Ok(ids),
+        }
+    }
+    Err(HealthError::Endless(unit.clone()))
 }
 
 /// Has the helper stop a VM: Ctrl-Alt-Del, then signals. `timeout` bounds all of it.
