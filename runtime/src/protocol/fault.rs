@@ -54,6 +54,16 @@ pub enum Fault {
         /// Why, with the last line of its console when there is one.
         reason: String,
     },
+    /// The daemon holds as many connections as it may.
+    Busy {
+        /// Which bound was reached.
+        reason: String,
+    },
+    /// Changes are refused for now; questions are answered.
+    ChangesRefused {
+        /// What about the host is the reason.
+        reason: String,
+    },
     /// The daemon behind this one does not answer.
     HelperAway {
         /// Why.
@@ -88,6 +98,10 @@ impl std::fmt::Display for Fault {
             Self::HostLacks { what, .. } => formatter.write_str(what),
             Self::StartFailed { name, reason } => {
                 write!(formatter, "VM {name} did not start: {reason}")
+            }
+            Self::Busy { reason } => write!(formatter, "the daemon is busy: {reason}"),
+            Self::ChangesRefused { reason } => {
+                write!(formatter, "VMs cannot be changed now: {reason}")
             }
             Self::HelperAway { reason } => {
                 write!(formatter, "the root helper does not answer: {reason}")

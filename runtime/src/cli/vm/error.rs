@@ -87,7 +87,9 @@ impl VmError {
             Self::OtherOwner { .. } | Self::Refused(Fault::NotPermitted { .. }) => {
                 ErrorKind::NotPermitted
             }
-            Self::Refused(Fault::HostLacks { .. }) => ErrorKind::HostLacks,
+            Self::Refused(Fault::HostLacks { .. } | Fault::ChangesRefused { .. }) => {
+                ErrorKind::HostLacks
+            }
             Self::File { .. }
             | Self::Input(_)
             | Self::Refused(
@@ -135,6 +137,8 @@ fn hint_for(fault: &Fault) -> Option<String> {
         Fault::StartFailed { name, .. } => {
             format!("banger vm logs {name}; then banger vm delete {name}")
         }
+        Fault::Busy { .. } => "end other programs that use banger, and try again".into(),
+        Fault::ChangesRefused { .. } => "sudo banger system status".into(),
         Fault::Failed { .. } => "journalctl -u bangerd-root.service".into(),
         Fault::NotPermitted { .. } | Fault::BadRequest { .. } | Fault::HelperAway { .. } => {
             return None;
