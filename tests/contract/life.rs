@@ -159,8 +159,8 @@ fn the_end_of_a_guest_is_told_with_who_asked_for_it() {
     shell(&stage, &format!("kill -KILL {}", killed.pid));
     wait_for_state(&stage, "killed", "failed");
     assert_eq!(cause(&stage, "killed"), "unexplained");
-    // shut down by itself, while the helper that started it looks on
-    let short = guest::short_lived().unwrap();
+    // shut down by itself after 2 s, while the helper that started it looks on
+    let short = guest::ticker_with("LAST_TICK=40").unwrap();
     let place = "/home/alice/short.elf";
     stage.host.copy(&short, place).unwrap();
     as_owner(&stage, &["vm", "run", "short", "--kernel", place]);
