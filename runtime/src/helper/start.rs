@@ -320,8 +320,8 @@ pub(super) fn state_before_end(record: &VmRecord) -> VmState {
 /// Does for a VM that was adopted what its own start had not come to: an older version, or one that
 /// ended in the middle, started it.
 pub(super) fn finish_adopted(helper: &Helper, id: &VmId, pinned: &Pinned) {
-    let (places, known) = (&helper.places, helper.registry.machines());
-    let known = known.into_iter().find(|machine| machine.record.id == *id);
+    let places = &helper.places;
+    let known = helper.registry.get(id);
     if known.is_some_and(|machine| never_ran(&machine.record)) {
         let executable = executable_of(places, id);
         helper.registry.update(id, |machine| {
@@ -376,12 +376,16 @@ fn ended(helper: &Helper, id: &VmId, fresh: &mut Fresh) -> Fault {
         console,
         firecracker,
     } = console::last_words(&helper.places, id);
-    let reason = console.or(firecracker).unwrap_or_else(|| {
-        fresh.ended().map_or_else(
-            || "Firecracker ended at once".into(),
-            |status| format!("Firecracker ended with {status}"),
-        )
-    });
+    let line = console.or(firecracker);
+    let reason = match (fresh.ended(), line) {
+        // one that was killed did not come to say why
+        (Some(status), Some(line)) if status.code().is_none() => {
+            format!("Firecracker ended with {status}; its last line: {line}")
+        }
+        (_, Some(line)) => line,
+        (Some(status), None) => format!("Firecracker ended with {status}"),
+        (None, None) => "Firecracker ended at once".into(),
+    };
     Fault::Failed { reason }
 }
 
