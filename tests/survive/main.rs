@@ -6,5 +6,7 @@
 mod bad_daemons;
 mod bench;
 mod cycles;
+mod ends;
+mod owner_deeds;
 mod restarts;
 mod stale;
