@@ -79,7 +79,7 @@ where
     Ok(call(Path::new(socket), request, &[], bound).await?.0)
 }
 
-/// The ids of the VMs that the helper holds for running, within `timeout` in all.
+/// The ids of the VMs that the helper holds for running, or about to stop, within `timeout` in all.
 ///
 /// # Errors
 /// [`HealthError::NoAnswer`].
@@ -89,7 +89,7 @@ pub fn known(unit: &UnitName, timeout: Duration) -> Result<Vec<String>, HealthEr
     Ok(list
         .vms
         .into_iter()
-        .filter(|vm| vm.state == VmState::Running)
+        .filter(|vm| matches!(vm.state, VmState::Running | VmState::Stopping))
         .filter_map(|vm| Some(vm.id?.to_string()))
         .collect())
 }

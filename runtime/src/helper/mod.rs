@@ -6,6 +6,7 @@
 //! own is left alone.
 
 mod console;
+mod find_again;
 mod recover;
 mod registry;
 mod scopes;
@@ -17,7 +18,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use crate::protocol::server::{Answer, Caller, Service};
-use crate::protocol::{Fault, Health, HelperRequest, Reply, VmList};
+use crate::protocol::{Fault, Health, HelperRequest, Idempotence as _, Reply, VmList};
 use crate::storage::{Places, StorageError, Store};
 
 pub use registry::Registry;
@@ -64,7 +65,8 @@ impl Helper {
     ) -> Result<Arc<Self>, HelperError> {
         let store = Store::open(places.clone())?;
         let lock = take_lock(&places)?;
-        let boot_id = crate::observe::boot_id().map_err(HelperError::Processes)?;
+        // where /proc hides it, the registry refuses changes
+        let boot_id = crate::observe::boot_id().unwrap_or_default();
         let helper = Arc::new(Self {
             version,
             owner_uid,
@@ -83,7 +85,7 @@ impl Helper {
             version: self.version.clone(),
             pid: std::process::id(),
             ready: true,
-            refuses: None,
+            refuses: self.registry.refuses(),
         }
     }
 }
@@ -137,6 +139,9 @@ impl Service for HelperService {
 impl Helper {
     async fn serve(self: Arc<Self>, request: HelperRequest, descriptors: Vec<OwnedFd>) -> Answer {
         let plain = |reply| Ok((reply, Vec::new()));
+        if !request.reads_only() {
+            self.registry.check_changes()?;
+        }
         match request {
             HelperRequest::Health {} => plain(Reply::Health(self.health())),
             HelperRequest::List {} => plain(Reply::List(VmList {
