@@ -6,5 +6,7 @@
 mod bad_daemons;
 mod bench;
 mod cycles;
+mod lost_state;
+mod others;
 mod restarts;
 mod stale;
