@@ -27,7 +27,7 @@ pub use crate::engine::RunError;
 pub use crate::report::{Event, Report, Silent};
 pub use error::ToolkitError;
 pub use host_side::HostSide;
-pub use memory::seen;
+pub use memory::{remember_keys, seen};
 pub use planner::{Planner, Preview};
 pub use request::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, UninstallRequest, UpdateRequest,

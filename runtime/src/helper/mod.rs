@@ -8,6 +8,7 @@
 mod audit;
 mod console;
 mod control_group;
+mod find_again;
 mod fresh;
 mod recover;
 mod registry;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::protocol::server::{Answer, Caller, Service};
-use crate::protocol::{Fault, Health, HelperRequest, Reply, page};
+use crate::protocol::{Fault, Health, HelperRequest, Idempotence as _, Reply, page};
 use crate::storage::{Places, StorageError, Store};
 
 pub use registry::Registry;
@@ -72,7 +73,8 @@ impl Helper {
     ) -> Result<Arc<Self>, HelperError> {
         let store = Store::open(places.clone())?;
         let lock = take_lock(&places)?;
-        let boot_id = crate::observe::boot_id().map_err(HelperError::Processes)?;
+        // where /proc hides it, the registry refuses changes
+        let boot_id = crate::observe::boot_id().unwrap_or_default();
         let helper = Arc::new(Self {
             version,
             owner_uid,
@@ -95,7 +97,7 @@ impl Helper {
             version: self.version.clone(),
             pid: std::process::id(),
             ready: self.ready.load(Ordering::Acquire),
-            refuses: None,
+            refuses: self.registry.refuses(),
         }
     }
 }
@@ -159,6 +161,9 @@ impl Service for HelperService {
 impl Helper {
     async fn serve(self: Arc<Self>, request: HelperRequest, descriptors: Vec<OwnedFd>) -> Answer {
         let plain = |reply| Ok((reply, Vec::new()));
+        if !request.reads_only() {
+            self.registry.check_changes()?;
+        }
         match request {
             HelperRequest::Health {} => plain(Reply::Health(self.health())),
             HelperRequest::List(which) => {

@@ -147,9 +147,7 @@ fn tail(before: &str, line: Option<String>) -> String {
 /// while no log is written and no VM is in doubt.
 pub(super) async fn tick(helper: Arc<Helper>) {
     loop {
-        let doubtful =
-            |machine: &super::registry::Machine| machine.record.state == VmState::Unmanaged;
-        let rounds = helper.logs.needs_rounds() || helper.registry.machines().iter().any(doubtful);
+        let rounds = helper.logs.needs_rounds() || helper.registry.is_in_doubt();
         tokio::select! {
             written = helper.logs.written() => {
                 if let Err(error) = written {

@@ -70,7 +70,7 @@ impl Endings {
         create_folder(&self.folder, 0o700).map_err(failed)?;
         let bytes = serde_json::to_vec(ending).map_err(|source| StorageError::Shape {
             path: path.display().to_string(),
-            source,
+            source: source.into(),
         })?;
         write_whole(&path, &bytes, 0o600).map_err(failed)?;
         self.prune(MOST).map_err(failed)
