@@ -301,6 +301,16 @@ fn executable_of(places: &Places, id: &VmId) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
+/// Completes the record of a VM that ran, say one that was lost and written anew: such a VM is never
+/// taken for a start that was cut off.
+pub(super) fn note_that_it_ran(places: &Places, record: &mut VmRecord) {
+    if let Some(process) = &mut record.process
+        && process.executable.is_none()
+    {
+        process.executable = executable_of(places, &record.id);
+    }
+}
+
 /// The helper that started this VM never saw its guest run.
 pub(super) fn never_ran(record: &VmRecord) -> bool {
     let process = record.process.as_ref();
@@ -323,11 +333,8 @@ pub(super) fn finish_adopted(helper: &Helper, id: &VmId, pinned: &Pinned) {
     let places = &helper.places;
     let known = helper.registry.get(id);
     if known.is_some_and(|machine| never_ran(&machine.record)) {
-        let executable = executable_of(places, id);
         helper.registry.update(id, |machine| {
-            if let Some(process) = &mut machine.record.process {
-                process.executable = executable;
-            }
+            note_that_it_ran(places, &mut machine.record);
         });
     }
     let is_roots = |found: std::fs::Metadata| found.uid() == 0;
