@@ -147,7 +147,7 @@ impl Systemd for Machine {
         }
         self.systemd_effect(|| {
             let mut child = self.child.borrow_mut();
-            if child.is_some() && scope.pids == [CHILD.pid] {
+            if child.is_some() && scope.processes == [CHILD] {
                 *child = Some(format!("/{}/{}", scope.slice, scope.name));
             }
         })
