@@ -7,6 +7,8 @@ mod bad_daemons;
 mod bench;
 mod cycles;
 mod ends;
+mod lost_state;
+mod others;
 mod owner_deeds;
 mod restarts;
 mod stale;

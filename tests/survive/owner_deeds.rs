@@ -26,11 +26,11 @@ while :; do
 done"#;
 
 /// The owner's daemon of the old version, at a socket of her own in the place of systemd's.
-const REPLACE: &str = r#"
+const REPLACE: &str = r"
 rm /run/banger/bangerd.sock
 echo watching >>deeds
 exec systemd-socket-activate --listen=/run/banger/bangerd.sock \
-    /usr/local/lib/banger/0.1.0/bin/bangerd --system"#;
+    /usr/local/lib/banger/0.1.0/bin/bangerd --system";
 
 /// Where the owner's deeds are told.
 const DEEDS: &str = "/home/alice/deeds";

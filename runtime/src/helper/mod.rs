@@ -7,6 +7,9 @@
 
 mod audit;
 mod console;
+mod control_group;
+mod find_again;
+mod fresh;
 mod recover;
 mod registry;
 mod scopes;
@@ -19,11 +22,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::protocol::server::{Answer, Caller, Service};
-use crate::protocol::{Fault, Health, HelperRequest, Reply, page};
+use crate::protocol::{Fault, Health, HelperRequest, Idempotence as _, Reply, page};
 use crate::storage::{Places, StorageError, Store};
 
 pub use registry::Registry;
-pub use scopes::{ScopeError, Scopes, SystemdScopes, scope_name};
+pub use scopes::{Placement, Placing, ScopeError, ScopeLimits, Scopes, SystemdScopes, scope_name};
 
 /// Why the helper cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +54,8 @@ pub struct Helper {
     scopes: Box<dyn Scopes>,
     /// State is read and what runs is found again.
     ready: AtomicBool,
+    room: crate::jail::Room,
+    logs: console::Logs,
     /// Held as long as the helper lives.
     _lock: std::fs::File,
 }
@@ -68,7 +73,8 @@ impl Helper {
     ) -> Result<Arc<Self>, HelperError> {
         let store = Store::open(places.clone())?;
         let lock = take_lock(&places)?;
-        let boot_id = crate::observe::boot_id().map_err(HelperError::Processes)?;
+        // where /proc hides it, the registry refuses changes
+        let boot_id = crate::observe::boot_id().unwrap_or_default();
         let helper = Arc::new(Self {
             version,
             owner_uid,
@@ -76,6 +82,8 @@ impl Helper {
             places,
             scopes,
             ready: AtomicBool::new(false),
+            room: crate::jail::Room::default(),
+            logs: console::Logs::new().map_err(HelperError::Processes)?,
             _lock: lock,
         });
         recover::recover(&helper)?;
@@ -89,7 +97,7 @@ impl Helper {
             version: self.version.clone(),
             pid: std::process::id(),
             ready: self.ready.load(Ordering::Acquire),
-            refuses: None,
+            refuses: self.registry.refuses(),
         }
     }
 }
@@ -153,6 +161,9 @@ impl Service for HelperService {
 impl Helper {
     async fn serve(self: Arc<Self>, request: HelperRequest, descriptors: Vec<OwnedFd>) -> Answer {
         let plain = |reply| Ok((reply, Vec::new()));
+        if !request.reads_only() {
+            self.registry.check_changes()?;
+        }
         match request {
             HelperRequest::Health {} => plain(Reply::Health(self.health())),
             HelperRequest::List(which) => {
@@ -163,7 +174,7 @@ impl Helper {
                 plain(Reply::Vm(start::start(self, new, descriptors).await?))
             }
             HelperRequest::Log(which) => {
-                let log = blocking(move || console::open(&self, &which.name)).await?;
+                let log = console::open(self, which.name).await?;
                 Ok((Reply::Log {}, vec![log.into()]))
             }
             HelperRequest::Stop(which) => plain(Reply::Vm(stop::stop(self, which).await?)),
@@ -205,6 +216,8 @@ mod tests {
             places: places.clone(),
             scopes: Box::new(SystemdScopes),
             ready: AtomicBool::new(false),
+            room: crate::jail::Room::default(),
+            logs: console::Logs::new().unwrap(),
             _lock: take_lock(&places).unwrap(),
         };
         assert!(!unready.health().ready);

@@ -59,11 +59,6 @@ pub enum Fault {
         /// Which bound was reached.
         reason: String,
     },
-    /// Changes are refused for now; questions are answered.
-    ChangesRefused {
-        /// What about the host is the reason.
-        reason: String,
-    },
     /// The daemon behind this one does not answer.
     HelperAway {
         /// Why.
@@ -100,9 +95,6 @@ impl std::fmt::Display for Fault {
                 write!(formatter, "VM {name} did not start: {reason}")
             }
             Self::Busy { reason } => write!(formatter, "the daemon is busy: {reason}"),
-            Self::ChangesRefused { reason } => {
-                write!(formatter, "VMs cannot be changed now: {reason}")
-            }
             Self::HelperAway { reason } => {
                 write!(formatter, "the root helper does not answer: {reason}")
             }

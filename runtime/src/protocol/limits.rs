@@ -52,3 +52,14 @@ pub const CONSOLE_LOG: u64 = 16 * 1024 * 1024;
 pub const KERNEL: u64 = 256 * 1024 * 1024;
 /// A root disk, in bytes.
 pub const ROOTFS: u64 = 64 * 1024 * 1024 * 1024;
+/// The sum of the sizes of all disks of VMs, in bytes, holes included. Disks are sparse, so it may
+/// be more than the file system holds; what it bounds is what guests may come to fill.
+pub const DISKS: u64 = 1024 * 1024 * 1024 * 1024;
+/// What a VM's Firecracker may write to one file that has no size of its own, in bytes
+/// (`RLIMIT_FSIZE`; setrlimit(2)). Beyond it SIGXFSZ ends Firecracker, so it is far above
+/// [`CONSOLE_LOG`]: a console that is not cut because the helper is down must not end its guest.
+pub const VM_FILE: u64 = 1024 * 1024 * 1024;
+/// File descriptors of a VM's Firecracker. It takes some 40 and 3 more for each processor.
+pub const VM_DESCRIPTORS: u64 = 512;
+/// What a cut leaves of Firecracker's own log, in bytes of data.
+pub const FIRECRACKER_LOG: u64 = 1024 * 1024;

@@ -64,6 +64,11 @@ impl VmName {
     /// The longest name, in bytes.
     pub const LONGEST: usize = 64;
 
+    /// The name of a VM that has no other: the 16 digits of its id, which are a name, too.
+    pub fn of_id(id: &VmId) -> Self {
+        Self(id.0.clone())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -87,9 +87,7 @@ impl VmError {
             Self::OtherOwner { .. } | Self::Refused(Fault::NotPermitted { .. }) => {
                 ErrorKind::NotPermitted
             }
-            Self::Refused(Fault::HostLacks { .. } | Fault::ChangesRefused { .. }) => {
-                ErrorKind::HostLacks
-            }
+            Self::Refused(Fault::HostLacks { .. }) => ErrorKind::HostLacks,
             Self::File { .. }
             | Self::Input(_)
             | Self::Refused(
@@ -138,7 +136,6 @@ fn hint_for(fault: &Fault) -> Option<String> {
             format!("banger vm logs {name}; then banger vm delete {name}")
         }
         Fault::Busy { .. } => "end other programs that use banger, and try again".into(),
-        Fault::ChangesRefused { .. } => "sudo banger system status".into(),
         Fault::Failed { .. } => "journalctl -u bangerd-root.service".into(),
         Fault::NotPermitted { .. } | Fault::BadRequest { .. } | Fault::HelperAway { .. } => {
             return None;
