@@ -70,19 +70,22 @@ fn content(helper: &Helper, findings: Findings) -> Content {
     if let Some(blindness) = &blindness {
         tracing::error!("changes are refused: {blindness}; {}", blindness.hint());
     }
+    let store = helper.registry.store();
     let mut machines = Vec::with_capacity(findings.vms.len());
     for found in findings.vms {
         let before = (!found.to_write).then(|| found.record.clone());
         let machine = settle(found, &helper.places);
         let record = &machine.record;
+        let changed = before.as_ref() != Some(record);
         // most are as they were, and each write is synced
-        if before.as_ref() != Some(record)
+        let is_kept = !changed && (machine.pinned.is_none() || store.has_copy(record));
+        if !is_kept
             && blindness.is_none()
-            && let Err(error) = helper.registry.store().save(record)
+            && let Err(error) = store.save(record)
         {
             tracing::error!("{error}: {}", source_of(&error));
         }
-        if machine.pinned.is_some() || before.as_ref() != Some(record) {
+        if machine.pinned.is_some() || changed {
             let (name, id) = (&record.name, &record.id);
             tracing::info!("VM {name} ({id}) is {}", record.state.word());
         }

@@ -150,6 +150,12 @@ impl Store {
         Ok(())
     }
 
+    /// A record is kept twice, with its checksum. False of one that a version up to 0.1.0 wrote.
+    pub fn has_copy(&self, record: &VmRecord) -> bool {
+        let copy = self.places.last_record(&record.id);
+        read_record(copy, &record.id).is_ok_and(|copy| copy == *record)
+    }
+
     /// Removes a VM's folder. One that is gone already is fine.
     ///
     /// # Errors
