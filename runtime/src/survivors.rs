@@ -13,7 +13,7 @@ use banger_installer::model::{ProcessIdentity, Survivor};
 use crate::observe::{Blindness, HostProcesses, Processes, Scan, Seen, boot_id};
 use crate::protocol::EndCause;
 use crate::reconcile::is_guest;
-use crate::storage::{Loaded, Places, StorageError, Store};
+use crate::storage::{Endings, Loaded, Places, StorageError, Store};
 use crate::vm_uids;
 
 /// Why the guests cannot be listed. Then nothing may be stopped.
@@ -128,8 +128,8 @@ impl InstalledGuests {
         Ok(guests)
     }
 
-    /// How the process of the VM with that id ended, by its record; none when the record says
-    /// nothing of an end.
+    /// How the process of the VM with that id ended, by its record or, when it is deleted, by what
+    /// was written down then; none when neither says anything of an end.
     ///
     /// # Errors
     /// [`SurvivorsError::Storage`].
@@ -139,7 +139,14 @@ impl InstalledGuests {
             _ => None,
         };
         let mut records = Store::reading(self.places.clone()).load()?.into_iter();
-        Ok(records.find_map(of_that_id).and_then(|record| record.ended))
+        if let Some(record) = records.find_map(of_that_id) {
+            return Ok(record.ended);
+        }
+        let Ok(id) = id.parse() else {
+            return Ok(None);
+        };
+        let ending = Endings::at(&self.places).find(&id)?;
+        Ok(ending.map(|ending| ending.cause))
     }
 
     /// What the records and `handles.json` name, in this boot: the records first, which know more.

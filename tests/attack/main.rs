@@ -17,6 +17,7 @@ mod manifests;
 mod memory;
 mod mirrors;
 mod noise;
+mod owner;
 mod proxies;
 mod release_tool;
 mod resume;

@@ -7,6 +7,8 @@ use banger_installer::model::Owner;
 use banger_installer::unit::{self, UnitFile};
 use banger_runtime::product::{Coverage, UNIT_TEMPLATES, unit_values};
 
+mod paths;
+
 fn owner(home: &str) -> Owner {
     Owner {
         user: "alice".into(),
@@ -129,6 +131,30 @@ fn contract_1_what_the_guarantees_need_stands_in_both_services() {
              OOMPolicy=continue
              Restart=always",
         );
+    }
+}
+
+/// One that is in force makes systemd close a socket to clients after a few quick restarts.
+#[test]
+fn no_service_and_no_socket_has_a_start_limit_or_a_trigger_limit() {
+    for (name, _) in UNIT_TEMPLATES {
+        if !name.starts_with("bangerd") {
+            continue;
+        }
+        let text = render(name, &owner("/home/alice"), &Coverage::default());
+        let file = unit::parse(&text).unwrap();
+        assert_eq!(
+            file.values("Unit", "StartLimitIntervalSec"),
+            ["0"],
+            "{name}"
+        );
+        if name.ends_with(".socket") {
+            assert_eq!(
+                file.values("Socket", "TriggerLimitIntervalSec"),
+                ["0"],
+                "{name}"
+            );
+        }
     }
 }
 

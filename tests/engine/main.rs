@@ -14,6 +14,7 @@ mod bus;
 mod drift;
 mod drift_scenes;
 mod fixtures;
+mod hermetic;
 mod kill;
 mod locks;
 mod mounts;

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::console::LastWords;
 use super::find_again::{Finding, Findings, Host, Unknown, find_again, uid_of_jail};
 use super::registry::{Content, Machine, source_of};
 use super::{Helper, HelperError, console, start, watch};
@@ -162,7 +163,7 @@ pub(super) fn look_again(helper: &Helper) -> Vec<(VmId, Arc<Pinned>)> {
 /// A record as it stands by what the kernel shows.
 fn settle(found: Finding, places: &Places) -> Machine {
     let mut record = found.record;
-    let (state, reason, pinned) = match hold(found.verdict) {
+    let (state, reason, ended, pinned) = match hold(found.verdict) {
         Held::Mine(pinned) => {
             let executable = record.process.take().and_then(|process| process.executable);
             record.process = Some(crate::storage::ProcessRecord {
@@ -170,24 +171,24 @@ fn settle(found: Finding, places: &Places) -> Machine {
                 ..start::process_record(&pinned)
             });
             record.scope = scope_of(&pinned.seen);
-            record.ended = None;
             // a stop that was asked for stays one, so that the end that it brings is explained
             let state = match record.state {
                 VmState::Stopping => VmState::Stopping,
                 _ => VmState::Running,
             };
-            (state, None, Some(Arc::new(pinned)))
+            (state, None, None, Some(Arc::new(pinned)))
         }
         Held::Unsure(doubt) => {
             tracing::warn!("VM {} is left alone: {doubt}", record.name);
             (
                 VmState::Unmanaged,
                 Some(format!("not provably ours: {doubt}")),
+                record.ended,
                 None,
             )
         }
         Held::Gone(_) if matches!(record.state, VmState::Stopped | VmState::Failed) => {
-            (record.state, record.reason.take(), None)
+            (record.state, record.reason.take(), record.ended, None)
         }
         // it had ended before it came into doubt
         Held::Gone(_) if record.ended.is_some() => {
@@ -195,23 +196,31 @@ fn settle(found: Finding, places: &Places) -> Machine {
                 Some(EndCause::Unexplained) => VmState::Failed,
                 _ => VmState::Stopped,
             };
-            (state, None, None)
+            (state, None, record.ended, None)
         }
         Held::Gone(Why::Rebooted) => (
             VmState::Stopped,
             Some("the machine was started again".into()),
+            record.ended,
             None,
         ),
         Held::Gone(Why::NeverStarted) => {
-            (VmState::Failed, Some("its start was cut off".into()), None)
+            let (state, reason, cause) =
+                watch::judge_exit(VmState::Starting, None, LastWords::default());
+            (state, reason, Some(cause), None)
         }
         Held::Gone(Why::Exited) => {
             let last = console::last_words(places, &record.id);
-            let (state, reason) = watch::judge_exit(record.state, None, last);
-            (state, reason, None)
+            let before = start::state_before_end(&record);
+            let (state, reason, cause) = watch::judge_exit(before, None, last);
+            (state, reason, Some(cause), None)
         }
     };
-    (record.state, record.reason) = (state, reason);
+    let cut_off = start::state_before_end(&record) == VmState::Starting;
+    (record.state, record.reason, record.ended) = (state, reason, ended);
+    if cut_off && matches!(state, VmState::Stopped | VmState::Failed) {
+        start::leave_nothing(places, &record);
+    }
     Machine { record, pinned }
 }
 

@@ -187,25 +187,46 @@ impl Registry {
         Some(record.summary())
     }
 
-    /// Moves a VM from one of `from` to `to`, unless another request was faster.
+    /// Moves a VM from one of `from` to `to`, unless another request was faster. On disk when it
+    /// returns.
     pub(super) fn transition(
         &self,
         name: &VmName,
         from: &[VmState],
         to: VmState,
     ) -> Result<Machine, Fault> {
-        let machine = self.find(name)?;
-        let mut moved = None;
-        self.update(&machine.record.id, |machine| {
-            if from.contains(&machine.record.state) {
-                machine.record.state = to;
-                moved = Some(machine.clone());
+        let id = self.find(name)?.record.id;
+        self.commit(&id, |machine| {
+            if !from.contains(&machine.record.state) {
+                return Err(Fault::WrongState {
+                    name: name.to_string(),
+                    state: machine.record.state.word().into(),
+                });
             }
-        });
-        moved.ok_or_else(|| Fault::WrongState {
-            name: name.to_string(),
-            state: machine.record.state.word().into(),
+            machine.record.state = to;
+            Ok(())
         })
+    }
+
+    /// Changes a VM on disk and then in memory: an intent, which must be on disk before the act. One
+    /// that cannot be written, or that `change` refuses, is not made.
+    pub(super) fn commit(
+        &self,
+        id: &VmId,
+        change: impl FnOnce(&mut Machine) -> Result<(), Fault>,
+    ) -> Result<Machine, Fault> {
+        let mut inner = self.lock();
+        let known = inner.machines.get_mut(id).ok_or_else(|| Fault::NoSuchVm {
+            name: id.to_string(),
+        })?;
+        let mut changed = known.clone();
+        change(&mut changed)?;
+        self.store
+            .save(&changed.record)
+            .map_err(|error| Fault::failed(&error, source_of(&error)))?;
+        *known = changed.clone();
+        self.publish(&inner);
+        Ok(changed)
     }
 
     /// Forgets a VM, on disk first.

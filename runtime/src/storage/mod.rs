@@ -5,6 +5,7 @@
 //! be read is reported, never guessed at.
 
 mod durable;
+mod endings;
 mod handles;
 mod places;
 mod record;
@@ -13,6 +14,7 @@ mod store;
 mod uids;
 
 pub use durable::{create_folder, write_whole};
+pub use endings::{ENDING_SCHEMA, Ending, Endings};
 pub use handles::{HANDLES_SCHEMA, Handle, Handles, is_named_in_handles};
 pub use places::Places;
 pub use record::{ProcessRecord, RECORD_SCHEMA, VmRecord};

@@ -101,6 +101,11 @@ impl Places {
         self.state.join("handles.json")
     }
 
+    /// How deleted VMs ended.
+    pub fn endings(&self) -> PathBuf {
+        self.state.join("endings")
+    }
+
     /// The uid that was given out last.
     pub fn uids(&self) -> PathBuf {
         self.state.join("uids.json")

@@ -1,10 +1,16 @@
 //! The base root: a minimal Debian 12 with systemd, made by mmdebstrap once and never written to
 //! again; every host is an overlay over it.
+//!
+//! Guarantees: nothing of the distribution's runs by the clock. Each of its timers is masked, so what
+//! a host does depends on the test alone, at every hour of the day.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Result, command, firecracker, place};
+use fs_err as fs;
+
+use super::{Error, Result, command, firecracker, place};
 
 /// What a host has beyond Debian's essential packages. A change here makes a new root.
 const PACKAGES: &[&str] = &[
@@ -18,9 +24,15 @@ const PACKAGES: &[&str] = &[
 
 const SUITE: &str = "bookworm";
 
+/// What is done to the root after the packages, for its key.
+const FINISH: &str = "timers masked and wanted by nothing";
+
+/// Where Debian's packages have their units (`systemd.unit(5)`), beneath the root.
+const UNITS: &str = "usr/lib/systemd/system";
+
 /// The base root; built when it is not cached (about a minute).
 pub fn base() -> Result<PathBuf> {
-    let list = format!("{SUITE} {}", PACKAGES.join(","));
+    let list = format!("{SUITE} {} {FINISH}", PACKAGES.join(","));
     let key: String = firecracker::sha256(list.as_bytes())
         .chars()
         .take(12)
@@ -42,5 +54,40 @@ fn build(part: &Path) -> Result<()> {
             .arg(part),
     )?
     .ok()?;
+    mask_timers(part)
+}
+
+/// The timers that the distribution brought, by name: those that it enables, and those that it does
+/// not.
+pub fn timers(root: &Path) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(root.join(UNITS))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if Path::new(&name)
+            .extension()
+            .is_some_and(|kind| kind == "timer")
+        {
+            names.insert(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Masks every timer, which holds whoever starts it, and takes away what wants one, so that none is
+/// even loaded.
+fn mask_timers(root: &Path) -> Result<()> {
+    let names = timers(root)?;
+    if names.is_empty() {
+        return Err(Error::Wrong(format!(
+            "no timers in {UNITS} of the new root: they must lie elsewhere, and would run"
+        )));
+    }
+    let local = root.join("etc/systemd/system");
+    for units in [&root.join(UNITS), &local] {
+        place::remove(&units.join("timers.target.wants"))?;
+    }
+    for name in names {
+        fs::os::unix::fs::symlink("/dev/null", local.join(name))?;
+    }
     Ok(())
 }

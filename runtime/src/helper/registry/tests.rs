@@ -193,3 +193,19 @@ fn an_intent_that_cannot_be_written_is_no_vm() {
     assert!(registry.reserve(&new("web"), id(1)).is_err());
     assert!(registry.list().is_empty());
 }
+
+#[test]
+fn a_change_of_state_that_cannot_be_written_is_not_made() {
+    let (folder, registry) = registry();
+    registry.reserve(&new("web"), id(1)).unwrap();
+    std::fs::remove_dir_all(folder.path().join("vms")).unwrap();
+    let name = "web".parse().unwrap();
+    let begin = || registry.transition(&name, &[VmState::Starting], VmState::Stopping);
+    assert!(begin().is_err());
+    assert_eq!(
+        registry.find(&name).unwrap().record.state,
+        VmState::Starting
+    );
+    std::fs::create_dir(folder.path().join("vms")).unwrap();
+    begin().unwrap();
+}

@@ -120,10 +120,10 @@ fn of_endless_arguments_a_bounded_part_is_read() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    // until the exec it has this program's arguments
+    // until the exec it has this program's arguments, and for a moment of it none at all
     let seen = loop {
         let seen = HostProcesses.see(child.id()).unwrap().unwrap();
-        if seen.comm == "cat" {
+        if seen.comm == "cat" && !seen.command_line.is_empty() {
             break seen;
         }
     };
