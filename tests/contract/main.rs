@@ -13,6 +13,7 @@ mod install_script;
 mod locks;
 mod manners;
 mod rooms;
+mod sandbox;
 mod units;
 mod updates;
 mod vms;
