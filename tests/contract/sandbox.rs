@@ -1,8 +1,9 @@
 //! The sandboxes of the services as a real systemd makes them: what they keep out, what they let
 //! through, and what a guest inherits.
 
+use banger_tests::support::Host;
 use banger_tests::support::releases::Releases;
-use banger_tests::support::stage::Stage;
+use banger_tests::support::stage::{OWNER, Stage};
 
 const UNITS: [&str; 4] = [
     "bangerd-root.socket",
@@ -44,6 +45,37 @@ fn no_start_limit_is_in_force_after_an_install() {
         stage.host.shell(&line).unwrap().ok().unwrap();
     }
     assert!(stage.vms().unwrap().is_empty());
+}
+
+#[test]
+fn each_socket_lets_the_owner_in_and_nobody_else() {
+    let releases = Releases::new().unwrap();
+    let release = releases.sound("0.1.0").unwrap();
+    let host = Host::new().user(OWNER).user("bob").build().unwrap();
+    let stage = Stage::on(host, releases).unwrap();
+    stage.install(&release).unwrap().ok().unwrap();
+    let check = || {
+        for socket in [
+            "/run/banger/bangerd.sock",
+            "/run/banger-root/bangerd-root.sock",
+        ] {
+            let may = |user| stage.host.run_as(user, ["test", "-w", socket]).unwrap();
+            assert!(may(OWNER).success(), "{OWNER} cannot write to {socket}");
+            assert!(!may("bob").success(), "bob can write to {socket}");
+        }
+        let folder = ["stat", "-c", "%U %a", "/run/banger", "/run/banger-root"];
+        let folders = stage.host.run(folder).unwrap().ok().unwrap();
+        assert_eq!(folders, "alice 700\nroot 711");
+    };
+    check();
+    // as at a boot: the sockets are there before any daemon has made a folder
+    let line = "systemctl stop bangerd.service bangerd-root.service bangerd.socket \
+                bangerd-root.socket && rm -r /run/banger /run/banger-root && \
+                systemctl start bangerd-root.socket bangerd.socket";
+    stage.host.shell(line).unwrap().ok().unwrap();
+    let daemon = stage.host.property("bangerd.service", "ActiveState");
+    assert_eq!(daemon.unwrap(), "inactive");
+    check();
 }
 
 #[test]

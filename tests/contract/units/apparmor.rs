@@ -1,5 +1,5 @@
-//! The AppArmor profiles for packagers and administrators: a parser takes them, and a kernel that has
-//! AppArmor does.
+//! The profiles of `AppArmor` for packagers and administrators: a parser takes them, and a kernel that
+//! has it does.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
