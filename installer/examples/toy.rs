@@ -15,7 +15,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use banger_installer::effect::{BoxError, Health, HostProcesses, Processes, Survivors};
+use banger_installer::effect::{Answer, BoxError, Health, HostProcesses, Processes, Survivors};
 use banger_installer::model::{
     InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, Survivor, UnitName, UnitSpec,
     Version,
@@ -102,13 +102,14 @@ impl Survivors for Toy {
 }
 
 impl Health for Toy {
-    fn probe(&self, _unit: &UnitName) -> Result<Version, BoxError> {
+    fn probe(&self, _unit: &UnitName) -> Result<Answer, BoxError> {
         let text = std::fs::read_to_string("/run/toy/answer")?;
         let (pid, version) = text.trim().split_once(' ').ok_or("no answer yet")?;
         HostProcesses
             .facts(pid.parse()?)
             .ok_or("who answered is gone")?;
-        Ok(version.parse()?)
+        let version: Version = version.parse()?;
+        Ok(version.into())
     }
 }
 

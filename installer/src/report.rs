@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use crate::model::{UnitName, Version};
+use crate::model::{End, UnitName, Version};
 use crate::plan::{Finding, Operation, Phase, Step};
 
 /// What happens in a run, as it happens.
@@ -85,6 +85,23 @@ pub enum Event<'a> {
         pid: u32,
         /// Whether that very process lives.
         alive: bool,
+    },
+    /// A survivor ended meanwhile, in a way that blames nobody.
+    SurvivorEnded {
+        /// Who.
+        name: String,
+        /// Its pid.
+        pid: u32,
+        /// How.
+        end: End,
+    },
+    /// A service that its owner controls does not answer, and nothing shows that its program is the
+    /// reason: the change goes on.
+    NotHeldAgainst {
+        /// The service.
+        unit: &'a UnitName,
+        /// What was seen instead.
+        why: &'a str,
     },
     /// A version on trial does not stay well; the one before it comes back.
     TrialFailed {

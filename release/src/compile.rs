@@ -4,11 +4,12 @@
 //! else of this machine ([`crate::reproducible`]).
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use banger_installer::model::PublicKeyText;
 
-use crate::pack::{PackOptions, Packed, pack};
+use crate::key::SigningKey;
+use crate::pack::{PackOptions, Packed, pack_and_open_keys};
 use crate::reproducible::{PathNames, variable};
 use crate::{PROGRAMS, ReleaseError};
 
@@ -40,11 +41,20 @@ pub struct BuildOptions {
     pub pack: PackOptions,
 }
 
-/// Builds both programs with cargo (`$CARGO`, else `cargo`), then packs them.
+/// Builds both programs with cargo (`$CARGO`, else `cargo`), then packs them, and only then opens
+/// the keys: a build runs programs of the dependencies' authors.
 ///
 /// # Errors
 /// [`ReleaseError`].
-pub fn build(options: &BuildOptions) -> Result<Packed, ReleaseError> {
+pub fn build(
+    options: &BuildOptions,
+    open_keys: impl FnOnce() -> Result<Vec<SigningKey>, ReleaseError>,
+) -> Result<Packed, ReleaseError> {
+    compile(options)?;
+    pack_and_open_keys(&options.pack, open_keys)
+}
+
+fn compile(options: &BuildOptions) -> Result<(), ReleaseError> {
     let target_folder = target_folder(&options.workspace)?;
     let cargo = cargo();
     let names = PathNames::of(
@@ -56,6 +66,7 @@ pub fn build(options: &BuildOptions) -> Result<Packed, ReleaseError> {
     let mut command = Command::new(&cargo);
     command
         .current_dir(&options.workspace)
+        .stdin(Stdio::null())
         .args(["build", "--locked", "-p", "banger-runtime", "--bins"])
         .arg("--target-dir")
         .arg(&target_folder)
@@ -101,7 +112,7 @@ pub fn build(options: &BuildOptions) -> Result<Packed, ReleaseError> {
         let to = binaries.join(program);
         fs_err::copy(built.join(program), &to).map_err(ReleaseError::write(&to))?;
     }
-    pack(&options.pack)
+    Ok(())
 }
 
 /// `BANGER_BUILT` of the programs: the clock is never believed to be before it.

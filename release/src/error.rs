@@ -30,6 +30,28 @@ pub enum ReleaseError {
         /// Why.
         source: io::Error,
     },
+    /// A secret that others than its reader can read or change.
+    #[error("{} is open to others: its mode is {mode:04o}", path.display())]
+    OpenToOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A secret that another user can read and change.
+    #[error("{} belongs to uid {uid}", path.display())]
+    ForeignSecret {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        uid: u32,
+    },
+    /// A secret cannot come from where this program writes.
+    #[error("descriptor {number} is where this program writes, not a secret")]
+    OutputDescriptor {
+        /// 1 or 2.
+        number: u32,
+    },
     /// A file cannot be written.
     #[error("cannot write {}", path.display())]
     Write {
@@ -250,6 +272,15 @@ impl ReleaseError {
                 "choose another name, or move it away: mv {0} {0}.old",
                 path.display()
             ),
+            Self::OpenToOthers { path, .. } => format!(
+                "chmod 600 {0}; if others may have read it, make a new key",
+                path.display()
+            ),
+            Self::ForeignSecret { path, .. } => format!(
+                "take a copy of your own: install -m 600 {} FILE",
+                path.display()
+            ),
+            Self::OutputDescriptor { .. } => "give another number: --key-fd 3 3<FILE".into(),
             Self::ScriptChannel { .. } => {
                 "give the folder of a release that was built with --channel stable".into()
             }
@@ -313,6 +344,7 @@ impl ReleaseError {
             Self::Run { .. } | Self::NoSbomTool => ErrorKind::HostLacks,
             Self::SourceDate { .. }
             | Self::NobodyToAsk { .. }
+            | Self::OutputDescriptor { .. }
             | Self::Expiry { .. }
             | Self::OneKey
             | Self::ScriptAddress { .. }

@@ -24,10 +24,11 @@ pub use check::{CheckError, CheckOptions, Checked, check};
 pub use compile::{BuildOptions, Profile, build, public_key};
 pub use error::ReleaseError;
 pub use key::{
-    KeyPairPaths, KeygenOptions, ListChange, ListError, Password, SignedList, SigningKey,
-    add_signature, change_list, keygen, new_list, sign, sign_all, split_signatures,
+    KeyPairPaths, KeygenOptions, ListChange, ListError, Password, SecretFile, SignedList,
+    SigningKey, add_signature, change_list, hide_from_own_user, keygen, new_list, sign, sign_all,
+    split_signatures,
 };
-pub use pack::{PackOptions, Packed, default_sequence, pack};
+pub use pack::{PackOptions, Packed, default_sequence, pack, pack_and_open_keys};
 pub use publish::{PublishError, PublishOptions, Published, publish};
 pub use reproducible::commit_time;
 pub use sbom::{SBOM_TOOL, sbom, sbom_name};

@@ -7,6 +7,15 @@ use banger_installer::model::Version;
 
 /// The section of a version without its heading and without empty lines around it; none when there
 /// is no such section, or nothing in it.
+///
+/// ```
+/// use banger_installer::model::Version;
+/// use banger_release::notes::cut;
+///
+/// let changelog = "# Changelog\n\n## [0.1.1] - 2026-11-23\n- one\n\n## [0.1.0]\n- two\n";
+/// assert_eq!(cut(changelog, &Version::new(0, 1, 1)), Some("- one"));
+/// assert_eq!(cut(changelog, &Version::new(0, 2, 0)), None);
+/// ```
 pub fn cut<'a>(changelog: &'a str, version: &Version) -> Option<&'a str> {
     let wanted = format!("## [{version}]");
     let mut bounds: Option<(usize, usize)> = None;

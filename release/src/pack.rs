@@ -1,10 +1,10 @@
 //! From built programs and unit templates to a signed release.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use banger_installer::fetch::{ExpectedEntries, MANIFEST_NAME, SIGNATURE_NAME};
-use banger_installer::model::{Artefact, ArtefactKind, Manifest, Urgency, Version};
+use banger_installer::model::{Artefact, ArtefactKind, KeyId, Manifest, Urgency, Version};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::key::{SigningKey, sign_all};
@@ -28,7 +28,7 @@ pub struct PackOptions {
     pub channel: String,
     /// The target triple of the programs.
     pub target: String,
-    /// The keys that sign, at least one.
+    /// The keys that sign, at least one; [`pack_and_open_keys`] takes others.
     pub keys: Vec<SigningKey>,
     /// Where the release is written; made when missing.
     pub out: PathBuf,
@@ -61,6 +61,8 @@ pub struct Packed {
     pub signature_path: PathBuf,
     /// What the manifest says.
     pub manifest: Manifest,
+    /// Whose signatures it has.
+    pub signers: Vec<KeyId>,
 }
 
 /// Seconds since 2020: grows without anyone keeping count.
@@ -73,6 +75,18 @@ pub fn default_sequence(now: Timestamp) -> u64 {
 /// # Errors
 /// [`ReleaseError`]; nothing is written before everything has been read and checked.
 pub fn pack(options: &PackOptions) -> Result<Packed, ReleaseError> {
+    pack_and_open_keys(options, || Ok(options.keys.clone()))
+}
+
+/// The same with keys that are opened once nothing else is left to run: the programs that are packed
+/// have said their versions, and whoever built them has ended.
+///
+/// # Errors
+/// As [`pack`], and what `open_keys` gives.
+pub fn pack_and_open_keys(
+    options: &PackOptions,
+    open_keys: impl FnOnce() -> Result<Vec<SigningKey>, ReleaseError>,
+) -> Result<Packed, ReleaseError> {
     for program in PROGRAMS {
         check_version(&options.binaries.join(program), program, &options.version)?;
     }
@@ -86,12 +100,14 @@ pub fn pack(options: &PackOptions) -> Result<Packed, ReleaseError> {
         "{PRODUCT} {} channel {} sequence {}",
         manifest.version, manifest.channel, manifest.sequence
     );
-    let signature = sign_all(&options.keys, &manifest_bytes, &comment)?;
+    let keys = open_keys()?;
+    let signature = sign_all(&keys, &manifest_bytes, &comment)?;
     let packed = Packed {
         archive: archive_path,
         manifest_path: options.out.join(MANIFEST_NAME),
         signature_path: options.out.join(SIGNATURE_NAME),
         manifest,
+        signers: keys.iter().map(SigningKey::id).collect(),
     };
     fs_err::create_dir_all(&options.out).map_err(ReleaseError::write(&options.out))?;
     // what is named comes before what names it
@@ -117,6 +133,7 @@ pub fn pack(options: &PackOptions) -> Result<Packed, ReleaseError> {
 fn check_version(path: &Path, program: &str, expected: &Version) -> Result<(), ReleaseError> {
     let output = Command::new(path)
         .arg("--version")
+        .stdin(Stdio::null())
         .output()
         .map_err(|source| ReleaseError::Run {
             program: path.display().to_string(),

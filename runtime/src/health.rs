@@ -3,12 +3,18 @@
 use std::path::Path;
 use std::time::Duration;
 
-use banger_installer::model::{UnitName, Version, VersionError};
+use banger_installer::effect::Answer;
+use banger_installer::model::{UnitName, VersionError};
 
 use crate::daemon::{HELPER_SOCKET, OWNER_SOCKET};
 use crate::product::{HELPER_SERVICE, OWNER_SERVICE};
-use crate::protocol::client::{CallError, call};
-use crate::protocol::{Health, HelperRequest, OwnerRequest, StopVm, VmList, VmState, VmSummary};
+use crate::protocol::client::{CallError, call_service};
+use crate::protocol::{
+    Health, HelperRequest, ListVms, OwnerRequest, StopVm, VmList, VmState, VmSummary,
+};
+
+/// The most pages of a list that are asked for: far more than a host can run VMs.
+const PAGES: usize = 10_000;
 
 /// Why a daemon is not healthy.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +40,9 @@ pub enum HealthError {
         #[source]
         source: VersionError,
     },
+    /// Its list of VMs has no end.
+    #[error("the list of VMs of {0} has no end")]
+    Endless(UnitName),
     /// It answers before it is ready.
     #[error("{0} is not ready")]
     NotReady(UnitName),
@@ -42,11 +51,12 @@ pub enum HealthError {
     Io(#[from] std::io::Error),
 }
 
-/// Calls the daemon of `unit` over its socket, within `timeout` in all.
+/// Calls the daemon of `unit` over its socket, within `timeout` in all. The socket must be the service
+/// manager's: the owner's daemon has its own in a folder of hers.
 ///
 /// # Errors
 /// [`HealthError`].
-pub fn probe(unit: &UnitName, timeout: Duration) -> Result<Version, HealthError> {
+pub fn probe(unit: &UnitName, timeout: Duration) -> Result<Answer, HealthError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -63,35 +73,47 @@ pub fn probe(unit: &UnitName, timeout: Duration) -> Result<Version, HealthError>
     if !health.ready {
         return Err(HealthError::NotReady(unit.clone()));
     }
-    health
-        .version
-        .parse()
-        .map_err(|source| HealthError::Version {
-            unit: unit.clone(),
-            source,
-        })
+    let version = health.version.parse();
+    let version = version.map_err(|source| HealthError::Version {
+        unit: unit.clone(),
+        source,
+    })?;
+    Ok(Answer {
+        version,
+        pid: Some(health.pid),
+    })
 }
 
 async fn ask<R>(socket: &str, request: R, bound: Duration) -> Result<Health, CallError>
 where
     R: crate::protocol::Idempotence + serde::Serialize + std::fmt::Debug,
 {
-    Ok(call(Path::new(socket), request, &[], bound).await?.0)
+    call_service(Path::new(socket), request, bound).await
 }
 
-/// The ids of the VMs that the helper holds for running, within `timeout` in all.
+/// The ids of the VMs that the helper holds for its own and not ended: one that is being stopped, as
+/// its owner asked for, is known still. Within `timeout` for each page of its list.
 ///
 /// # Errors
 /// [`HealthError::NoAnswer`].
 pub fn known(unit: &UnitName, timeout: Duration) -> Result<Vec<String>, HealthError> {
-    let request = HelperRequest::List {};
-    let list: VmList = ask_helper(unit, request, timeout)?;
-    Ok(list
-        .vms
-        .into_iter()
-        .filter(|vm| vm.state == VmState::Running)
-        .filter_map(|vm| Some(vm.id?.to_string()))
-        .collect())
+    let mut ids = Vec::new();
+    let mut which = ListVms::default();
+    for _ in 0..PAGES {
+        let list: VmList = ask_helper(unit, HelperRequest::List(which), timeout)?;
+        let known = list.vms.into_iter().filter(|vm| {
+            matches!(
+                vm.state,
+                VmState::Running | VmState::Starting | VmState::Stopping
+            )
+        });
+        ids.extend(known.filter_map(|vm| Some(vm.id?.to_string())));
+        match list.next {
+            Some(next) => which = ListVms { after: Some(next) },
+            None => return Ok(ids),
+        }
+    }
+    Err(HealthError::Endless(unit.clone()))
 }
 
 /// Has the helper stop a VM: Ctrl-Alt-Del, then signals. `timeout` bounds all of it.
@@ -114,10 +136,9 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let answer = call(Path::new(HELPER_SOCKET), request, &[], timeout);
+    let answer = call_service(Path::new(HELPER_SOCKET), request, timeout);
     runtime
         .block_on(answer)
-        .map(|(reply, _)| reply)
         .map_err(|source| HealthError::NoAnswer {
             unit: unit.clone(),
             source: Box::new(source),

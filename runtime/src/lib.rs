@@ -16,3 +16,4 @@ pub mod protocol;
 pub mod reconcile;
 pub mod storage;
 pub mod survivors;
+pub mod vm_uids;

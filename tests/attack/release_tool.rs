@@ -76,6 +76,12 @@ impl Workshop {
     }
 }
 
+fn write_secret(path: &Path, text: &str) {
+    fs_err::write(path, text).unwrap();
+    let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs_err::set_permissions(path, own).unwrap();
+}
+
 fn succeeds(command: &mut Command) -> Output {
     let output = command.output().expect(NEEDS_MINISIGN);
     assert!(output.status.success(), "{output:?}");
@@ -176,7 +182,7 @@ fn keys_are_private_and_never_overwritten() {
 fn a_key_with_a_password_needs_it() {
     let workshop = Workshop::new("0.1.1");
     let password = workshop.path("password");
-    fs_err::write(&password, "correct horse\n").unwrap();
+    write_secret(&password, "correct horse\n");
     let out = workshop.path("locked");
     keygen(&KeygenOptions {
         out: out.clone(),
@@ -192,10 +198,10 @@ fn a_key_with_a_password_needs_it() {
     );
     assert!(error.hint().unwrap().contains("--password-file"));
     let wrong = workshop.path("wrong");
-    fs_err::write(&wrong, "battery staple\n").unwrap();
+    write_secret(&wrong, "battery staple\n");
     let error = SigningKey::load(&key, Some(&wrong)).unwrap_err();
     assert!(matches!(error, ReleaseError::Key { .. }), "{error:?}");
-    fs_err::write(&wrong, "\n").unwrap();
+    write_secret(&wrong, "\n");
     let error = SigningKey::load(&key, Some(&wrong)).unwrap_err();
     assert!(
         matches!(error, ReleaseError::NoPassword { .. }),

@@ -97,6 +97,54 @@ impl Follower {
         self.stage.banger(&["--version"]).unwrap().ok().unwrap()
     }
 
+    /// Only root keys are trusted from here on.
+    fn trust_roots(&self) {
+        let keys = self.stage.host.path("/etc/banger/keys.d");
+        fs_err::remove_dir_all(keys).unwrap();
+        for root in ["root", "spare"] {
+            let text = fs_err::read(self.key(root).with_extension("pub")).unwrap();
+            let path = format!("/etc/banger/roots.d/{root}.pub");
+            self.stage.host.write(&path, text).unwrap();
+        }
+    }
+
+    /// A list of keys, signed by a root key.
+    fn list(
+        &self,
+        change: &ListChange,
+        before: Option<&SignedList>,
+        root: &str,
+        name: &str,
+    ) -> SignedList {
+        let now = Timestamp::now();
+        let list = match before {
+            None => new_list("banger", change, 30, now),
+            Some(before) => change_list(&before.list, change, 30, now),
+        };
+        let root = SigningKey::load(&self.key(root), None).unwrap();
+        let path = self.folder.path().join(name).join("keys.json");
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        let signed = SignedList::sign(&path, list.unwrap(), &[root]).unwrap();
+        signed.write(true).unwrap();
+        signed
+    }
+
+    /// A folder of the host as a source: this release and this list.
+    fn source(&self, name: &str, release: &Packed, keys: &SignedList) -> String {
+        let folder = format!("/root/{name}");
+        let list = ["keys.json", "keys.json.minisig"].map(|file| keys.path.with_file_name(file));
+        let files = [
+            &release.archive,
+            &release.manifest_path,
+            &release.signature_path,
+        ];
+        for path in files.into_iter().chain(&list) {
+            let to = format!("{folder}/{}", path.file_name().unwrap().to_str().unwrap());
+            self.stage.host.copy(path, to).unwrap();
+        }
+        folder
+    }
+
     fn assert_refused(&self, words: &[&str], what: &str) {
         let before = tree_but_memory(&self.stage.host);
         assert_refused(&self.update(words), 6, what, "hint");
@@ -162,13 +210,7 @@ fn a_version_a_step_down_and_a_channel_can_be_asked_for() {
 #[test]
 fn keys_are_exchanged_without_a_new_program() {
     let host = Follower::new();
-    let keys = host.stage.host.path("/etc/banger/keys.d");
-    fs_err::remove_dir_all(keys).unwrap();
-    for root in ["root", "spare"] {
-        let text = fs_err::read(host.key(root).with_extension("pub")).unwrap();
-        let path = format!("/etc/banger/roots.d/{root}.pub");
-        host.stage.host.write(&path, text).unwrap();
-    }
+    host.trust_roots();
     let signed_by_old = host.release("0.1.1", "stable", 10, &host.key("old"));
     let signed_by_new = host.release("0.1.2", "stable", 11, &host.key("new"));
     let served = host.stage.releases.public().join("stable");
@@ -178,17 +220,7 @@ fn keys_are_exchanged_without_a_new_program() {
     host.assert_refused(&[], "no list of signing keys");
 
     let list = |change: &ListChange, before: Option<&SignedList>, root: &str, name: &str| {
-        let now = Timestamp::now();
-        let list = match before {
-            None => new_list("banger", change, 30, now),
-            Some(before) => change_list(&before.list, change, 30, now),
-        };
-        let root = SigningKey::load(&host.key(root), None).unwrap();
-        let path = host.folder.path().join(name).join("keys.json");
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        let signed = SignedList::sign(&path, list.unwrap(), &[root]).unwrap();
-        signed.write(true).unwrap();
-        signed
+        host.list(change, before, root, name)
     };
     let first = ListChange {
         add: vec![host.public("old")],
@@ -236,4 +268,41 @@ fn keys_are_exchanged_without_a_new_program() {
         fs_err::copy(second.path.with_file_name(name), served.join(name)).unwrap();
     }
     host.assert_refused(&[], "may sign lists of keys only");
+}
+
+#[test]
+fn a_revocation_is_kept_whatever_becomes_of_the_manifest_that_came_with_it() {
+    let host = Follower::new();
+    host.trust_roots();
+    let ways: [(&str, &[&str]); 3] = [
+        ("checked", &["update", "--check"]),
+        ("dry", &["update", "--dry-run"]),
+        ("taken", &["update", "--yes"]),
+    ];
+    let everybody = ListChange {
+        add: ways.iter().map(|(name, _)| host.public(name)).collect(),
+        ..ListChange::default()
+    };
+    let mut before = host.list(&everybody, None, "root", "all");
+    for (number, (stolen, words)) in (10..).zip(ways) {
+        let thief = host.release("0.1.1", "stable", number, &host.key(stolen));
+        let revoking = ListChange {
+            revoke: vec![host.public(stolen).id()],
+            ..ListChange::default()
+        };
+        let after = host.list(&revoking, Some(&before), "spare", stolen);
+        // the list is to be believed, and what came with it is not
+        let news = host.source(&format!("new-{stolen}"), &thief, &after);
+        let old = host.source(&format!("old-{stolen}"), &thief, &before);
+        let both = [words, &["--from", &news, "--from", &old]].concat();
+        let said = host.stage.banger(&both).unwrap();
+        assert_eq!(said.code, Some(6), "{}", said.text());
+        // the next source, and the next command, are held against it
+        let older = "list of keys is older than what was seen";
+        assert!(said.text().contains("was revoked"), "{}", said.text());
+        assert!(said.text().contains(older), "{}", said.text());
+        host.assert_refused(&["--from", &old], older);
+        assert_eq!(host.version(), "banger 0.1.0");
+        before = after;
+    }
 }

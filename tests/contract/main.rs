@@ -10,6 +10,7 @@ mod commands;
 mod damage;
 mod dry_run;
 mod install_script;
+mod life;
 mod locks;
 mod manners;
 mod rooms;

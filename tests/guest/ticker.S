@@ -2,7 +2,8 @@
 #
 # It prints `tick NONCE COUNTER` on the first serial port, 20 times a second, and halts in between.
 # NONCE (16 hex digits) is made once, at the start; COUNTER (decimal) grows by one a line. The same
-# nonce and no missing number therefore prove that this very guest never stopped.
+# nonce and no missing number therefore prove that this very guest never stopped. Assembled with
+# `LAST_TICK` defined, it shuts down after that many.
 #
 # Entered in long mode as Linux's 64-bit boot protocol has it (Documentation/arch/x86/boot.rst):
 # identity-mapped memory, flat segments with the code selector that Firecracker puts at 0x08, no
@@ -39,7 +40,20 @@ next_tick:
         movl    $0, pending(%rip)
         incq    %rbx
         call    print_tick
+.ifdef LAST_TICK
+        cmpq    $LAST_TICK, %rbx
+        jae     shut_down
+.endif
         jmp     next_tick
+
+# The keyboard controller's reset: Firecracker then ends by itself with exit code 0.
+.ifdef LAST_TICK
+shut_down:
+        movb    $0xfe, %al
+        outb    %al, $0x64
+        hlt
+        jmp     shut_down
+.endif
 
 # The time stamp counter, stirred so that near values look far apart (the finaliser of splitmix64).
 make_nonce:

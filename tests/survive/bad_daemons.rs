@@ -210,7 +210,11 @@ fn a_bad_daemon_that_comes_up_and_is_not_well_is_refused() {
     let lie = format!("{unit} says {FALSE_VERSION}, expected {BROKEN_VERSION}");
     scene.check_refused(Bad::WrongVersion, &[lie]);
     // one that goes on dying is seen dying, or never seen
-    let dying = ["answered, and then ended", "did not answer within"];
+    let dying = [
+        "answered, and then ended",
+        "did not answer within",
+        "failed: it exited with status 1",
+    ];
     scene.check_refused(Bad::Loops, &dying.map(|why| format!("{unit} {why}")));
     let forgotten = "no longer known to the services: web".to_owned();
     scene.check_refused(Bad::Forgets, &[forgotten]);

@@ -6,5 +6,9 @@
 mod bad_daemons;
 mod bench;
 mod cycles;
+mod ends;
+mod lost_state;
+mod others;
+mod owner_deeds;
 mod restarts;
 mod stale;

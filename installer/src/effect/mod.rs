@@ -13,7 +13,7 @@ pub mod systemd;
 
 use std::sync::atomic::AtomicBool;
 
-use crate::model::{ProcessIdentity, Survivor, UnitName, Version};
+use crate::model::{End, ProcessIdentity, Survivor, UnitName, Version};
 
 pub use at_once::{each_at_once, meanwhile};
 pub use clock::{Clock, HostClock};
@@ -38,17 +38,52 @@ pub trait Survivors {
         let _ = survivor;
         Ok(false)
     }
+
+    /// How one that is gone ended; none when that cannot be told, or not yet. Only an end that this
+    /// explains blames nobody. Asked for once the services answer again, since they may be the ones
+    /// who find it out.
+    fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
+        let _ = survivor;
+        Ok(None)
+    }
+}
+
+/// What a service answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its version.
+    pub version: Version,
+    /// The process that answered, as it says itself; none for a product whose services do not say.
+    pub pid: Option<u32>,
+}
+
+impl From<Version> for Answer {
+    fn from(version: Version) -> Self {
+        Self { version, pid: None }
+    }
+}
+
+/// Somebody other than the service manager listens on a service's socket: what is heard there says
+/// nothing of the service.
+#[derive(Debug, thiserror::Error)]
+#[error("pid {pid} of uid {uid} listens on the socket, and not systemd")]
+pub struct ForeignListener {
+    /// The listener's user, by the kernel's word (unix(7), `SO_PEERCRED`).
+    pub uid: u32,
+    /// Its process; 0 when it lives in another pid namespace.
+    pub pid: i32,
 }
 
 /// Whether a service of the product is well. Implemented by the product.
 pub trait Health {
-    /// Asks the service once, within a short bound, and gives the version that it answers with. An
-    /// error means "not yet"; the toolkit asks again within its own bound.
-    fn probe(&self, unit: &UnitName) -> Result<Version, BoxError>;
+    /// Asks the service once, within a short bound, and gives what it answers. An error means "not
+    /// yet"; the toolkit asks again within its own bound. A product that can tell who listens says
+    /// so by a [`ForeignListener`], as the error or as one of its sources.
+    fn probe(&self, unit: &UnitName) -> Result<Answer, BoxError>;
 
     /// The same for several services, in their order. A product with more than one asks them at the
     /// same time ([`each_at_once`]), so that it takes no longer than the bound for one.
-    fn probe_all(&self, units: &[UnitName]) -> Vec<Result<Version, BoxError>> {
+    fn probe_all(&self, units: &[UnitName]) -> Vec<Result<Answer, BoxError>> {
         units.iter().map(|unit| self.probe(unit)).collect()
     }
 

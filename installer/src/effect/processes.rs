@@ -1,6 +1,14 @@
+//! The process table.
+//!
+//! Guarantees: whether a process lives is asked of its pidfd. The state in `proc_pid_stat(5)` is that
+//! of the main thread alone: one that has exited shows `Z` while the others run on.
+
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::BoxError;
@@ -19,11 +27,14 @@ pub struct ProcessFacts {
     pub start_time: u64,
     /// Its control group on the unified hierarchy, `cgroups(7)`: what stands behind `0::`.
     pub control_group: String,
+    /// Whether its main thread is stopped, by SIGSTOP or by whoever traces it (state `T` or `t`).
+    pub stopped: bool,
 }
 
 /// The process table.
 pub trait Processes {
-    /// Facts on a process that lives; none when there is no such process, or only its zombie.
+    /// Facts on a process that lives, be it by one thread; none when there is no such process, or
+    /// nothing of it is left but its exit status.
     fn facts(&self, pid: u32) -> Option<ProcessFacts>;
     /// Ends that very process, by SIGTERM and then SIGKILL, and returns when it is gone. One that is
     /// gone already is fine.
@@ -36,16 +47,20 @@ pub struct HostProcesses;
 
 impl Processes for HostProcesses {
     fn facts(&self, pid: u32) -> Option<ProcessFacts> {
-        let start_time = start_time(&read(pid, "stat")?)?;
+        // pinned before it is read: the number may be another's a moment later
+        let pinned = pin(pid)?;
+        let Stat { state, start_time } = stat(&read(pid, "stat")?)?;
         let groups = read(pid, "cgroup")?;
         let control_group = groups
             .lines()
             .find_map(|line| line.strip_prefix("0::"))?
             .to_owned();
-        Some(ProcessFacts {
+        let facts = ProcessFacts {
             start_time,
             control_group,
-        })
+            stopped: matches!(state, 'T' | 't'),
+        };
+        pinned.lives(state).then_some(facts)
     }
 
     fn end(&self, identity: ProcessIdentity) -> Result<(), BoxError> {
@@ -53,8 +68,7 @@ impl Processes for HostProcesses {
             let facts = self.facts(identity.pid);
             facts.is_some_and(|facts| facts.start_time == identity.start_time)
         };
-        let pid = i32::try_from(identity.pid).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or("no process has that number")?;
+        let pid = number(identity.pid).ok_or("no process has that number")?;
         // the descriptor first, then the start time: the number may be another's by now
         let Ok(pinned) = pidfd_open(pid, PidfdFlags::empty()) else {
             return Ok(());
@@ -85,15 +99,59 @@ fn read(pid: u32, file: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Field 22, unless the process is dead. The name in field 2 may hold anything, parentheses and
-/// blanks included: the fields are counted from its last closing one.
-fn start_time(stat: &str) -> Option<u64> {
-    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-    // field 3: Z and X are processes that only wait to be forgotten
-    if matches!(fields.next()?, "Z" | "X" | "x") {
-        return None;
+fn number(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
+}
+
+/// A process that is held by its number.
+enum Pinned {
+    /// By a descriptor, which poll(2) says readable once the last thread has exited.
+    Descriptor(OwnedFd),
+    /// The kernel gave none, for want of room say: then its `/proc` counts.
+    Number,
+}
+
+/// None when there is no such process.
+fn pin(pid: u32) -> Option<Pinned> {
+    match pidfd_open(number(pid)?, PidfdFlags::empty()) {
+        Ok(descriptor) => Some(Pinned::Descriptor(descriptor)),
+        // EINVAL: the number of a thread that is no process
+        Err(Errno::SRCH | Errno::INVAL) => None,
+        Err(_) => Some(Pinned::Number),
     }
-    fields.nth(18)?.parse().ok()
+}
+
+impl Pinned {
+    /// Whether any of it runs. `state` is field 3 of its main thread.
+    fn lives(&self, state: char) -> bool {
+        let by_state = !matches!(state, 'Z' | 'X' | 'x');
+        let Self::Descriptor(descriptor) = self else {
+            return by_state;
+        };
+        let mut polled = [PollFd::new(descriptor, PollFlags::IN)];
+        match poll(&mut polled, Some(&Timespec::default())) {
+            Ok(readable) => readable == 0,
+            Err(_) => by_state,
+        }
+    }
+}
+
+/// What `proc_pid_stat(5)` says.
+struct Stat {
+    /// Field 3, of the main thread.
+    state: char,
+    /// Field 22.
+    start_time: u64,
+}
+
+/// The name in field 2 may hold anything, parentheses and blanks included: the fields are counted
+/// from its last closing one.
+fn stat(text: &str) -> Option<Stat> {
+    let mut fields = text.get(text.rfind(')')? + 1..)?.split_ascii_whitespace();
+    Some(Stat {
+        state: fields.next()?.chars().next()?,
+        start_time: fields.nth(18)?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -103,10 +161,63 @@ mod tests {
     #[test]
     fn the_start_time_is_found_behind_a_hostile_name() {
         let rest = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
-        assert_eq!(start_time(&format!("7 (a) S 1) R {rest}")), Some(4711));
-        assert_eq!(start_time(&format!("7 (a) Z {rest}")), None);
-        assert_eq!(start_time("7 (a) S 1 2"), None);
-        assert_eq!(start_time(""), None);
+        let found = stat(&format!("7 (a) S 1) R {rest}")).expect("a process");
+        assert_eq!((found.state, found.start_time), ('R', 4711));
+        assert!(stat("7 (a) S 1 2").is_none());
+        assert!(stat("").is_none());
+    }
+
+    /// A program whose main thread exits at once while another lives on.
+    fn headless(folder: &std::path::Path) -> std::process::Child {
+        let source = "#include <pthread.h>\n#include <unistd.h>\n\
+            static void *live(void *x) { for (;;) pause(); return x; }\n\
+            int main(void) { pthread_t t; pthread_create(&t, 0, live, 0); pthread_exit(0); }\n";
+        std::fs::write(folder.join("headless.c"), source).expect("a source");
+        let program = folder.join("headless");
+        let built = std::process::Command::new("cc")
+            .args(["-pthread", "-o"])
+            .arg(&program)
+            .arg(folder.join("headless.c"))
+            .status();
+        assert!(built.expect("a compiler").success());
+        let child = std::process::Command::new(program).spawn();
+        child.expect("a child")
+    }
+
+    #[test]
+    fn a_process_whose_main_thread_exited_lives_and_is_ended() {
+        use std::os::unix::process::ExitStatusExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut child = headless(folder.path());
+        let state = || stat(&read(child.id(), "stat").expect("a process")).map(|stat| stat.state);
+        while state() != Some('Z') {
+            std::thread::yield_now();
+        }
+        let facts = HostProcesses.facts(child.id());
+        let facts = facts.expect("a thread of it lives, so it does");
+        let identity = ProcessIdentity {
+            pid: child.id(),
+            start_time: facts.start_time,
+        };
+        HostProcesses.end(identity).expect("it ends");
+        let left = HostProcesses.facts(child.id());
+        assert_eq!(left, None, "only its status is left");
+        let status = child.wait().expect("its end");
+        assert!(status.signal().is_some(), "{status}: nobody ended it");
+    }
+
+    #[test]
+    fn a_process_that_is_stopped_says_so() {
+        let child = std::process::Command::new("sleep").arg("1000").spawn();
+        let mut child = child.expect("a child");
+        let pid = number(child.id()).expect("a pid");
+        assert!(!HostProcesses.facts(child.id()).expect("it lives").stopped);
+        rustix::process::kill_process(pid, Signal::STOP).expect("stopped");
+        while !HostProcesses.facts(child.id()).expect("it lives").stopped {
+            std::thread::yield_now();
+        }
+        child.kill().expect("its end");
+        child.wait().expect("its end");
     }
 
     #[test]

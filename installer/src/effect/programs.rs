@@ -97,8 +97,29 @@ mod tests {
 
     #[test]
     fn a_program_is_run_without_our_environment() {
-        let line = HostPrograms.version_line(Path::new("/bin/echo"));
-        assert!(line.expect("echo runs").contains("coreutils"));
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = folder.path().join("tell");
+        // the environment as the kernel gave it to the shell (proc_pid_environ(5))
+        std::fs::write(&program, "#!/bin/sh\ntr '\\0' '\\n' </proc/$$/environ\n")
+            .expect("a script");
+        for path in [folder.path(), &program] {
+            let mode = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(path, mode).expect("a mode");
+        }
+        let told = HostPrograms.version_line(&program).expect("it runs");
+        assert!(
+            std::env::vars_os().count() > 1,
+            "nothing could be passed on"
+        );
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            let passed_on = told
+                .lines()
+                .any(|line| line.starts_with(&format!("{name}=")));
+            assert!(!passed_on, "{name} was passed on");
+        }
     }
 
     #[test]

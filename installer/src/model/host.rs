@@ -41,6 +41,34 @@ pub struct Survivor {
     pub control_group: String,
 }
 
+/// How a protected process ended, as far as the product can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// Somebody who may do so asked for it.
+    Asked,
+    /// It exited by itself: a guest that was shut down from inside.
+    Exited,
+    /// Nothing explains it.
+    Unexplained,
+}
+
+impl End {
+    /// Whether it says nothing against the change that was under way.
+    pub const fn is_explained(self) -> bool {
+        matches!(self, Self::Asked | Self::Exited)
+    }
+
+    /// What happened, in a person's words, after the name of who ended.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Asked => "stopped on request",
+            Self::Exited => "shut down by itself",
+            Self::Unexplained => "ended, and nothing explains it",
+        }
+    }
+}
+
 impl Survivor {
     /// Whether it lives in a unit's control group, or beneath it.
     pub fn lives_in(&self, unit: &super::UnitName) -> bool {

@@ -19,7 +19,7 @@ mod version;
 
 pub use digest::{Digest, DigestError};
 pub use found::{Contents, FileImage, Fingerprint, Found};
-pub use host::{Owner, ProcessIdentity, Survivor};
+pub use host::{End, Owner, ProcessIdentity, Survivor};
 pub use key_id::{KeyId, KeyTextError, PublicKeyText};
 pub use key_list::{KEY_LIST_SCHEMA, KeyList, KeyListError};
 pub use manifest::{
@@ -29,7 +29,7 @@ pub use product::{Layout, Product, Program, Requirement, StateFiles, UnitSpec};
 pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
 pub use seen::{SEEN_SCHEMA, Seen, SeenChannel, SeenError, SignedText};
 pub use trial::{SavedFile, TRIAL_SCHEMA, Trial, TrialError};
-pub use unit_facts::{ServiceFacts, UnitFacts, UnitSearch};
+pub use unit_facts::{RateLimit, ServiceFacts, UnitFacts, UnitSearch};
 pub use unit_name::{UnitKind, UnitName, UnitNameError};
 pub use version::{Version, VersionError};
 

@@ -5,6 +5,42 @@ use std::path::{Path, PathBuf};
 use super::{UnitKind, UnitName};
 
 /// A product: the names, programs, units and places that the toolkit handles for it.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use banger_installer::model::{Layout, Product, Program, UnitSpec};
+///
+/// let keeper = UnitSpec {
+///     name: "toyd.service".parse()?,
+///     enable: true,
+///     keeps_children: true,
+///     optional: false,
+/// };
+/// let toy = Product {
+///     name: "toy".into(),
+///     target: "x86_64-unknown-linux-gnu".into(),
+///     programs: vec![Program { name: "toyd".into() }],
+///     units: vec![keeper],
+///     layout: Layout {
+///         versions: "/usr/local/lib/toy".into(),
+///         programs: "/usr/local/bin".into(),
+///         units: "/etc/systemd/system".into(),
+///         config: "/etc/toy".into(),
+///         install_state: "/var/lib/toy-install".into(),
+///         lock: "/run/toy-install.lock".into(),
+///         product_state: vec!["/var/lib/toy".into()],
+///     },
+///     slice: "system.slice".parse()?,
+///     scope_prefix: "toy-".into(),
+///     required: Vec::new(),
+///     rescue: None,
+///     state_files: Vec::new(),
+/// };
+/// assert_eq!(toy.layout.receipt(), Path::new("/etc/toy/install.json"));
+/// assert_eq!(toy.keepers().count(), 1);
+/// # Ok::<(), banger_installer::model::UnitNameError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Product {
     /// Short name; the prefix of archives (`NAME-VERSION-TARGET.tar.gz`) and of the `product` field

@@ -26,12 +26,27 @@ pub struct UnitFacts {
     pub has_job: bool,
     /// `ActiveEnterTimestamp`: microseconds since 1970, 0 when it never was active.
     pub active_since: u64,
+    /// The limits in force on how often it may be started, drop-ins included.
+    #[serde(default)]
+    pub limits: Vec<RateLimit>,
     /// What only services have.
     pub service: Option<ServiceFacts>,
 }
 
-/// What systemd holds of a service.
+/// A limit on starts that is in force (systemd.unit(5), `StartLimitIntervalSec=`; systemd.socket(5),
+/// `TriggerLimitIntervalSec=`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateLimit {
+    /// The setting, as a unit file spells it.
+    pub setting: String,
+    /// The time that it counts over, in microseconds.
+    pub interval: u64,
+    /// How many starts it allows in that time.
+    pub burst: u32,
+}
+
+/// What systemd holds of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceFacts {
     /// `KillMode` in force, drop-ins included.
     pub kill_mode: String,
@@ -46,6 +61,19 @@ pub struct ServiceFacts {
     pub restarts: u32,
     /// The words of that line, the program's name first.
     pub command: Vec<String>,
+    /// `User`: whom it runs as; empty for root.
+    #[serde(default)]
+    pub user: String,
+    /// `Result` of its last run: `success`, `exit-code`, `signal`, `timeout`, ...
+    #[serde(default)]
+    pub result: String,
+    /// `ExecMainCode`: how its main process ended, as `si_code` of sigaction(2) has it; 0 while it
+    /// runs. systemd forgets it at the next start.
+    #[serde(default)]
+    pub main_code: i32,
+    /// `ExecMainStatus`: with which exit status, or by which signal.
+    #[serde(default)]
+    pub main_status: i32,
 }
 
 /// How systemd finds unit files.
@@ -75,6 +103,13 @@ impl UnitFacts {
             self.active_state.as_str(),
             "active" | "activating" | "reloading"
         )
+    }
+
+    /// Whether it runs as a user other than root, who may then do with its processes what she likes:
+    /// stop them, end them, listen in their place.
+    pub fn is_owner_controlled(&self) -> bool {
+        let user = self.service.as_ref().map(|service| service.user.as_str());
+        user.is_some_and(|user| !matches!(user, "" | "root" | "0"))
     }
 
     /// Whether a stop would reach the main process alone. Units that are no service kill nothing.

@@ -7,6 +7,15 @@ use serde::{Deserialize, Serialize};
 
 /// The name of a systemd unit with its suffix, as systemd.unit(5) allows it: 1 to 255 bytes of
 /// ASCII letters, digits and `:-_.\@`, ending in one of the suffixes of [`UnitKind`].
+///
+/// ```
+/// use banger_installer::model::{UnitKind, UnitName};
+///
+/// let name: UnitName = "banger-vm-00112233445566aa.scope".parse()?;
+/// assert_eq!(name.kind(), UnitKind::Scope);
+/// assert!("../../etc/passwd".parse::<UnitName>().is_err());
+/// # Ok::<(), banger_installer::model::UnitNameError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UnitName(String);

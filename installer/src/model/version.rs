@@ -6,6 +6,18 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// A semantic version (semver.org 2.0.0), as releases, receipts and `--version` carry it.
+///
+/// ```
+/// use banger_installer::model::Version;
+///
+/// let installed = Version::from_version_line("banger", "banger v0.2.0-rc.1+deb12\n")?;
+/// let offered: Version = "0.2.0".parse()?;
+/// assert!(installed < offered);
+///
+/// let error = Version::from_version_line("banger", "bangerd 0.2.0").unwrap_err();
+/// assert!(error.to_string().contains("bangerd 0.2.0"));
+/// # Ok::<(), banger_installer::model::VersionError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(semver::Version);

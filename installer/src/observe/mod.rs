@@ -216,7 +216,7 @@ fn answers(units: &[UnitState], effects: &Effects<'_>) -> BTreeMap<UnitName, Ver
     asked
         .into_iter()
         .zip(answers)
-        .filter_map(|(unit, answer)| Some((unit, answer.ok()?)))
+        .filter_map(|(unit, answer)| Some((unit, answer.ok()?.version)))
         .collect()
 }
 

@@ -4,6 +4,7 @@
 //! should be gives an empty one. In every plan `KillMode=process` is seen in force, by systemd's own
 //! word, before the first step that stops a service whose children must live.
 
+mod blame;
 mod converge;
 mod fate;
 mod finding;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use blame::{Evidence, Inquiry, Outside, SILENCE};
 pub use converge::{Goal, Rendered, Stage, converge};
 pub use fate::{Fate, FateKind, fates};
 pub use finding::{Danger, Drift, Finding};

@@ -1,8 +1,9 @@
+use super::inquiry::{look, proven};
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::UnitName;
-use crate::plan::CheckHealth;
-use crate::report::Report;
+use crate::plan::{CheckHealth, Evidence, Inquiry};
+use crate::report::{Event, Report};
 use std::time::Duration;
 
 /// The longest that the services may take from the end of their start jobs until all have given a
@@ -20,15 +21,22 @@ const STEADY: Duration = Duration::from_millis(500);
 type Life = (UnitName, u32, u32);
 
 impl CheckHealth {
-    fn wait_for_answers(&self, effects: &Effects<'_>) -> Result<(), StepError> {
+    fn wait_for_answers(
+        &self,
+        effects: &Effects<'_>,
+        report: &mut dyn Report,
+    ) -> Result<(), StepError> {
         let deadline = effects.clock.monotonic() + HEALTH_BOUND;
         let mut waited_for = self.units.clone();
+        let mut inquiries = vec![Inquiry::default(); waited_for.len()];
         loop {
             let answers = effects.health.probe_all(&waited_for);
+            let is_over = effects.clock.monotonic() >= deadline;
             let mut late = Vec::new();
-            for (unit, answer) in waited_for.into_iter().zip(answers) {
-                match answer {
-                    Ok(found) if found == self.version => {}
+            let asked = waited_for.into_iter().zip(inquiries).zip(answers);
+            for ((unit, mut inquiry), answer) in asked {
+                let silence = match proven(&unit, answer, effects)? {
+                    Ok(found) if found == self.version => continue,
                     // the restart is over: who answers now is the new process
                     Ok(found) => {
                         return Err(StepError::WrongVersion {
@@ -37,16 +45,28 @@ impl CheckHealth {
                             expected: self.version.clone(),
                         });
                     }
-                    Err(source) if effects.clock.monotonic() >= deadline => {
-                        return Err(StepError::Unwell { unit, source });
-                    }
-                    Err(_) => late.push(unit),
+                    Err(silence) => silence,
+                };
+                let evidence = silence.look(&unit, &mut inquiry, effects)?;
+                if let Some(Evidence::Failed(why)) = evidence {
+                    return Err(StepError::Failed { unit, why });
+                }
+                if !is_over {
+                    late.push((unit, inquiry));
+                } else if silence.conclude(&unit, &mut inquiry, effects)?.is_some() {
+                    let source = silence.source;
+                    return Err(StepError::Unwell { unit, source });
+                } else {
+                    report.event(&Event::NotHeldAgainst {
+                        unit: &unit,
+                        why: inquiry.outside(),
+                    });
                 }
             }
             if late.is_empty() {
                 return Ok(());
             }
-            waited_for = late;
+            (waited_for, inquiries) = late.into_iter().unzip();
             effects.clock.pause(PAUSE);
         }
     }
@@ -64,15 +84,30 @@ impl CheckHealth {
     }
 
     /// Sees that nobody who answered ends right after.
-    fn see_steady(&self, effects: &Effects<'_>) -> Result<(), StepError> {
+    fn see_steady(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<(), StepError> {
         let before = self.lives(effects)?;
+        let mut inquiries = vec![Inquiry::default(); before.len()];
         let until = effects.clock.monotonic() + STEADY;
         loop {
             let after = self.lives(effects)?;
-            if let Some((_, (unit, ..))) = before.iter().zip(&after).find(|(was, is)| was != is) {
-                return Err(StepError::Unsteady { unit: unit.clone() });
+            let is_over = effects.clock.monotonic() >= until;
+            for ((was, is), inquiry) in before.iter().zip(&after).zip(&mut inquiries) {
+                if was == is {
+                    continue;
+                }
+                let unit = &was.0;
+                match look(unit, false, inquiry, effects)? {
+                    None | Some(Evidence::Failed(_)) => {
+                        return Err(StepError::Unsteady { unit: unit.clone() });
+                    }
+                    Some(_) if is_over => report.event(&Event::NotHeldAgainst {
+                        unit,
+                        why: inquiry.outside(),
+                    }),
+                    Some(_) => {}
+                }
             }
-            if effects.clock.monotonic() >= until {
+            if is_over {
                 return Ok(());
             }
             effects.clock.pause(PAUSE);
@@ -85,9 +120,9 @@ impl Act for CheckHealth {
         Ok(Undo::Nothing)
     }
 
-    fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
-        self.wait_for_answers(effects)?;
-        self.see_steady(effects)?;
+    fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
+        self.wait_for_answers(effects, report)?;
+        self.see_steady(effects, report)?;
         Ok(format!("healthy, {}", self.version))
     }
 }

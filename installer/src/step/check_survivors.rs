@@ -1,7 +1,30 @@
+use std::time::Duration;
+
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
+use crate::model::{End, Survivor};
 use crate::plan::CheckSurvivors;
 use crate::report::{Event, Report};
+
+/// How long the services may take to find out how a process ended that they watch.
+const ATTRIBUTION_BOUND: Duration = Duration::from_secs(5);
+
+/// The pause between two questions.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How a process that is gone ended, once the services have had their time to find out. Who cannot
+/// tell has not explained it.
+pub(crate) fn end_of(survivor: &Survivor, effects: &Effects<'_>) -> End {
+    let deadline = effects.clock.monotonic() + ATTRIBUTION_BOUND;
+    loop {
+        let told = effects.survivors.end_of(survivor).ok().flatten();
+        match told {
+            Some(end) => return end,
+            None if effects.clock.monotonic() >= deadline => return End::Unexplained,
+            None => effects.clock.pause(PAUSE),
+        }
+    }
+}
 
 impl CheckSurvivors {
     /// Those who live and were known to the services, and are not any more.
@@ -20,6 +43,30 @@ impl CheckSurvivors {
             .map(|one| one.name.clone())
             .collect())
     }
+
+    /// Those who are gone without an explanation. Gives the number of those who live beside them.
+    fn lost(&self, effects: &Effects<'_>, report: &mut dyn Report) -> (usize, Vec<String>) {
+        let mut lost = Vec::new();
+        let mut living = 0;
+        for survivor in &self.survivors {
+            let (name, pid) = (survivor.name.clone(), survivor.identity.pid);
+            let alive = effects.lives(survivor.identity);
+            if !alive {
+                if self.may_end.contains(&survivor.id) {
+                    continue;
+                }
+                let end = end_of(survivor, effects);
+                if end.is_explained() {
+                    report.event(&Event::SurvivorEnded { name, pid, end });
+                    continue;
+                }
+                lost.push(name.clone());
+            }
+            living += usize::from(alive);
+            report.event(&Event::SurvivorChecked { name, pid, alive });
+        }
+        (living, lost)
+    }
 }
 
 impl Act for CheckSurvivors {
@@ -28,23 +75,7 @@ impl Act for CheckSurvivors {
     }
 
     fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
-        let mut names = Vec::new();
-        let mut ended = 0;
-        for survivor in &self.survivors {
-            let alive = effects.lives(survivor.identity);
-            if !alive && self.may_end.contains(&survivor.id) {
-                ended += 1;
-                continue;
-            }
-            if !alive {
-                names.push(survivor.name.clone());
-            }
-            report.event(&Event::SurvivorChecked {
-                name: survivor.name.clone(),
-                pid: survivor.identity.pid,
-                alive,
-            });
-        }
+        let (count, names) = self.lost(effects, report);
         if !names.is_empty() {
             return Err(StepError::Lost { names });
         }
@@ -52,7 +83,6 @@ impl Act for CheckSurvivors {
         if !names.is_empty() {
             return Err(StepError::Forgotten { names });
         }
-        let count = self.survivors.len() - ended;
         Ok(format!(
             "{count} of {count} alive: same pid, same start time"
         ))

@@ -100,6 +100,14 @@ pub enum StepError {
         /// The service.
         unit: UnitName,
     },
+    /// A service failed, by what systemd saw of it.
+    #[error("{unit} failed: {why}")]
+    Failed {
+        /// The service.
+        unit: UnitName,
+        /// What was seen.
+        why: String,
+    },
     /// A job ended otherwise than done.
     #[error("the {kind} job of {unit} ended as {result}", kind = word(kind), result = word(result))]
     Job {
@@ -197,6 +205,7 @@ impl StepError {
             | Self::WrongProgram { .. }
             | Self::Forgotten { .. }
             | Self::Unsteady { .. }
+            | Self::Failed { .. }
             | Self::Unwell { .. }
             | Self::WrongVersion { .. }
             | Self::Lost { .. } => true,
@@ -225,6 +234,7 @@ impl StepError {
             Self::Job { unit, .. }
             | Self::Unwell { unit, .. }
             | Self::Unsteady { unit }
+            | Self::Failed { unit, .. }
             | Self::WrongVersion { unit, .. } => {
                 Some(format!("journalctl -u {unit} --since \"5 min ago\""))
             }

@@ -10,6 +10,7 @@ mod check_programs;
 mod check_survivors;
 mod check_vacant;
 mod error;
+mod inquiry;
 mod keep_guests;
 mod link;
 mod reload_systemd;
@@ -31,7 +32,9 @@ pub use crate::plan::Step;
 use crate::report::Report;
 
 pub use check_health::HEALTH_BOUND;
+pub(crate) use check_survivors::end_of;
 pub use error::StepError;
+pub(crate) use inquiry::{look as inquire, proven};
 pub(crate) use undo::restart_those_that_may;
 pub use undo::{Undo, revert};
 

@@ -1,11 +1,17 @@
-use super::{Act, Detail, StepError, Undo};
+use super::inquiry::{CLOSELY, look, proven};
+use super::{Act, Detail, HEALTH_BOUND, StepError, Undo};
 use crate::effect::Effects;
 use crate::effect::systemd::{JobKind, JobResult};
 use crate::model::UnitName;
-use crate::plan::{RestartUnits, StartUnits, StopUnits};
-use crate::report::Report;
+use crate::plan::{Evidence, Inquiry, RestartUnits, SILENCE, StartUnits, StopUnits};
+use crate::report::{Event, Report};
 
-fn run(kind: JobKind, units: &[UnitName], effects: &Effects<'_>) -> Result<(), StepError> {
+fn run(
+    kind: JobKind,
+    units: &[UnitName],
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> Result<(), StepError> {
     if units.is_empty() {
         return Ok(());
     }
@@ -18,17 +24,58 @@ fn run(kind: JobKind, units: &[UnitName], effects: &Effects<'_>) -> Result<(), S
         }
     }
     let results = effects.systemd.run_jobs(kind, units)?;
-    match units
-        .iter()
-        .zip(results)
-        .find(|(_, result)| *result != JobResult::Done)
-    {
-        Some((unit, result)) => Err(StepError::Job {
-            kind,
-            unit: unit.clone(),
-            result,
-        }),
-        None => Ok(()),
+    for (unit, result) in units.iter().zip(results) {
+        let goes_on = match result {
+            JobResult::Done => true,
+            JobResult::Failed | JobResult::Timeout if kind != JobKind::Stop => {
+                is_not_to_blame(unit, effects, report)?
+            }
+            _ => false,
+        };
+        if !goes_on {
+            return Err(StepError::Job {
+                kind,
+                unit: unit.clone(),
+                result,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a service that did not start answers after all, or is kept from it by the user whom it
+/// runs as.
+fn is_not_to_blame(
+    unit: &UnitName,
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> Result<bool, StepError> {
+    let deadline = effects.clock.monotonic() + HEALTH_BOUND;
+    let mut inquiry = Inquiry::default();
+    // at once: systemd forgets how a process ended when it starts the next
+    let mut evidence = look(unit, false, &mut inquiry, effects)?;
+    loop {
+        match evidence {
+            None | Some(Evidence::Failed(_)) => return Ok(false),
+            Some(Evidence::Silent(time)) if time >= SILENCE => return Ok(false),
+            Some(_) => {}
+        }
+        if effects.clock.monotonic() >= deadline {
+            report.event(&Event::NotHeldAgainst {
+                unit,
+                why: inquiry.outside(),
+            });
+            return Ok(true);
+        }
+        effects.clock.pause(CLOSELY);
+        // with an eye on it, so that its end is not missed while an answer is waited for
+        evidence = look(unit, false, &mut inquiry, effects)?;
+        if matches!(evidence, Some(Evidence::Silent(_))) {
+            evidence = match proven(unit, effects.health.probe(unit), effects)? {
+                Ok(_version) => return Ok(true),
+                Err(silence) => silence.look(unit, &mut inquiry, effects)?,
+            };
+        }
     }
 }
 
@@ -39,8 +86,8 @@ impl Act for StartUnits {
         })
     }
 
-    fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
-        run(JobKind::Start, &self.units, effects)?;
+    fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
+        run(JobKind::Start, &self.units, effects, report)?;
         Ok(String::new())
     }
 }
@@ -52,8 +99,8 @@ impl Act for StopUnits {
         })
     }
 
-    fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
-        run(JobKind::Stop, &self.units, effects)?;
+    fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
+        run(JobKind::Stop, &self.units, effects, report)?;
         Ok(String::new())
     }
 }
@@ -67,13 +114,13 @@ impl Act for RestartUnits {
         })
     }
 
-    fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
+    fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
         if self.sockets.is_empty() {
-            run(JobKind::Restart, &self.units, effects)?;
+            run(JobKind::Restart, &self.units, effects, report)?;
         } else {
-            run(JobKind::Stop, &self.units, effects)?;
-            run(JobKind::Start, &self.sockets, effects)?;
-            run(JobKind::Start, &self.units, effects)?;
+            run(JobKind::Stop, &self.units, effects, report)?;
+            run(JobKind::Start, &self.sockets, effects, report)?;
+            run(JobKind::Start, &self.units, effects, report)?;
         }
         Ok(String::new())
     }

@@ -3,9 +3,9 @@
 //! Guarantees: written whole and synced before anything is done with what was seen; a record that
 //! cannot be read is an error, never an empty one: forgetting would let old releases in.
 
-use super::{RunError, Toolkit, ToolkitError};
-use crate::effect::Effects;
-use crate::model::{FileImage, Found, Product, RolledBack, Seen, Version};
+use super::{Planner, RunError, Toolkit, ToolkitError};
+use crate::effect::{Effects, Lock};
+use crate::model::{FileImage, Found, KeyList, Product, RolledBack, Seen, SignedText, Version};
 
 /// What this host has seen; nothing, when it keeps no record yet.
 ///
@@ -18,6 +18,59 @@ pub fn seen(product: &Product, effects: &Effects<'_>) -> Result<Seen, ToolkitErr
         Found::File(image) => Seen::from_json(image.contents.as_bytes())
             .map_err(|source| ToolkitError::Seen { path, source }),
         _ => Err(ToolkitError::NoRecord { path }),
+    }
+}
+
+/// Writes down a list of keys that was believed, unless a later one is there by now. For a mere look,
+/// which holds no lock: it is taken for as long as the writing takes.
+///
+/// # Errors
+/// [`ToolkitError::Lock`] when an operation is in progress; [`ToolkitError::Seen`],
+/// [`ToolkitError::Files`].
+pub fn remember_keys(
+    product: &Product,
+    effects: &Effects<'_>,
+    keys: &SignedText,
+) -> Result<(), ToolkitError> {
+    let _lock = Lock::take(&product.layout.lock)?;
+    write_keys(product, effects, keys)
+}
+
+fn write_keys(
+    product: &Product,
+    effects: &Effects<'_>,
+    keys: &SignedText,
+) -> Result<(), ToolkitError> {
+    let sequence = |keys: &SignedText| {
+        let list = KeyList::from_json(keys.text.as_bytes());
+        list.map_or(0, |list| list.sequence)
+    };
+    let mut seen = seen(product, effects)?;
+    if seen.keys.as_ref().map_or(0, sequence) > sequence(keys) {
+        return Ok(());
+    }
+    seen.keys = Some(keys.clone());
+    write(product, effects, &seen)
+}
+
+fn write(product: &Product, effects: &Effects<'_>, seen: &Seen) -> Result<(), ToolkitError> {
+    let path = product.layout.seen();
+    let bytes = seen.to_json().map_err(|source| ToolkitError::Seen {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(effects
+        .files
+        .write_whole(&path, &FileImage::private(bytes))?)
+}
+
+impl Planner<'_> {
+    /// Writes down a list of keys that was believed: that much even a dry run does.
+    ///
+    /// # Errors
+    /// [`ToolkitError::Seen`], [`ToolkitError::Files`]; the record is as it was then.
+    pub fn remember_keys(&self, keys: &SignedText) -> Result<(), ToolkitError> {
+        write_keys(self.product, &self.effects, keys)
     }
 }
 
@@ -50,12 +103,6 @@ impl Toolkit<'_> {
     /// # Errors
     /// [`ToolkitError::Seen`], [`ToolkitError::Files`]; the record is as it was then.
     pub fn remember(&self, seen: &Seen) -> Result<(), ToolkitError> {
-        let path = self.planner.product.layout.seen();
-        let bytes = seen.to_json().map_err(|source| ToolkitError::Seen {
-            path: path.clone(),
-            source,
-        })?;
-        let image = FileImage::private(bytes);
-        Ok(self.planner.effects.files.write_whole(&path, &image)?)
+        write(self.planner.product, &self.planner.effects, seen)
     }
 }

@@ -19,15 +19,15 @@ use std::path::Path;
 use crate::effect::{Effects, Lock};
 use crate::engine;
 use crate::journal;
-use crate::model::{Found, Product, Receipt, Survivor, Version};
+use crate::model::{End, Found, Product, Receipt, Survivor, Version};
 use crate::observe::Freshness;
-use crate::plan::{Finding, Plan};
+use crate::plan::{Finding, Plan, Step};
 
 pub use crate::engine::RunError;
 pub use crate::report::{Event, Report, Silent};
 pub use error::ToolkitError;
 pub use host_side::HostSide;
-pub use memory::seen;
+pub use memory::{remember_keys, seen};
 pub use planner::{Planner, Preview};
 pub use request::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, UninstallRequest, UpdateRequest,
@@ -56,9 +56,18 @@ pub struct Summary {
     /// Who ran before, and runs still.
     pub survivors: Vec<Survivor>,
     /// Who ran before, and was ended as the user asked for, or by itself.
-    pub ended: Vec<Survivor>,
+    pub ended: Vec<Ended>,
     /// What was done.
     pub plan: Plan,
+}
+
+/// A protected process that ended while something else was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Who.
+    pub survivor: Survivor,
+    /// How.
+    pub end: End,
 }
 
 /// One run of the toolkit: it holds the lock.
@@ -183,10 +192,16 @@ impl<'a> Toolkit<'a> {
             }
             return Err(error.into());
         }
-        let (survivors, ended) = state
+        let (survivors, gone): (Vec<_>, Vec<_>) = state
             .survivors
             .into_iter()
             .partition(|one| effects.lives(one.identity));
+        let ended = gone.into_iter().map(|survivor| Ended {
+            end: end_of_stopped(&plan, &survivor)
+                .unwrap_or_else(|| crate::step::end_of(&survivor, effects)),
+            survivor,
+        });
+        let ended = ended.collect();
         Ok(Outcome::Changed(Box::new(Summary {
             from: state.receipt.map(|receipt| receipt.version),
             version,
@@ -196,6 +211,16 @@ impl<'a> Toolkit<'a> {
             plan,
         })))
     }
+}
+
+/// How the run itself ended somebody, where the user told it to.
+fn end_of_stopped(plan: &Plan, survivor: &Survivor) -> Option<End> {
+    let stopped = plan.steps.iter().any(|planned| match &planned.step {
+        Step::StopGuests(step) => step.survivors.contains(survivor),
+        Step::CheckSurvivors(step) => step.may_end.contains(&survivor.id),
+        _ => false,
+    });
+    stopped.then_some(End::Asked)
 }
 
 /// Whoever holds the lock may do so: what lies there is nobody else's.

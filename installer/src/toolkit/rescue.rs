@@ -2,10 +2,12 @@
 //!
 //! Guarantees: as long as somebody holds the lock nothing is touched; a run whose program died is
 //! taken back, or finished, at once; a version on trial that ends by itself, stops answering or says
-//! another version is left for the one before it; and a version that stays well for the whole trial
+//! another version is left for the one before it, unless the user whom a service runs as is the reason;
+//! and a version that stays well for the whole trial
 //! is off it. Every decision is made anew from what lies on the disk, so that this may be killed and
 //! started again at any moment.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Event, Report, RollbackRequest, Toolkit, ToolkitError};
@@ -13,6 +15,8 @@ use crate::effect::{Effects, Lock, LockError};
 use crate::journal::Journal;
 use crate::model::{Product, Receipt, Trial, UnitFacts, UnitName, Version};
 use crate::observe::read_trial;
+use crate::plan::{Evidence, Inquiry};
+use crate::step::{inquire, proven};
 use crate::unit;
 
 /// How long a version is watched, and how patiently.
@@ -32,7 +36,7 @@ impl Default for RescueLimits {
         Self {
             trial: Duration::from_secs(60),
             patience: Duration::from_secs(3),
-            pause: Duration::from_millis(200),
+            pause: Duration::from_millis(100),
         }
     }
 }
@@ -88,7 +92,7 @@ pub fn rescue(
         let Some(trial) = read_trial(product, &effects)? else {
             return Ok(Rescued::Nothing);
         };
-        match watch.look(&trial, product, &effects, limits)? {
+        match watch.look(&trial, product, &effects, report, limits)? {
             Verdict::Well => effects.clock.pause(limits.pause),
             Verdict::Passed => {
                 if pass(product, &effects, &trial)? {
@@ -162,6 +166,20 @@ enum Verdict {
 struct Watch {
     begun: Duration,
     well_at: Duration,
+    /// The services that run as another user than root.
+    owners: BTreeMap<UnitName, OwnersService>,
+}
+
+/// A service that its owner may stop and end as she likes.
+#[derive(Default)]
+struct OwnersService {
+    inquiry: Inquiry,
+    /// It has answered well.
+    answered: bool,
+    /// What keeps it from answering, when that is not its program.
+    outside: Option<String>,
+    /// What was told of that, each once.
+    told: BTreeSet<String>,
 }
 
 impl Watch {
@@ -170,6 +188,7 @@ impl Watch {
         Self {
             begun: now,
             well_at: now,
+            owners: BTreeMap::new(),
         }
     }
 
@@ -178,16 +197,28 @@ impl Watch {
         trial: &Trial,
         product: &Product,
         effects: &Effects<'_>,
+        report: &mut dyn Report,
         limits: &RescueLimits,
     ) -> Result<Verdict, ToolkitError> {
-        let keepers: Vec<UnitName> = product.keepers().cloned().collect();
+        let mut asked = Vec::new();
         let mut starting = false;
-        for unit in &keepers {
+        for unit in product.keepers() {
             let facts = effects.systemd.unit(unit)?;
-            if has_ended_by_itself(&facts) {
+            let owners = facts.is_owner_controlled();
+            if owners {
+                let service = self.owners.entry(unit.clone()).or_default();
+                if let Some(why) = service.ended(unit, effects, report)? {
+                    return Ok(Verdict::Unwell(format!("{unit} ended by itself: {why}")));
+                }
+            } else if has_ended_by_itself(&facts) {
                 return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
             }
-            starting |= facts.is_starting();
+            if facts.is_starting() {
+                // nobody hides a helper's silence behind the start of a service of her own
+                starting |= !owners;
+            } else {
+                asked.push(unit.clone());
+            }
         }
         if starting {
             // after a boot it may have to wait, for the network say; systemd ends what takes too long
@@ -196,33 +227,92 @@ impl Watch {
         }
         let mut missing = None;
         // all at the same time: a look must not take as long as all of their bounds together
-        let answers = effects.health.probe_all(&keepers);
-        for (unit, answer) in keepers.iter().zip(answers) {
-            match answer {
-                Ok(version) if version == trial.version => {}
+        let answers = effects.health.probe_all(&asked);
+        for (unit, answer) in asked.iter().zip(answers) {
+            let silence = match proven(unit, answer, effects)? {
+                Ok(version) if version == trial.version => {
+                    if let Some(service) = self.owners.get_mut(unit) {
+                        *service = OwnersService {
+                            answered: true,
+                            told: std::mem::take(&mut service.told),
+                            ..OwnersService::default()
+                        };
+                    }
+                    continue;
+                }
                 Ok(version) => return Ok(Verdict::Unwell(format!("{unit} says {version}"))),
+                Err(silence) => silence,
+            };
+            // what failed is said here; the error may say so, too, and knows why
+            let error = &silence.source;
+            let cause = error.source().map(ToString::to_string);
+            let cause = cause.unwrap_or_else(|| error.to_string());
+            let why = format!("{unit} does not answer: {cause}");
+            if let Some(service) = self.owners.get_mut(unit) {
+                match silence.look(unit, &mut service.inquiry, effects)? {
+                    Some(Evidence::Silent(time)) if time >= limits.patience => {
+                        return Ok(Verdict::Unwell(why));
+                    }
+                    evidence => service.take(unit, evidence, report),
+                }
+            } else if has_ended_by_itself(&effects.systemd.unit(unit)?) {
                 // it may have ended while it was asked
-                Err(_) if has_ended_by_itself(&effects.systemd.unit(unit)?) => {
-                    return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
-                }
-                Err(error) => {
-                    // what failed is said here; the error may say so, too, and knows why
-                    let cause = error.source().map(ToString::to_string);
-                    let cause = cause.unwrap_or_else(|| error.to_string());
-                    missing = Some(format!("{unit} does not answer: {cause}"));
-                }
+                return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
+            } else {
+                missing = Some(why);
             }
         }
-        let now = effects.clock.monotonic();
+        Ok(self.verdict(missing, effects.clock.monotonic(), limits))
+    }
+
+    fn verdict(
+        &mut self,
+        missing: Option<String>,
+        now: Duration,
+        limits: &RescueLimits,
+    ) -> Verdict {
+        let is_settled = |service: &OwnersService| service.answered || service.outside.is_some();
+        let over = now.saturating_sub(self.begun) >= limits.trial;
         match missing {
-            None if now.saturating_sub(self.begun) >= limits.trial => return Ok(Verdict::Passed),
+            None if over && self.owners.values().all(is_settled) => return Verdict::Passed,
             None => self.well_at = now,
             Some(why) if now.saturating_sub(self.well_at) >= limits.patience => {
-                return Ok(Verdict::Unwell(why));
+                return Verdict::Unwell(why);
             }
             Some(_) => {}
         }
-        Ok(Verdict::Well)
+        Verdict::Well
+    }
+}
+
+impl OwnersService {
+    /// What shows that its program ended by itself, when something does.
+    fn ended(
+        &mut self,
+        unit: &UnitName,
+        effects: &Effects<'_>,
+        report: &mut dyn Report,
+    ) -> Result<Option<String>, ToolkitError> {
+        let service = effects.systemd.unit(unit)?.service;
+        if service.is_none_or(|service| service.main_pid != 0) {
+            return Ok(None);
+        }
+        let evidence = inquire(unit, false, &mut self.inquiry, effects)?;
+        if let Some(Evidence::Failed(why)) = evidence {
+            return Ok(Some(why));
+        }
+        self.take(unit, evidence, report);
+        Ok(None)
+    }
+
+    /// Keeps, and tells once, what keeps it from answering.
+    fn take(&mut self, unit: &UnitName, evidence: Option<Evidence>, report: &mut dyn Report) {
+        if let Some(Evidence::Outside(why)) = evidence {
+            if self.told.insert(why.clone()) {
+                report.event(&Event::NotHeldAgainst { unit, why: &why });
+            }
+            self.outside = Some(why);
+        }
     }
 }
 

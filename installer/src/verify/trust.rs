@@ -67,14 +67,22 @@ impl Trust {
         Memory::of(channel, &self.seen, receipt, keyring)
     }
 
+    /// The list that is believed, where the record does not hold it yet. To be written down at once: it
+    /// tells of revoked keys, whatever becomes of the manifest that came with it.
+    pub fn list_to_remember(&self) -> Option<SignedText> {
+        let list = self.list.as_ref()?;
+        let text = SignedText {
+            text: String::from_utf8_lossy(list.bytes()).into_owned(),
+            signature: list.signature().into(),
+        };
+        (self.seen.keys.as_ref() != Some(&text)).then_some(text)
+    }
+
     /// The record after a manifest was believed; none when there is nothing new to write down.
     pub fn record(&self, memory: &Memory, manifest: &Verified<Manifest>) -> Option<Seen> {
         let mut next = seen::record(&self.seen, memory, manifest).unwrap_or(self.seen.clone());
-        if let Some(list) = &self.list {
-            next.keys = Some(SignedText {
-                text: String::from_utf8_lossy(list.bytes()).into_owned(),
-                signature: list.signature().into(),
-            });
+        if let Some(keys) = self.list_to_remember() {
+            next.keys = Some(keys);
         }
         (next != self.seen).then_some(next)
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use banger_installer::fetch::host_target;
 use banger_installer::model::{Urgency, Version};
 use banger_release::{
-    BuildOptions, PackOptions, Packed, Profile, ReleaseError, build, commit_time, notes, pack,
-    sbom, sbom_name,
+    BuildOptions, PackOptions, Packed, Profile, ReleaseError, build, commit_time, notes,
+    pack_and_open_keys, sbom, sbom_name,
 };
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use super::secrets::ReleaseKeys;
 #[command(after_help = "\
 Two builds of one commit give the same archive, wherever they are made. With SOURCE_DATE_EPOCH set,
 all files are the same, the signatures apart; without it the commit's time is in the archive and the
-clock's in the manifest.
+clock's in the manifest. Keys are read, and passwords asked for, when everything is built.
 
 Examples:
   banger-release build --version 0.1.1 --channel stable --key keys/banger.key \\
@@ -109,18 +109,20 @@ impl From<UrgencyArg> for Urgency {
 }
 
 pub(super) fn run(args: BuildArgs) -> Result<(), Failure> {
+    // before anything else runs: what is started later must find no descriptor of theirs
+    let secrets = args.keys.take()?;
     let prebuilt = args.binaries.is_some();
     let options = options(args)?;
     let packed = if prebuilt {
-        pack(&options.pack)?
+        pack_and_open_keys(&options.pack, || secrets.open())?
     } else {
-        build(&options)?
+        build(&options, || secrets.open())?
     };
     report(&packed, &options.pack);
     Ok(())
 }
 
-/// Everything that can be refused is, before a program is built.
+/// Everything that can be refused is, before a program is built; but the keys are read after it.
 fn options(args: BuildArgs) -> Result<BuildOptions, ReleaseError> {
     let roots = args.roots.len();
     if let Some(threshold) = args.root_threshold
@@ -132,7 +134,6 @@ fn options(args: BuildArgs) -> Result<BuildOptions, ReleaseError> {
     if roots == 1 || (roots == 0 && args.trusted_keys.len() == 1) {
         return Err(ReleaseError::OneKey);
     }
-    let keys = args.keys.open()?;
     let notes = notes_of(&args)?;
     let named = source_date_epoch()?;
     let epoch = named.unwrap_or_else(|| commit_time(&args.workspace));
@@ -164,7 +165,7 @@ fn options(args: BuildArgs) -> Result<BuildOptions, ReleaseError> {
             version: args.version,
             channel: args.channel,
             target: host_target().into(),
-            keys,
+            keys: Vec::new(),
             out: args.out,
             sequence: args.sequence,
             released,
@@ -228,7 +229,7 @@ fn report(packed: &Packed, options: &PackOptions) {
         );
     }
     println!("  {}", packed.manifest_path.display());
-    for key in &options.keys {
-        println!("  signed by {}", key.id());
+    for key in &packed.signers {
+        println!("  signed by {key}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use banger_release::{ReleaseError, SigningKey};
+use banger_release::{ReleaseError, SecretFile, SigningKey, hide_from_own_user};
 use clap::Args;
 
 /// What opens encrypted keys.
@@ -50,35 +50,53 @@ pub(super) struct RootKeys {
     passwords: Passwords,
 }
 
+/// Where the keys of a command and their passwords lie: nothing of them has been read.
+pub(super) struct Secrets {
+    keys: Vec<SecretFile>,
+    passwords: Vec<SecretFile>,
+}
+
 impl ReleaseKeys {
-    /// Opens them all.
-    pub(super) fn open(&self) -> Result<Vec<SigningKey>, ReleaseError> {
-        open(&self.key_files, &self.key_descriptors, &self.passwords)
+    /// Takes the descriptors from their numbers, and sees that the files can be used.
+    pub(super) fn take(&self) -> Result<Secrets, ReleaseError> {
+        take(&self.key_files, &self.key_descriptors, &self.passwords)
     }
 }
 
 impl RootKeys {
     /// Opens them all.
     pub(super) fn open(&self) -> Result<Vec<SigningKey>, ReleaseError> {
-        open(&self.root_files, &self.root_descriptors, &self.passwords)
+        take(&self.root_files, &self.root_descriptors, &self.passwords)?.open()
     }
 }
 
-fn open(
+impl Secrets {
+    /// Reads them all; asks for the passwords that are missing.
+    pub(super) fn open(&self) -> Result<Vec<SigningKey>, ReleaseError> {
+        SigningKey::load_all(&self.keys, &self.passwords)
+    }
+}
+
+fn take(
     files: &[PathBuf],
     descriptors: &[u32],
     passwords: &Passwords,
-) -> Result<Vec<SigningKey>, ReleaseError> {
-    SigningKey::load_all(
-        &both(files, descriptors),
-        &both(&passwords.files, &passwords.descriptors),
-    )
-}
-
-/// Files, then descriptors, which have names in /proc (proc(5)).
-fn both(files: &[PathBuf], descriptors: &[u32]) -> Vec<PathBuf> {
-    let named = descriptors.iter().map(|number| descriptor(*number));
-    files.iter().cloned().chain(named).collect()
+) -> Result<Secrets, ReleaseError> {
+    hide_from_own_user()?;
+    let named = |files: &[PathBuf]| files.iter().map(SecretFile::named).collect::<Vec<_>>();
+    let (mut keys, mut opened_by) = (named(files), named(&passwords.files));
+    // in one go: what is opened for one number must not be taken for another
+    let numbers = [descriptors, &passwords.descriptors].concat();
+    let mut taken = SecretFile::take_descriptors(&numbers)?;
+    opened_by.extend(taken.split_off(descriptors.len()));
+    keys.extend(taken);
+    for secret in keys.iter().chain(&opened_by) {
+        secret.check()?;
+    }
+    Ok(Secrets {
+        keys,
+        passwords: opened_by,
+    })
 }
 
 /// The name of an open descriptor.

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::SecretFile;
 use crate::ReleaseError;
 
 /// What opens a secret key.
@@ -23,7 +24,7 @@ impl Password {
     pub(super) fn read(&self, path: &Path) -> Result<Option<String>, ReleaseError> {
         match self {
             Self::None => Ok(None),
-            Self::File(file) => first_line(file).map(Some),
+            Self::File(file) => first_line(&SecretFile::named(file)).map(Some),
             Self::Ask => ask(&format!("Password of {}: ", path.display()))
                 .map(Some)
                 .ok_or_else(|| ReleaseError::KeyEncrypted { path: path.into() }),
@@ -54,10 +55,12 @@ fn ask(prompt: &str) -> Option<String> {
     rpassword::prompt_password(prompt).ok()
 }
 
-fn first_line(path: &Path) -> Result<String, ReleaseError> {
-    let text = fs_err::read_to_string(path).map_err(ReleaseError::read(path))?;
-    match text.lines().next() {
+/// The password in a file.
+pub(super) fn first_line(file: &SecretFile) -> Result<String, ReleaseError> {
+    match file.read()?.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.into()),
-        _ => Err(ReleaseError::NoPassword { path: path.into() }),
+        _ => Err(ReleaseError::NoPassword {
+            path: file.path().into(),
+        }),
     }
 }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use banger_installer::model::{KeyId, PublicKeyText};
 use minisign::{PublicKey, SecretKey, SecretKeyBox};
 
-use super::Password;
+use super::password::first_line;
+use super::{Password, SecretFile};
 use crate::ReleaseError;
 
 /// A secret key, opened.
@@ -24,45 +25,45 @@ impl SigningKey {
     /// Reads a minisign secret key file; never asks at a terminal.
     ///
     /// # Errors
-    /// [`ReleaseError`], when the file is no key or the password does not open it.
+    /// [`ReleaseError`], when the file is no key, is open to others, or the password does not open
+    /// it.
     pub fn load(path: &Path, password_file: Option<&Path>) -> Result<Self, ReleaseError> {
-        let file = read(path)?;
-        match password_file {
-            _ if !file.encrypted => open(file, &Password::None),
-            Some(password) => open(file, &Password::File(password.into())),
-            None => Err(ReleaseError::KeyEncrypted { path: path.into() }),
-        }
+        let file = read(&SecretFile::named(path))?;
+        let password = match password_file {
+            _ if !file.encrypted => None,
+            Some(password) => Some(first_line(&SecretFile::named(password))?),
+            None => return Err(ReleaseError::KeyEncrypted { path: path.into() }),
+        };
+        open(file, password)
     }
 
     /// Reads several keys. The first of `password_files` opens the first key that is encrypted, and
     /// so on; when they run out, the terminal is asked.
     ///
     /// # Errors
-    /// [`ReleaseError`], when one is no key, cannot be opened, or is given twice.
+    /// [`ReleaseError`], when one is no key, is open to others, cannot be opened, or is given twice.
     pub fn load_all(
-        paths: &[PathBuf],
-        password_files: &[PathBuf],
+        files: &[SecretFile],
+        password_files: &[SecretFile],
     ) -> Result<Vec<Self>, ReleaseError> {
-        let mut passwords: VecDeque<&PathBuf> = password_files.iter().collect();
+        let mut passwords: VecDeque<&SecretFile> = password_files.iter().collect();
         let mut keys: Vec<Self> = Vec::new();
-        for path in paths {
-            let file = read(path)?;
+        for file in files {
+            let file = read(file)?;
             let password = match (file.encrypted, passwords.is_empty()) {
-                (false, _) => Password::None,
-                (true, true) => Password::Ask,
-                (true, false) => passwords
-                    .pop_front()
-                    .map_or(Password::Ask, |path| Password::File(path.clone())),
+                (false, _) => None,
+                (true, true) => Password::Ask.read(&file.path)?,
+                (true, false) => passwords.pop_front().map(first_line).transpose()?,
             };
-            let key = open(file, &password)?;
+            let key = open(file, password)?;
             if keys.iter().any(|other| other.id() == key.id()) {
                 return Err(ReleaseError::KeyTwice { id: key.id() });
             }
             keys.push(key);
         }
         match passwords.front() {
-            Some(path) => Err(ReleaseError::PasswordLeft {
-                path: (*path).clone(),
+            Some(file) => Err(ReleaseError::PasswordLeft {
+                path: file.path().into(),
             }),
             None => Ok(keys),
         }
@@ -86,14 +87,14 @@ impl fmt::Debug for SigningKey {
 }
 
 /// A key file as it lies there.
-struct KeyFile<'a> {
-    path: &'a Path,
+struct KeyFile {
+    path: PathBuf,
     text: String,
     encrypted: bool,
 }
 
-fn read(path: &Path) -> Result<KeyFile<'_>, ReleaseError> {
-    let text = fs_err::read_to_string(path).map_err(ReleaseError::read(path))?;
+fn read(file: &SecretFile) -> Result<KeyFile, ReleaseError> {
+    let text = file.read()?;
     // minisign's secret key begins with two bytes of signature algorithm ("Ed") and two of key
     // derivation, which are "Sc" with a password and zero without one: RWRTY in base64
     let encrypted = text
@@ -101,17 +102,16 @@ fn read(path: &Path) -> Result<KeyFile<'_>, ReleaseError> {
         .nth(1)
         .is_some_and(|line| line.starts_with("RWRTY"));
     Ok(KeyFile {
-        path,
+        path: file.path().into(),
         text,
         encrypted,
     })
 }
 
-fn open(file: KeyFile<'_>, password: &Password) -> Result<SigningKey, ReleaseError> {
-    let password = password.read(file.path)?;
+fn open(file: KeyFile, password: Option<String>) -> Result<SigningKey, ReleaseError> {
     let comment = file.text.lines().next().unwrap_or_default();
     let refused = |comment: &str, source| ReleaseError::Key {
-        path: file.path.into(),
+        path: file.path.clone(),
         comment: comment.chars().take(80).collect(),
         source,
     };

@@ -112,6 +112,17 @@ impl Bench {
         ));
     }
 
+    /// Writes a file that only its owner can read.
+    pub(crate) fn write_secret(&self, name: &str, text: &str) {
+        fs_err::write(self.path(name), text).unwrap();
+        self.set_mode(name, 0o600);
+    }
+
+    pub(crate) fn set_mode(&self, name: &str, mode: u32) {
+        let mode = std::fs::Permissions::from_mode(mode);
+        fs_err::set_permissions(self.path(name), mode).unwrap();
+    }
+
     /// Puts programs that say a version into `bin`.
     pub(crate) fn programs(&self, version: &str) {
         for program in PROGRAMS {

@@ -21,7 +21,7 @@ fn a_key_is_encrypted_with_what_is_typed_twice_at_the_terminal() {
     let said = String::from_utf8_lossy(&typed.stdout).into_owned();
     assert!(said.contains("Password for keys/banger.key"), "{said}");
     assert!(is_encrypted(&bench, "banger"));
-    fs_err::write(bench.path("password"), "horse\n").unwrap();
+    bench.write_secret("password", "horse\n");
     bench.build_with("0.1.1", 1, &["banger"], "--password-file password");
     bench.minisign_takes_each("out-0.1.1/manifest.json", &["banger"]);
     let differs = bench.shell(
@@ -51,7 +51,7 @@ fn without_a_terminal_and_without_a_word_about_it_no_key_is_made() {
 #[test]
 fn keys_and_passwords_come_through_descriptors() {
     let bench = Bench::new(&[]);
-    fs_err::write(bench.path("password"), "horse\n").unwrap();
+    bench.write_secret("password", "horse\n");
     let made = bench.shell("cat password | $tool key make --out keys --password-fd 0");
     assert!(made.status.success(), "{made:?}");
     assert!(is_encrypted(&bench, "banger"));
@@ -68,7 +68,7 @@ fn keys_and_passwords_come_through_descriptors() {
 fn passwords_are_taken_in_the_order_of_the_keys_that_need_one() {
     let bench = Bench::new(&["plain"]);
     for name in ["ann", "bob"] {
-        fs_err::write(bench.path(name), format!("password of {name}\n")).unwrap();
+        bench.write_secret(name, &format!("password of {name}\n"));
         bench.ok(&format!(
             "key make --out keys --name {name} --password-file {name}"
         ));
@@ -134,4 +134,56 @@ fn a_name_that_leads_elsewhere_is_refused() {
         assert!(fails(command.arg(name), 11).contains("no name for a key"));
     }
     assert!(!bench.path("keys").exists());
+}
+
+#[test]
+fn secrets_that_others_can_read_are_refused_with_what_to_type() {
+    let bench = Bench::new(&["ann"]);
+    bench.write_secret("password", "horse\n");
+    bench.ok("key make --out keys --name bob --password-file password");
+    bench.programs("0.1.1");
+    let build = "build --version 0.1.1 --channel stable --no-sbom --binaries bin \
+                 --workspace workspace --out dist";
+    let with_password = "--key keys/bob.key --password-file password";
+    let list = "key list make --to keys.json --add keys/ann.pub --root-key keys/ann.key";
+    for (file, words) in [
+        ("keys/ann.key", format!("{build} --key keys/ann.key")),
+        ("keys/ann.key", list.to_owned()),
+        ("keys/bob.key", format!("{build} {with_password}")),
+        ("password", format!("{build} {with_password}")),
+        (
+            "password",
+            "key make --out new --password-file password".into(),
+        ),
+    ] {
+        for mode in [0o640, 0o604, 0o620, 0o602] {
+            bench.set_mode(file, mode);
+            let said = bench.fails(&words, 11);
+            assert!(
+                said.contains(&format!("{file} is open to others")),
+                "{said}"
+            );
+            assert!(said.contains(&format!("chmod 600 {file}")), "{said}");
+        }
+        bench.set_mode(file, 0o600);
+    }
+    for nothing in ["dist", "keys.json", "new"] {
+        assert!(!bench.path(nothing).exists(), "{nothing}");
+    }
+    // a descriptor of such a file is no better than its name
+    bench.set_mode("keys/ann.key", 0o644);
+    let line = format!("$tool {build} --key-fd 3 3<keys/ann.key");
+    let output = bench.shell(&line);
+    assert_eq!(output.status.code(), Some(11), "{output:?}");
+    for words in ["--key-fd 1", "--key-fd 2"] {
+        let said = bench.fails(&format!("{build} {words}"), 2);
+        assert!(said.contains("where this program writes"), "{said}");
+    }
+    // one that is not open, though another is opened under its number meanwhile
+    bench.set_mode("keys/ann.key", 0o600);
+    let line = format!("exec 4<&- 5<&-; $tool {build} --key-fd 3 --key-fd 4 3<keys/ann.key");
+    let output = bench.shell(&line);
+    assert_eq!(output.status.code(), Some(11), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/proc/self/fd/4"));
+    bench.ok(&format!("{build} --key keys/ann.key"));
 }

@@ -12,6 +12,7 @@ mod building;
 mod keys;
 mod kills;
 mod lists;
+mod prying_builds;
 mod publishing;
 mod reproducible;
 mod script;

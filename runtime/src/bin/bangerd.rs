@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use banger_runtime::daemon::{DaemonError, run_helper, run_owner};
+use banger_runtime::jail::{GATE_OPTION, pass_gate};
 use clap::Parser;
 
 /// What was decided when this program was built; see [`banger_runtime::build`].
@@ -22,15 +23,12 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == GATE_OPTION) {
+        return be_gate(&words.collect::<Vec<_>>());
+    }
     let arguments = Arguments::parse();
-    // the journal adds time and unit to each line
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_target(false)
-        .with_ansi(false)
-        .with_max_level(tracing::Level::INFO)
-        .init();
+    log_to_journal();
     let ended = if arguments.root_helper {
         run_helper(VERSION)
     } else {
@@ -43,6 +41,29 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// What the helper makes of this program when it starts a VM; nobody types it.
+fn be_gate(words: &[std::ffi::OsString]) -> ExitCode {
+    log_to_journal();
+    match pass_gate(words) {
+        Ok(never) => match never {},
+        Err(error) => {
+            tracing::error!("cannot become the jailer: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_journal() {
+    // the journal adds time and unit to each line
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .with_ansi(false)
+        .with_max_level(tracing::Level::INFO)
+        .init();
 }
 
 fn log(error: &DaemonError) {

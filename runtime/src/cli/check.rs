@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use banger_installer::model::SignedText;
 use banger_installer::observe;
 use banger_installer::plan::Judgement;
-use banger_installer::toolkit::{Silent, Toolkit, ToolkitError};
+use banger_installer::toolkit::{Silent, Toolkit, ToolkitError, remember_keys};
 
 use super::arguments::UpdateOptions;
 use super::host::Host;
@@ -16,7 +17,8 @@ use crate::build::Build;
 /// The exit code when there is a release to take.
 const UPDATE_AVAILABLE: u8 = 10;
 
-/// Looks for a release and changes nothing.
+/// Looks for a release and changes nothing, but for a list of keys that is news: what it revokes is
+/// never forgotten.
 pub(super) fn run(
     options: &UpdateOptions,
     build: &Build,
@@ -30,7 +32,8 @@ pub(super) fn run(
         Some(receipt) => receipt,
         None => Toolkit::begin(&host.product, host.effects(), &mut silent)?.receipt()?,
     };
-    let offer = look(options, build, host, &receipt)?;
+    let remember = |keys: &SignedText| remember_keys(&host.product, &host.effects(), keys);
+    let offer = look(options, build, host, &receipt, &remember)?;
     let manifest = &offer.manifest;
     let judgement = offer.judge(&receipt);
     let available = judgement == Judgement::Take;

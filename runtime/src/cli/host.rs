@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use banger_installer::effect::{BoxError, Effects, Health, Survivors, each_at_once};
+use banger_installer::effect::{Answer, BoxError, Effects, Health, Survivors, each_at_once};
 use banger_installer::error_kind::ErrorKind;
-use banger_installer::model::{Owner, Product, Survivor, UnitName, Version};
+use banger_installer::model::{End, Owner, Product, Survivor, UnitName};
 use banger_installer::toolkit::{HostSide, ToolkitError};
 use banger_installer::unit::Values;
 
 use super::Failure;
 use crate::health;
 use crate::product::{self, Coverage};
-use crate::protocol::{GraceSeconds, StopVm};
+use crate::protocol::{EndCause, GraceSeconds, StopVm};
 use crate::survivors::InstalledGuests;
 
 impl From<ToolkitError> for Failure {
@@ -39,6 +39,15 @@ impl Survivors for Guests {
         Ok(self.0.list()?)
     }
 
+    fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
+        let told = self.0.end_of(&survivor.id)?;
+        Ok(told.map(|cause| match cause {
+            EndCause::Asked => End::Asked,
+            EndCause::Guest => End::Exited,
+            EndCause::Unexplained => End::Unexplained,
+        }))
+    }
+
     fn stop(&self, survivor: &Survivor) -> Result<bool, BoxError> {
         let which = StopVm {
             name: survivor.name.parse()?,
@@ -53,11 +62,11 @@ impl Survivors for Guests {
 struct DaemonHealth;
 
 impl Health for DaemonHealth {
-    fn probe(&self, unit: &UnitName) -> Result<Version, BoxError> {
+    fn probe(&self, unit: &UnitName) -> Result<Answer, BoxError> {
         Ok(health::probe(unit, PROBE_BOUND)?)
     }
 
-    fn probe_all(&self, units: &[UnitName]) -> Vec<Result<Version, BoxError>> {
+    fn probe_all(&self, units: &[UnitName]) -> Vec<Result<Answer, BoxError>> {
         each_at_once(units, |unit| self.probe(unit))
     }
 

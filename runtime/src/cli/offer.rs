@@ -1,15 +1,18 @@
 //! The half of `banger update` that looks: from what was asked for to a manifest that is to be
 //! believed.
 //!
-//! Guarantees: nothing is written here; keys, list, signature and memory were asked, in this order,
+//! Guarantees: nothing is written here but a list of keys that is believed, at once, and that list is
+//! what every later source is held against; keys, list, signature and memory were asked, in this order,
 //! of each source on its own, so that a source which lies is left for the next.
+
+use std::cell::RefCell;
 
 use banger_installer::fetch::{
     MANIFEST_LIMIT, Mirrors, SignedFile, Source, Transport, Unfit, config,
 };
-use banger_installer::model::{Manifest, Product, Receipt, RolledBack, Seen, Version};
+use banger_installer::model::{Manifest, Product, Receipt, RolledBack, Seen, SignedText, Version};
 use banger_installer::plan::{Judgement, Wish, judge};
-use banger_installer::toolkit;
+use banger_installer::toolkit::{self, ToolkitError};
 use banger_installer::verify::{
     self, BuiltInKeys, Expectation, ListExpectation, Pinned, Trust, Verified,
 };
@@ -49,10 +52,17 @@ struct Judge<'a> {
     channel: &'a str,
     wish: Wish,
     pinned: Pinned,
-    seen: Seen,
+    /// With the lists that were believed meanwhile.
+    seen: RefCell<Seen>,
     built: Option<Timestamp>,
     transport: Transport,
+    remember: RememberKeys<'a>,
+    /// What kept a list from being written down.
+    unwritten: RefCell<Option<ToolkitError>>,
 }
+
+/// Writes down a list of keys.
+pub(super) type RememberKeys<'a> = &'a dyn Fn(&SignedText) -> Result<(), ToolkitError>;
 
 /// Asks the sources for a manifest, and gives the first that is to be believed.
 pub(super) fn look(
@@ -60,6 +70,7 @@ pub(super) fn look(
     build: &Build,
     host: &Host,
     receipt: &Receipt,
+    remember: RememberKeys<'_>,
 ) -> Result<Offer, Failure> {
     let layout = &host.product.layout;
     let config = config::read(&layout.config_file(), ROOT)?;
@@ -79,21 +90,28 @@ pub(super) fn look(
             allow_downgrade: options.allow_downgrade,
         },
         pinned: Pinned::load(&keys, &layout.keys(), &layout.roots(), ROOT)?,
-        seen: toolkit::seen(&host.product, &host.effects())?,
+        seen: RefCell::new(toolkit::seen(&host.product, &host.effects())?),
         built: build.built(),
         transport: Transport::system(),
+        remember,
+        unwritten: RefCell::default(),
     };
-    let (manifest, seen, mirrors) = mirrors.first_accepted(|source| {
+    let accepted = mirrors.first_accepted(|source| {
         let (manifest, seen) = judge.ask(source)?;
         Ok::<_, Unfit>((manifest, seen, mirrors.beginning_with(source)))
-    })?;
+    });
+    // what cannot be remembered is not acted upon
+    if let Some(error) = judge.unwritten.take() {
+        return Err(error.into());
+    }
+    let (manifest, seen, mirrors) = accepted?;
     Ok(Offer {
         manifest,
         seen,
         mirrors,
         transport: judge.transport,
         wish: judge.wish,
-        failed: judge.seen.failed,
+        failed: judge.seen.into_inner().failed,
     })
 }
 
@@ -101,7 +119,7 @@ impl Judge<'_> {
     /// What a source offers, and what is to be remembered of it.
     fn ask(&self, source: &Source) -> Result<(Verified<Manifest>, Option<Seen>), Unfit> {
         let now = Timestamp::now();
-        let mut trust = Trust::new(self.pinned.clone(), self.seen.clone());
+        let mut trust = Trust::new(self.pinned.clone(), self.seen.borrow().clone());
         if trust.wants_list() {
             let list = source.signed(&self.transport, KEYS_NAME, KEYS_LIMIT)?;
             let list = list
@@ -113,6 +131,7 @@ impl Judge<'_> {
                 clock_floor: self.built,
             };
             trust.take_list(list, &expectation)?;
+            self.keep_list(&trust);
         }
         let keyring = trust.keyring()?;
         let memory = trust.memory(self.channel, Some(self.receipt), &keyring);
@@ -132,6 +151,17 @@ impl Judge<'_> {
             verify::verify_manifest(&signed.bytes, &signed.signature, &keyring, &expectation)?;
         let seen = trust.record(&memory, &manifest);
         Ok((manifest, seen))
+    }
+
+    /// Keeps a list that is believed, for the next source and for the next time.
+    fn keep_list(&self, trust: &Trust) {
+        let Some(keys) = trust.list_to_remember() else {
+            return;
+        };
+        if let Err(error) = (self.remember)(&keys) {
+            self.unwritten.replace(Some(error));
+        }
+        self.seen.borrow_mut().keys = Some(keys);
     }
 
     /// The manifest of the version that was asked for, else the newest.

@@ -88,15 +88,23 @@ impl<'a> ScreenReport<'a> {
 
 /// What became of the guests, in a few words.
 pub(super) fn told_of_guests(summary: &Summary) -> String {
-    let ended = match summary.ended.len() {
-        0 => String::new(),
-        count => format!("; {count} ended"),
-    };
+    let ended: Vec<String> = summary
+        .ended
+        .iter()
+        .map(|ended| {
+            let (name, operation) = (&ended.survivor.name, summary.plan.operation);
+            format!("{name}: {} during the {operation}", ended.end.words())
+        })
+        .collect();
     match (summary.survivors.len(), ended.is_empty()) {
         (0, true) => "no guest was running".into(),
         (1, true) => "the guest that ran lives".into(),
         (count, true) => format!("all {count} guests that ran live"),
-        (count, false) => format!("{count} of the guests that ran live{ended}"),
+        (count, false) => format!(
+            "{count} of the {} guests that ran live; {}",
+            count + ended.len(),
+            ended.join("; ")
+        ),
     }
 }
 
@@ -143,8 +151,16 @@ impl Report for ScreenReport<'_> {
             Event::SurvivorStopped { name, pid } => {
                 screen.note(&format!("{name} (pid {pid}) was stopped, as asked for"));
             }
+            Event::SurvivorEnded { name, pid, end } => {
+                screen.note(&format!("{name} (pid {pid}) {} meanwhile", end.words()));
+            }
             Event::SurvivorChecked { name, pid, alive } => {
                 self.checked.push((name.clone(), *pid, *alive));
+            }
+            Event::NotHeldAgainst { unit, why } => {
+                screen.note(&format!(
+                    "{unit} does not answer: {why}; this is not held against the version"
+                ));
             }
             Event::TrialFailed { version, why } => {
                 screen.failed(&format!("{version} does not stay well"), why);

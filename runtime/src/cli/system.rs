@@ -19,6 +19,7 @@ use super::{Failure, Screen, Tone, caller, dry_run, status};
 use crate::build::Build;
 use crate::jail;
 use crate::product::UNIT_TEMPLATES;
+use crate::vm_uids;
 
 pub(super) fn run(
     command: SystemCommand,
@@ -115,6 +116,8 @@ fn install_request(
         .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
     jail::check_host()
         .map_err(|lack| Failure::new(&lack, Some(lack.hint()), ErrorKind::HostLacks))?;
+    vm_uids::check_host()
+        .map_err(|conflict| Failure::new(&conflict, Some(conflict.hint()), ErrorKind::InTheWay))?;
     let unpacked = UnpackedRelease::beside_this_program(host)?;
     let request = InstallRequest {
         values: host.unit_values(&owner),

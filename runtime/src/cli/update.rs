@@ -46,7 +46,9 @@ pub(super) fn run(
     let receipt = toolkit.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
-    let offer = look(options, build, &host, &receipt)?;
+    let offer = look(options, build, &host, &receipt, &|keys| {
+        toolkit.planner().remember_keys(keys)
+    })?;
     // before anything is done with it: what was seen once is never forgotten
     if let Some(seen) = &offer.seen {
         toolkit.remember(seen)?;
@@ -164,7 +166,9 @@ fn look_ahead(
     let receipt = planner.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
-    let offer = look(options, build, host, &receipt)?;
+    let offer = look(options, build, host, &receipt, &|keys| {
+        planner.remember_keys(keys)
+    })?;
     let preview = if refuse_older(&offer, &receipt)? == Judgement::Take {
         let quiet = Screen::silent();
         let screen = if options.json { &quiet } else { screen };

@@ -5,7 +5,11 @@
 //! is signalled only through a pidfd that was checked to be the VM's; what is not provably a VM's
 //! own is left alone.
 
+mod audit;
 mod console;
+mod control_group;
+mod find_again;
+mod fresh;
 mod recover;
 mod registry;
 mod scopes;
@@ -15,13 +19,14 @@ mod watch;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::protocol::server::{Answer, Caller, Service};
-use crate::protocol::{Fault, Health, HelperRequest, Reply, VmList};
+use crate::protocol::{Fault, Health, HelperRequest, Idempotence as _, Reply, page};
 use crate::storage::{Places, StorageError, Store};
 
 pub use registry::Registry;
-pub use scopes::{ScopeError, Scopes, SystemdScopes, scope_name};
+pub use scopes::{Placement, Placing, ScopeError, ScopeLimits, Scopes, SystemdScopes, scope_name};
 
 /// Why the helper cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +52,10 @@ pub struct Helper {
     places: Places,
     registry: Registry,
     scopes: Box<dyn Scopes>,
+    /// State is read and what runs is found again.
+    ready: AtomicBool,
+    room: crate::jail::Room,
+    logs: console::Logs,
     /// Held as long as the helper lives.
     _lock: std::fs::File,
 }
@@ -64,16 +73,21 @@ impl Helper {
     ) -> Result<Arc<Self>, HelperError> {
         let store = Store::open(places.clone())?;
         let lock = take_lock(&places)?;
-        let boot_id = crate::observe::boot_id().map_err(HelperError::Processes)?;
+        // where /proc hides it, the registry refuses changes
+        let boot_id = crate::observe::boot_id().unwrap_or_default();
         let helper = Arc::new(Self {
             version,
             owner_uid,
             registry: Registry::new(store, boot_id),
             places,
             scopes,
+            ready: AtomicBool::new(false),
+            room: crate::jail::Room::default(),
+            logs: console::Logs::new().map_err(HelperError::Processes)?,
             _lock: lock,
         });
         recover::recover(&helper)?;
+        helper.ready.store(true, Ordering::Release);
         tokio::spawn(watch::tick(Arc::clone(&helper)));
         Ok(helper)
     }
@@ -82,8 +96,8 @@ impl Helper {
         Health {
             version: self.version.clone(),
             pid: std::process::id(),
-            ready: true,
-            refuses: None,
+            ready: self.ready.load(Ordering::Acquire),
+            refuses: self.registry.refuses(),
         }
     }
 }
@@ -102,8 +116,8 @@ fn take_lock(places: &Places) -> Result<std::fs::File, HelperError> {
     Ok(file)
 }
 
-/// The door: the owner of the installation and root, nobody else.
-fn judge_caller(caller: Caller, owner_uid: u32) -> Result<(), Fault> {
+/// The owner of the installation and root may connect, nobody else.
+fn check_caller(caller: Caller, owner_uid: u32) -> Result<(), Fault> {
     if caller.uid == owner_uid || caller.uid == 0 {
         Ok(())
     } else {
@@ -120,16 +134,26 @@ pub struct HelperService(pub Arc<Helper>);
 impl Service for HelperService {
     type Request = HelperRequest;
 
+    fn admit(&self, caller: Caller) -> Result<(), Fault> {
+        check_caller(caller, self.0.owner_uid)
+    }
+
     async fn answer(
         &self,
         caller: Caller,
         request: HelperRequest,
         descriptors: Vec<OwnedFd>,
     ) -> Answer {
-        judge_caller(caller, self.0.owner_uid)?;
         let helper = Arc::clone(&self.0);
-        tokio::spawn(async move { helper.serve(request, descriptors).await })
-            .await
+        let action = audit::Action::of(&request);
+        let done = tokio::spawn(async move {
+            let answer = helper.serve(request, descriptors).await;
+            if let Some(action) = action {
+                action.log(caller, &answer);
+            }
+            answer
+        });
+        done.await
             .map_err(|error| Fault::failed("the request ended early", error))?
     }
 }
@@ -137,16 +161,20 @@ impl Service for HelperService {
 impl Helper {
     async fn serve(self: Arc<Self>, request: HelperRequest, descriptors: Vec<OwnedFd>) -> Answer {
         let plain = |reply| Ok((reply, Vec::new()));
+        if !request.reads_only() {
+            self.registry.check_changes()?;
+        }
         match request {
             HelperRequest::Health {} => plain(Reply::Health(self.health())),
-            HelperRequest::List {} => plain(Reply::List(VmList {
-                vms: self.registry.list(),
-            })),
+            HelperRequest::List(which) => {
+                let list = blocking(move || Ok(page(self.registry.list(), &which)));
+                plain(Reply::List(list.await?))
+            }
             HelperRequest::Start(new) => {
                 plain(Reply::Vm(start::start(self, new, descriptors).await?))
             }
             HelperRequest::Log(which) => {
-                let log = console::open(&self, &which.name)?;
+                let log = console::open(self, which.name).await?;
                 Ok((Reply::Log {}, vec![log.into()]))
             }
             HelperRequest::Stop(which) => plain(Reply::Vm(stop::stop(self, which).await?)),
@@ -169,13 +197,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_door_opens_for_the_owner_and_root_alone() {
-        for (uid, opens) in [(1000, true), (0, true), (1001, false), (65534, false)] {
-            assert_eq!(
-                judge_caller(Caller { uid }, 1000).is_ok(),
-                opens,
-                "uid {uid}"
-            );
+    fn the_owner_and_root_may_connect_and_nobody_else() {
+        for (uid, admitted) in [(1000, true), (0, true), (1001, false), (65534, false)] {
+            let caller = Caller { uid, pid: 7 };
+            assert_eq!(check_caller(caller, 1000).is_ok(), admitted, "uid {uid}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_helper_is_ready_when_it_has_found_what_runs_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let places = Places::new(folder.path(), folder.path());
+        let store = Store::open(places.clone()).unwrap();
+        let unready = Helper {
+            version: "0.1.0".into(),
+            owner_uid: 1000,
+            registry: Registry::new(store, "this boot".into()),
+            places: places.clone(),
+            scopes: Box::new(SystemdScopes),
+            ready: AtomicBool::new(false),
+            room: crate::jail::Room::default(),
+            logs: console::Logs::new().unwrap(),
+            _lock: take_lock(&places).unwrap(),
+        };
+        assert!(!unready.health().ready);
+        drop(unready);
+        let helper = Helper::begin("0.1.0".into(), 1000, places, Box::new(SystemdScopes));
+        assert!(helper.unwrap().health().ready);
     }
 }

@@ -1,63 +1,117 @@
 //! After a start of the helper: what runs is found again, from the kernel and not from memory.
 
+use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::registry::{Machine, source_of};
+use super::console::LastWords;
+use super::find_again::{Finding, Findings, Host, Unknown, find_again, uid_of_jail};
+use super::registry::{Content, Machine, source_of};
 use super::{Helper, HelperError, console, start, watch};
-use crate::observe::{HostProcesses, Pinned, Processes as _, Seen};
-use crate::protocol::{VmId, VmState, VmSummary};
-use crate::reconcile::{Verdict, Why, judge, strangers};
-use crate::storage::{Loaded, Places, VmRecord};
+use crate::jail;
+use crate::observe::{HostProcesses, Pinned, Seen};
+use crate::protocol::{EndCause, VmId, VmState};
+use crate::reconcile::{Verdict, Why};
+use crate::storage::Places;
+
+/// How long VMs without a record may be asked for their ids, all together. Those that are left are
+/// shown as unmanaged, and asked at the next look.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl From<Unknown> for HelperError {
+    fn from(error: Unknown) -> Self {
+        match error {
+            Unknown::Storage(error) => Self::Storage(error),
+            Unknown::Processes(error) => Self::Processes(error),
+        }
+    }
+}
 
 /// Reads records and processes, matches them, publishes what stands, and watches what runs.
 pub(super) fn recover(helper: &Arc<Helper>) -> Result<(), HelperError> {
-    let registry = &helper.registry;
-    let loaded = registry.store().load()?;
-    let processes = HostProcesses.see_all().map_err(HelperError::Processes)?;
-    let (mut records, mut others) = (Vec::new(), Vec::new());
-    for one in loaded {
-        match one {
-            Loaded::Good(record) => records.push(*record),
-            Loaded::Broken { id, error } => {
-                let reason = format!("{error}: {}", source_of(&error));
-                tracing::error!("VM {id} is left alone: {reason}");
-                others.push(untouchable(
-                    id.to_string(),
-                    Some(id),
-                    VmState::Broken,
-                    reason,
-                ));
-            }
-        }
-    }
-    let foreign = strangers(&records, &processes);
-    let foreign_uids = foreign.iter().map(|seen| seen.uid).collect();
-    others.extend(foreign.into_iter().map(stranger));
-    let before = records.clone();
-    let machines: Vec<Machine> = records
-        .into_iter()
-        .map(|record| settle(record, registry.boot_id(), &processes, &helper.places))
-        .collect();
-    for machine in &machines {
-        let record = &machine.record;
-        tracing::info!(
-            "VM {} ({}) is {}",
-            record.name,
-            record.id,
-            record.state.word()
-        );
-        // most are as they were, and each write is synced
-        let changed = before.iter().all(|one| one != record);
-        if changed && let Err(error) = registry.store().save(record) {
-            tracing::error!("{error}: {}", source_of(&error));
-        }
-    }
-    let alive: Vec<(VmId, Arc<Pinned>)> = machines.iter().filter_map(held).collect();
-    registry.fill(machines, others, foreign_uids);
+    let content = content(helper, search(helper)?);
+    let alive: Vec<(VmId, Arc<Pinned>)> = content.machines.iter().filter_map(held).collect();
+    helper.registry.fill(content);
     for (id, pinned) in alive {
         watch::begin(helper, &id, pinned, None);
     }
     Ok(())
+}
+
+fn search(helper: &Helper) -> Result<Findings, Unknown> {
+    let registry = &helper.registry;
+    let begun = Instant::now();
+    let ask = |id: &VmId, pid: u32| {
+        if begun.elapsed() > PATIENCE {
+            return Err("it was not asked yet".to_owned());
+        }
+        ask_for_id(&helper.places, id, pid)
+    };
+    let host = Host {
+        processes: &HostProcesses,
+        ask: &ask,
+        uid_of_jail: &|id| uid_of_jail(&helper.places, id),
+    };
+    find_again(registry.store(), &helper.places, registry.boot_id(), &host)
+}
+
+/// Asks over the socket in the jail; the kernel says who listens there.
+fn ask_for_id(places: &Places, id: &VmId, pid: u32) -> Result<(), String> {
+    match jail::ask_instance(&places.jail_socket(id), pid) {
+        Ok(instance) if instance.id == id.as_str() => Ok(()),
+        Ok(_) => Err("it says that it is another VM".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Holds what was found, and writes down what has changed. Who cannot see writes nothing.
+fn content(helper: &Helper, findings: Findings) -> Content {
+    let blindness = findings.blindness;
+    if let Some(blindness) = &blindness {
+        tracing::error!("changes are refused: {blindness}; {}", blindness.hint());
+    }
+    let mut machines = Vec::with_capacity(findings.vms.len());
+    for found in findings.vms {
+        let before = (!found.to_write).then(|| found.record.clone());
+        let machine = settle(found, &helper.places);
+        let record = &machine.record;
+        // most are as they were, and each write is synced
+        if before.as_ref() != Some(record)
+            && blindness.is_none()
+            && let Err(error) = helper.registry.store().save(record)
+        {
+            tracing::error!("{error}: {}", source_of(&error));
+        }
+        if machine.pinned.is_some() || before.as_ref() != Some(record) {
+            let (name, id) = (&record.name, &record.id);
+            tracing::info!("VM {name} ({id}) is {}", record.state.word());
+        }
+        if machine.pinned.is_some() && blindness.is_none() {
+            link_again(&helper.places, &record.id);
+        }
+        machines.push(machine);
+    }
+    for other in &findings.others {
+        let reason = other.reason.as_deref().unwrap_or_default();
+        tracing::warn!("{} is left alone: {reason}", other.name);
+    }
+    Content {
+        machines,
+        others: findings.others,
+        foreign_uids: findings.foreign_uids,
+        blindness,
+    }
+}
+
+/// Makes the host's link to a VM's API socket anew where it is lost.
+fn link_again(places: &Places, id: &VmId) {
+    match symlink(places.jail_socket(id), places.api_link(id)) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            tracing::warn!("VM {id} has no link to its API socket: {error}");
+        }
+        _ => {}
+    }
 }
 
 fn held(machine: &Machine) -> Option<(VmId, Arc<Pinned>)> {
@@ -65,43 +119,48 @@ fn held(machine: &Machine) -> Option<(VmId, Arc<Pinned>)> {
     Some((machine.record.id.clone(), Arc::clone(pinned)))
 }
 
-/// Judges again the VMs that were in doubt, and returns those that turned out to run.
+/// Judges again what was in doubt, and returns the VMs that turned out to run.
 pub(super) fn look_again(helper: &Helper) -> Vec<(VmId, Arc<Pinned>)> {
-    let doubtful = |machine: &Machine| machine.record.state == VmState::Unmanaged;
-    let machines = helper.registry.machines();
-    if !machines.iter().any(doubtful) {
+    let registry = &helper.registry;
+    if !registry.is_in_doubt() {
         return Vec::new();
     }
-    let Ok(processes) = HostProcesses.see_all() else {
+    let Ok(mut findings) = search(helper) else {
         return Vec::new();
     };
-    let mut found = Vec::new();
-    for machine in machines.into_iter().filter(doubtful) {
-        let id = machine.record.id.clone();
-        let now = settle(
-            machine.record,
-            helper.registry.boot_id(),
-            &processes,
-            &helper.places,
-        );
-        if now.record.state != VmState::Unmanaged {
-            found.extend(held(&now));
-            helper.registry.update(&id, |machine| *machine = now);
-        }
+    let was_blind = registry.was_blind();
+    if findings.blindness.is_some() {
+        return Vec::new();
+    }
+    let doubtful = registry.ids_in_doubt();
+    if !was_blind {
+        // what is decided may have been changed by a request since it was read
+        findings
+            .vms
+            .retain(|found| doubtful.contains(&found.record.id));
+    }
+    let content = content(helper, findings);
+    let held_before: BTreeSet<VmId> = registry
+        .machines()
+        .iter()
+        .filter_map(held)
+        .map(|(id, _)| id)
+        .collect();
+    let mut found: Vec<_> = content.machines.iter().filter_map(held).collect();
+    found.retain(|(id, _)| !held_before.contains(id));
+    if was_blind {
+        // no request changed anything meanwhile
+        registry.fill(content);
+    } else {
+        registry.settle_doubts(content.machines, &content.others);
     }
     found
 }
 
 /// A record as it stands by what the kernel shows.
-fn settle(mut record: VmRecord, boot_id: &str, processes: &[Seen], places: &Places) -> Machine {
-    if matches!(record.state, VmState::Stopped | VmState::Failed) {
-        return Machine {
-            record,
-            pinned: None,
-        };
-    }
-    let verdict = hold(judge(&record, boot_id, processes));
-    let (state, reason, pinned) = match verdict {
+fn settle(found: Finding, places: &Places) -> Machine {
+    let mut record = found.record;
+    let (state, reason, ended, pinned) = match hold(found.verdict) {
         Held::Mine(pinned) => {
             let executable = record.process.take().and_then(|process| process.executable);
             record.process = Some(crate::storage::ProcessRecord {
@@ -109,31 +168,56 @@ fn settle(mut record: VmRecord, boot_id: &str, processes: &[Seen], places: &Plac
                 ..start::process_record(&pinned)
             });
             record.scope = scope_of(&pinned.seen);
-            (VmState::Running, None, Some(Arc::new(pinned)))
+            // a stop that was asked for stays one, so that the end that it brings is explained
+            let state = match record.state {
+                VmState::Stopping => VmState::Stopping,
+                _ => VmState::Running,
+            };
+            (state, None, None, Some(Arc::new(pinned)))
         }
         Held::Unsure(doubt) => {
             tracing::warn!("VM {} is left alone: {doubt}", record.name);
             (
                 VmState::Unmanaged,
                 Some(format!("not provably ours: {doubt}")),
+                record.ended,
                 None,
             )
+        }
+        Held::Gone(_) if matches!(record.state, VmState::Stopped | VmState::Failed) => {
+            (record.state, record.reason.take(), record.ended, None)
+        }
+        // it had ended before it came into doubt
+        Held::Gone(_) if record.ended.is_some() => {
+            let state = match record.ended {
+                Some(EndCause::Unexplained) => VmState::Failed,
+                _ => VmState::Stopped,
+            };
+            (state, None, record.ended, None)
         }
         Held::Gone(Why::Rebooted) => (
             VmState::Stopped,
             Some("the machine was started again".into()),
+            record.ended,
             None,
         ),
         Held::Gone(Why::NeverStarted) => {
-            (VmState::Failed, Some("its start was cut off".into()), None)
+            let (state, reason, cause) =
+                watch::judge_exit(VmState::Starting, None, LastWords::default());
+            (state, reason, Some(cause), None)
         }
         Held::Gone(Why::Exited) => {
             let last = console::last_words(places, &record.id);
-            let (state, reason) = watch::judge_exit(record.state, None, last);
-            (state, reason, None)
+            let before = start::state_before_end(&record);
+            let (state, reason, cause) = watch::judge_exit(before, None, last);
+            (state, reason, Some(cause), None)
         }
     };
-    (record.state, record.reason) = (state, reason);
+    let cut_off = start::state_before_end(&record) == VmState::Starting;
+    (record.state, record.reason, record.ended) = (state, reason, ended);
+    if cut_off && matches!(state, VmState::Stopped | VmState::Failed) {
+        start::leave_nothing(places, &record);
+    }
     Machine { record, pinned }
 }
 
@@ -147,7 +231,7 @@ enum Held {
 fn hold(verdict: Verdict) -> Held {
     match verdict {
         Verdict::Mine(seen) => match Pinned::pin(seen.pid) {
-            Ok(Some(pinned)) if pinned.seen == *seen => Held::Mine(pinned),
+            Ok(Some(pinned)) if is_still(&pinned, &seen) => Held::Mine(pinned),
             Ok(_) => Held::Unsure(format!("process {} changed while it was read", seen.pid)),
             Err(error) => Held::Unsure(format!("process {} cannot be held: {error}", seen.pid)),
         },
@@ -156,37 +240,12 @@ fn hold(verdict: Verdict) -> Held {
     }
 }
 
+fn is_still(pinned: &Pinned, seen: &Seen) -> bool {
+    let now = &pinned.seen;
+    now.is_same_process(seen) && now.uid == seen.uid && now.comm == seen.comm && !now.exited
+}
+
 fn scope_of(seen: &Seen) -> Option<String> {
     let last = seen.control_group.rsplit('/').next()?;
     last.ends_with(".scope").then(|| last.to_owned())
-}
-
-fn stranger(seen: &Seen) -> VmSummary {
-    let named = seen
-        .option("--id")
-        .map(|id| id.to_string_lossy().into_owned());
-    let name = named.unwrap_or_else(|| format!("process-{}", seen.pid));
-    let reason = "not provably ours: no record knows it".to_owned();
-    VmSummary {
-        pid: Some(seen.pid),
-        start_time: Some(seen.start_time),
-        control_group: Some(seen.control_group.clone()),
-        ..untouchable(name, None, VmState::Unmanaged, reason)
-    }
-}
-
-fn untouchable(name: String, id: Option<VmId>, state: VmState, reason: String) -> VmSummary {
-    VmSummary {
-        name,
-        id,
-        state,
-        reason: Some(reason),
-        pid: None,
-        start_time: None,
-        control_group: None,
-        cpus: None,
-        memory_mib: None,
-        started: None,
-        ended: None,
-    }
 }

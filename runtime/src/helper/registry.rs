@@ -1,16 +1,17 @@
 //! The VMs as the helper knows them: records in memory and on disk, kept alike.
 //!
-//! Guarantees: names and uids are unique; a change is on disk before the next one is made; and when
-//! the disk refuses a change that reports what has happened already, the change stays in memory and
-//! no VM is touched for it.
+//! Guarantees: names and uids are unique; a uid is given out again as late as can be, and never while
+//! a process runs under it; a change is on disk before the next one is made; and when the disk
+//! refuses a change that reports what has happened already, the change stays in memory and no VM is
+//! touched for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::observe::Pinned;
+use crate::observe::{Blindness, HostProcesses, Pinned, Processes};
 use crate::protocol::{Fault, NewVm, VmId, VmName, VmState, VmSummary};
-use crate::reconcile::{FIRST_UID, LAST_UID};
-use crate::storage::{RECORD_SCHEMA, Store, VmRecord};
+use crate::storage::{RECORD_SCHEMA, Store, VmRecord, is_named_in_handles};
+use crate::vm_uids;
 
 /// A VM and, while its process lives, the process.
 #[derive(Debug, Clone)]
@@ -24,25 +25,79 @@ struct Inner {
     machines: BTreeMap<VmId, Machine>,
     /// What is shown and never touched: broken records and processes without a record.
     others: Vec<VmSummary>,
-    /// Uids of processes without a record.
+    /// Uids of processes and jails without a record.
     foreign_uids: BTreeSet<u32>,
+    /// Why not every process could be seen when the VMs were found.
+    blindness: Option<Blindness>,
+    /// The uid that was given out last, once it is known.
+    last_uid: Option<u32>,
+}
+
+impl Inner {
+    fn doubtful(&self) -> impl Iterator<Item = &VmId> {
+        let is_doubtful = |one: &&Machine| one.record.state == VmState::Unmanaged;
+        let doubtful = self.machines.values().filter(is_doubtful);
+        doubtful.map(|machine| &machine.record.id)
+    }
+}
+
+/// What was found on the host.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) machines: Vec<Machine>,
+    pub(super) others: Vec<VmSummary>,
+    pub(super) foreign_uids: BTreeSet<u32>,
+    pub(super) blindness: Option<Blindness>,
 }
 
 /// The registry.
-#[derive(Debug)]
 pub struct Registry {
     store: Store,
     boot_id: String,
+    processes: Box<dyn Processes + Send + Sync>,
     inner: Mutex<Inner>,
 }
 
 impl Registry {
-    /// An empty one over a store.
+    /// An empty one over a store. A boot that is not known is empty.
     pub fn new(store: Store, boot_id: String) -> Self {
+        Self::over(store, boot_id, Box::new(HostProcesses))
+    }
+
+    fn over(store: Store, boot_id: String, processes: Box<dyn Processes + Send + Sync>) -> Self {
         Self {
             store,
             boot_id,
+            processes,
             inner: Mutex::default(),
+        }
+    }
+
+    /// Why changes are refused: not every process can be seen, now or when the VMs were found, so
+    /// that a VM may run unseen. None when they are served.
+    pub fn refuses(&self) -> Option<String> {
+        self.blindness().map(|blindness| blindness.to_string())
+    }
+
+    fn blindness(&self) -> Option<Blindness> {
+        if self.boot_id.is_empty() {
+            return Some(Blindness::NoBoot);
+        }
+        let at_the_start = self.lock().blindness.clone();
+        at_the_start.or_else(|| self.processes.blindness())
+    }
+
+    /// Lets a change pass, unless changes are refused. What only reads is not asked.
+    ///
+    /// # Errors
+    /// [`Fault::HostLacks`].
+    pub fn check_changes(&self) -> Result<(), Fault> {
+        match self.blindness() {
+            Some(blindness) => Err(Fault::HostLacks {
+                what: format!("VMs are not changed while some may run unseen: {blindness}"),
+                hint: blindness.hint(),
+            }),
+            None => Ok(()),
         }
     }
 
@@ -94,7 +149,7 @@ impl Registry {
         }
         let record = VmRecord {
             schema: RECORD_SCHEMA,
-            uid: free_uid(&inner)?,
+            uid: self.take_uid(&mut inner)?,
             id,
             name: new.name.clone(),
             cpus: new.cpus,
@@ -132,25 +187,46 @@ impl Registry {
         Some(record.summary())
     }
 
-    /// Moves a VM from one of `from` to `to`, unless another request was faster.
+    /// Moves a VM from one of `from` to `to`, unless another request was faster. On disk when it
+    /// returns.
     pub(super) fn transition(
         &self,
         name: &VmName,
         from: &[VmState],
         to: VmState,
     ) -> Result<Machine, Fault> {
-        let machine = self.find(name)?;
-        let mut moved = None;
-        self.update(&machine.record.id, |machine| {
-            if from.contains(&machine.record.state) {
-                machine.record.state = to;
-                moved = Some(machine.clone());
+        let id = self.find(name)?.record.id;
+        self.commit(&id, |machine| {
+            if !from.contains(&machine.record.state) {
+                return Err(Fault::WrongState {
+                    name: name.to_string(),
+                    state: machine.record.state.word().into(),
+                });
             }
-        });
-        moved.ok_or_else(|| Fault::WrongState {
-            name: name.to_string(),
-            state: machine.record.state.word().into(),
+            machine.record.state = to;
+            Ok(())
         })
+    }
+
+    /// Changes a VM on disk and then in memory: an intent, which must be on disk before the act. One
+    /// that cannot be written, or that `change` refuses, is not made.
+    pub(super) fn commit(
+        &self,
+        id: &VmId,
+        change: impl FnOnce(&mut Machine) -> Result<(), Fault>,
+    ) -> Result<Machine, Fault> {
+        let mut inner = self.lock();
+        let known = inner.machines.get_mut(id).ok_or_else(|| Fault::NoSuchVm {
+            name: id.to_string(),
+        })?;
+        let mut changed = known.clone();
+        change(&mut changed)?;
+        self.store
+            .save(&changed.record)
+            .map_err(|error| Fault::failed(&error, source_of(&error)))?;
+        *known = changed.clone();
+        self.publish(&inner);
+        Ok(changed)
     }
 
     /// Forgets a VM, on disk first.
@@ -164,27 +240,117 @@ impl Registry {
         Ok(())
     }
 
+    /// Gives out a uid, and writes that down first: not one that a record names, nor one of what has
+    /// no record, nor one that any process runs as.
+    fn take_uid(&self, inner: &mut Inner) -> Result<u32, Fault> {
+        let records = || inner.machines.values().map(|machine| machine.record.uid);
+        let mut taken = vm_uids::in_use(&*self.processes)
+            .map_err(|error| Fault::failed("cannot read the host's processes", error))?;
+        taken.extend(records());
+        taken.extend(&inner.foreign_uids);
+        // where what was written down is lost, the records tell how far it had come
+        let last = inner
+            .last_uid
+            .or_else(|| self.store.last_uid())
+            .or_else(|| records().max());
+        let uid =
+            vm_uids::next_free(last, |uid| taken.contains(&uid)).ok_or_else(|| Fault::Failed {
+                reason: "every user id for VMs is taken; delete a VM first".into(),
+            })?;
+        self.store
+            .save_last_uid(uid)
+            .map_err(|error| Fault::failed(&error, source_of(&error)))?;
+        inner.last_uid = Some(uid);
+        Ok(uid)
+    }
+
     /// Puts in what was found at the start, and publishes it.
-    pub(super) fn fill(
-        &self,
-        machines: Vec<Machine>,
-        others: Vec<VmSummary>,
-        foreign_uids: BTreeSet<u32>,
-    ) {
+    pub(super) fn fill(&self, content: Content) {
         let mut inner = self.lock();
-        inner.machines = machines
+        inner.machines = content
+            .machines
             .into_iter()
             .map(|machine| (machine.record.id.clone(), machine))
             .collect();
-        inner.others = others;
-        inner.foreign_uids = foreign_uids;
+        inner.others = content.others;
+        inner.foreign_uids = content.foreign_uids;
+        inner.blindness = content.blindness;
         self.publish(&inner);
     }
 
+    /// Puts in what a later look at what was in doubt found, and publishes it. A VM that is decided
+    /// already stays as it is. Of what has no record nothing is added: it may be a VM that was about
+    /// to get one.
+    pub(super) fn settle_doubts(&self, found: Vec<Machine>, others: &[VmSummary]) {
+        let doubtful = self.ids_in_doubt();
+        let mut inner = self.lock();
+        for machine in found {
+            let id = machine.record.id.clone();
+            if doubtful.contains(&id) {
+                inner.machines.insert(id, machine);
+            }
+        }
+        let Inner {
+            machines,
+            others: shown,
+            ..
+        } = &mut *inner;
+        shown.retain(|one| {
+            let adopted = one.id.as_ref().is_some_and(|id| machines.contains_key(id));
+            let is_there = |other: &VmSummary| (&other.id, other.pid) == (&one.id, one.pid);
+            !adopted && others.iter().any(is_there)
+        });
+        self.publish(&inner);
+    }
+
+    /// Something is in doubt, and another look may settle it.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let inner = self.lock();
+        inner.blindness.is_some()
+            || inner
+                .others
+                .iter()
+                .any(|one| one.state == VmState::Unmanaged)
+            || inner.doubtful().next().is_some()
+    }
+
+    /// The VMs in doubt, with and without a record. No request changes one of them.
+    pub(super) fn ids_in_doubt(&self) -> BTreeSet<VmId> {
+        let inner = self.lock();
+        let without_record = inner.others.iter().filter_map(|one| one.id.as_ref());
+        inner.doubtful().chain(without_record).cloned().collect()
+    }
+
+    /// Not every process could be seen when the VMs were found.
+    pub(super) fn was_blind(&self) -> bool {
+        self.lock().blindness.is_some()
+    }
+
+    /// Where not all can be seen, what was seen before is left in place.
     fn publish(&self, inner: &Inner) {
-        if let Err(error) = self.store.publish(&self.boot_id, &list(inner)) {
+        if inner.blindness.is_some() {
+            return;
+        }
+        let named = inner
+            .machines
+            .values()
+            .filter(|machine| is_named_in_handles(machine.record.state))
+            .map(|machine| machine.record.summary());
+        let named = by_name(named.chain(inner.others.iter().cloned()));
+        if let Err(error) = self.store.publish(&self.boot_id, &named) {
             tracing::error!("{error}: {}", source_of(&error));
         }
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Registry")
+            .field("store", &self.store)
+            .field("boot_id", &self.boot_id)
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
     }
 }
 
@@ -193,18 +359,13 @@ fn list(inner: &Inner) -> Vec<VmSummary> {
         .machines
         .values()
         .map(|machine| machine.record.summary());
-    let mut vms: Vec<VmSummary> = known.chain(inner.others.iter().cloned()).collect();
-    vms.sort_by(|one, other| one.name.cmp(&other.name));
-    vms
+    by_name(known.chain(inner.others.iter().cloned()))
 }
 
-fn free_uid(inner: &Inner) -> Result<u32, Fault> {
-    let known: BTreeSet<u32> = inner.machines.values().map(|one| one.record.uid).collect();
-    (FIRST_UID..=LAST_UID)
-        .find(|uid| !known.contains(uid) && !inner.foreign_uids.contains(uid))
-        .ok_or_else(|| Fault::Failed {
-            reason: "every user id for VMs is taken; delete a VM first".into(),
-        })
+fn by_name(vms: impl Iterator<Item = VmSummary>) -> Vec<VmSummary> {
+    let mut vms: Vec<VmSummary> = vms.collect();
+    vms.sort_by(|one, other| one.name.cmp(&other.name));
+    vms
 }
 
 pub(super) fn source_of(error: &dyn std::error::Error) -> String {
@@ -214,68 +375,4 @@ pub(super) fn source_of(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::{Cpus, MemoryMib};
-    use crate::storage::Places;
-
-    fn registry() -> (tempfile::TempDir, Registry) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(Places::new(folder.path(), folder.path())).unwrap();
-        (folder, Registry::new(store, "this boot".into()))
-    }
-
-    fn new(name: &str) -> NewVm {
-        NewVm {
-            name: name.parse().unwrap(),
-            cpus: Cpus::default(),
-            memory_mib: MemoryMib::default(),
-            rootfs: false,
-        }
-    }
-
-    fn id(number: u8) -> VmId {
-        VmId::from_random([number; 8])
-    }
-
-    #[test]
-    fn a_name_is_given_once_and_free_after_the_delete() {
-        let (_folder, registry) = registry();
-        registry.reserve(&new("web"), id(1)).unwrap();
-        let taken = registry.reserve(&new("web"), id(2)).unwrap_err();
-        assert_eq!(taken, Fault::NameTaken { name: "web".into() });
-        registry.forget(&id(1)).unwrap();
-        registry.reserve(&new("web"), id(3)).unwrap();
-    }
-
-    #[test]
-    fn no_two_vms_and_no_stranger_share_a_uid() {
-        let (_folder, registry) = registry();
-        registry.fill(vec![], vec![], [FIRST_UID + 1].into());
-        let uids: Vec<u32> = (1..4)
-            .map(|number| registry.reserve(&new(&format!("vm{number}")), id(number)))
-            .map(|record| record.unwrap().uid)
-            .collect();
-        assert_eq!(uids, [FIRST_UID, FIRST_UID + 2, FIRST_UID + 3]);
-    }
-
-    #[test]
-    fn of_two_that_change_a_state_one_is_told() {
-        let (_folder, registry) = registry();
-        registry.reserve(&new("web"), id(1)).unwrap();
-        let name = "web".parse().unwrap();
-        let begin = || registry.transition(&name, &[VmState::Starting], VmState::Stopping);
-        assert!(begin().is_ok());
-        let refused = begin().unwrap_err();
-        assert!(matches!(refused, Fault::WrongState { state, .. } if state == "stopping"));
-    }
-
-    #[test]
-    fn an_intent_that_cannot_be_written_is_no_vm() {
-        let (folder, registry) = registry();
-        std::fs::remove_dir(folder.path().join("vms")).unwrap();
-        std::fs::write(folder.path().join("vms"), "in the way").unwrap();
-        assert!(registry.reserve(&new("web"), id(1)).is_err());
-        assert!(registry.list().is_empty());
-    }
-}
+mod tests;

@@ -1,22 +1,33 @@
 //! A transient scope per VM, so that a VM outlives even a stop that kills the helper's whole
-//! control group (`systemd.scope(5)`).
+//! control group (`systemd.scope(5)`), and so that what it may take of the host has bounds.
 
 use std::future::Future;
+use std::os::fd::AsFd as _;
 use std::pin::Pin;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use zbus::{OwnedObjectPath, Variant};
 
-use crate::observe::{HostProcesses, Processes as _};
-use crate::protocol::VmId;
+use crate::observe::Pinned;
+use crate::protocol::{Cpus, MemoryMib, VmId};
 
 /// How long systemd may take to move a process.
 const PATIENCE: Duration = Duration::from_secs(5);
-
 /// Between two looks whether it has.
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// Why a VM got no scope. It runs on in the helper's own control group.
+/// Memory of a VM's scope beyond its guest's, in bytes: Firecracker itself (some 5 MiB), the page
+/// tables of the guest (1/512 of its memory) and the page cache of its disk, which the kernel takes
+/// back when the bound is near.
+const OVERHEAD: u64 = 128 * 1024 * 1024;
+/// Threads of Firecracker beside those of the processors: two of its own, one that KVM makes, and
+/// some for what is to come.
+const OWN_TASKS: u64 = 16;
+/// Microseconds of processor time a second that one virtual processor may take: all of one.
+const ONE_CPU: u64 = 1_000_000;
+
+/// Why a VM got no scope. Then it does not start: it would be counted, and killed, with the helper.
 #[derive(Debug, thiserror::Error)]
 pub enum ScopeError {
     /// systemd refused, or could not be reached.
@@ -25,6 +36,18 @@ pub enum ScopeError {
     /// systemd took too long.
     #[error("systemd made no scope within {} s", PATIENCE.as_secs())]
     Late,
+    /// The process cannot be read.
+    #[error("the process that was moved cannot be read")]
+    Unreadable(#[source] std::io::Error),
+    /// The process ended meanwhile.
+    #[error("the process ended before it was in its scope")]
+    Ended,
+    /// Another process was moved.
+    #[error("process {pid} in the scope is not the one that was spawned")]
+    OtherProcess {
+        /// Its number.
+        pid: u32,
+    },
 }
 
 /// The name of a VM's scope.
@@ -32,16 +55,50 @@ pub fn scope_name(id: &VmId) -> String {
     format!("banger-vm-{id}.scope")
 }
 
+/// What a VM may take of the host (`systemd.resource-control(5)`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScopeLimits {
+    /// `MemoryMax=` in bytes.
+    pub memory_max: u64,
+    /// `TasksMax=`.
+    pub tasks_max: u64,
+    /// `CPUQuotaPerSecUSec=` in microseconds.
+    pub cpu_quota: u64,
+}
+
+impl ScopeLimits {
+    /// Those of a VM of that size.
+    pub fn of(cpus: Cpus, memory: MemoryMib) -> Self {
+        let cpus = u64::from(cpus.get());
+        Self {
+            memory_max: u64::from(memory.get()) * 1024 * 1024 + OVERHEAD,
+            tasks_max: cpus + OWN_TASKS,
+            cpu_quota: cpus * ONE_CPU,
+        }
+    }
+}
+
+/// A process that is to be moved into the scope of its VM.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    /// The VM.
+    pub id: VmId,
+    /// Its name, for people.
+    pub name: String,
+    /// The process.
+    pub process: Arc<Pinned>,
+    /// The scope's limits.
+    pub limits: ScopeLimits,
+}
+
+/// What [`Scopes::place`] returns.
+pub type Placing<'a> = Pin<Box<dyn Future<Output = Result<String, ScopeError>> + Send + 'a>>;
+
 /// Moves processes into scopes.
 pub trait Scopes: Send + Sync {
-    /// Moves process `pid` into the scope of VM `id`, and returns the scope's name once it is
-    /// there.
-    fn place<'a>(
-        &'a self,
-        id: &'a VmId,
-        name: &'a str,
-        pid: u32,
-    ) -> Pin<Box<dyn Future<Output = Result<String, ScopeError>> + Send + 'a>>;
+    /// Moves a process into the scope of its VM, and returns the scope's name once it was seen
+    /// there, the same process as before.
+    fn place<'a>(&'a self, placement: &'a Placement) -> Placing<'a>;
 }
 
 #[zbus::proxy(
@@ -64,49 +121,133 @@ trait Manager {
 pub struct SystemdScopes;
 
 impl Scopes for SystemdScopes {
-    fn place<'a>(
-        &'a self,
-        id: &'a VmId,
-        name: &'a str,
-        pid: u32,
-    ) -> Pin<Box<dyn Future<Output = Result<String, ScopeError>> + Send + 'a>> {
+    fn place<'a>(&'a self, placement: &'a Placement) -> Placing<'a> {
         Box::pin(async move {
-            let scope = scope_name(id);
-            let made = tokio::time::timeout(PATIENCE, async {
-                start_scope(&scope, name, pid).await?;
-                until_inside(&scope, pid).await;
-                Ok::<(), zbus::Error>(())
-            });
-            made.await.map_err(|_| ScopeError::Late)??;
+            let scope = scope_name(&placement.id);
+            let begun = Instant::now();
+            tokio::time::timeout(PATIENCE, start_scope(&scope, placement))
+                .await
+                .map_err(|_| ScopeError::Late)??;
+            let (process, inside) = (Arc::clone(&placement.process), scope.clone());
+            // reads of /proc are reads of files
+            tokio::task::spawn_blocking(move || wait_until_inside(&inside, &process, begun))
+                .await
+                .map_err(|error| ScopeError::Unreadable(std::io::Error::other(error)))??;
             Ok(scope)
         })
     }
 }
 
-/// The call returns when the job is queued; the process moves when it runs.
-async fn until_inside(scope: &str, pid: u32) {
-    // a process that ended will not move any more
-    while let Ok(Some(seen)) = HostProcesses.see(pid) {
-        if seen.exited || seen.control_group.ends_with(scope) {
-            return;
+/// The call returns when the job is queued; the process moves when it runs. Where systemd was told
+/// no more than a number, this is also what shows that it moved the right process.
+fn wait_until_inside(scope: &str, process: &Pinned, begun: Instant) -> Result<(), ScopeError> {
+    loop {
+        let now = process.look_again().map_err(ScopeError::Unreadable)?;
+        let now = now.ok_or(ScopeError::Ended)?;
+        if now.start_time != process.seen.start_time {
+            return Err(ScopeError::OtherProcess { pid: now.pid });
         }
-        tokio::time::sleep(INTERVAL).await;
+        if now.control_group.rsplit('/').next() == Some(scope) {
+            return Ok(());
+        }
+        if begun.elapsed() > PATIENCE {
+            return Err(ScopeError::Late);
+        }
+        std::thread::sleep(INTERVAL);
     }
 }
 
-/// A connection per scope: a bus that was restarted meanwhile costs nothing then.
-async fn start_scope(scope: &str, name: &str, pid: u32) -> zbus::Result<()> {
+/// A connection per scope: a bus that was restarted meanwhile costs nothing then. The process is
+/// named by its pidfd; systemd before 253 knows only numbers.
+async fn start_scope(scope: &str, placement: &Placement) -> Result<(), zbus::Error> {
     let connection = zbus::Connection::system().await?;
     let manager = ManagerProxy::new(&connection).await?;
+    let pidfd = zbus::Fd::from(placement.process.as_fd());
+    let by_pidfd = ("PIDFDs", Variant::from(vec![pidfd]));
+    let made = start_with(&manager, scope, placement, by_pidfd).await;
+    match made {
+        Err(error) if is_unknown_property(&error) => {
+            let by_number = ("PIDs", Variant::from(vec![placement.process.seen.pid]));
+            start_with(&manager, scope, placement, by_number).await
+        }
+        made => made,
+    }
+}
+
+async fn start_with(
+    manager: &ManagerProxy<'_>,
+    scope: &str,
+    placement: &Placement,
+    process: (&str, Variant<'_>),
+) -> Result<(), zbus::Error> {
+    let limits = placement.limits;
     let properties = [
-        ("Description", Variant::from(format!("banger VM {name}"))),
-        ("PIDs", Variant::from(vec![pid])),
+        (
+            "Description",
+            Variant::from(format!("banger VM {}", placement.name)),
+        ),
+        process,
         ("Slice", Variant::from("banger.slice")),
         // one that failed leaves nothing behind that would refuse the name
         ("CollectMode", Variant::from("inactive-or-failed")),
+        ("MemoryMax", Variant::from(limits.memory_max)),
+        ("TasksMax", Variant::from(limits.tasks_max)),
+        ("CPUQuotaPerSecUSec", Variant::from(limits.cpu_quota)),
     ];
     manager
         .start_transient_unit(scope, "fail", &properties, &[])
         .await?;
     Ok(())
+}
+
+/// systemd's answer to a property that it does not know (`bus_unit_set_properties`).
+fn is_unknown_property(error: &zbus::Error) -> bool {
+    let zbus::Error::FDO(error) = error else {
+        return false;
+    };
+    matches!(**error, zbus::fdo::Error::PropertyReadOnly(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_has_room_for_the_guest_and_its_firecracker() {
+        let limits = ScopeLimits::of("2".parse().unwrap(), "512".parse().unwrap());
+        assert_eq!(
+            limits,
+            ScopeLimits {
+                memory_max: 640 * 1024 * 1024,
+                tasks_max: 18,
+                cpu_quota: 2_000_000,
+            }
+        );
+    }
+
+    /// systemd 253 and newer take `ah` (`bus_scope_set_transient_property`).
+    #[test]
+    fn a_pidfd_travels_as_an_array_of_descriptors() {
+        let pinned = Pinned::pin(std::process::id()).unwrap().unwrap();
+        let value = Variant::from(vec![zbus::Fd::from(pinned.as_fd())]);
+        assert_eq!(value.value_signature().to_string(), "ah");
+    }
+
+    #[test]
+    fn only_a_property_that_systemd_does_not_know_is_tried_in_another_way() {
+        let unknown = zbus::fdo::Error::PropertyReadOnly("unknown property".into());
+        assert!(is_unknown_property(&zbus::Error::FDO(unknown.into())));
+        let denied = zbus::fdo::Error::AccessDenied("no".into());
+        assert!(!is_unknown_property(&zbus::Error::FDO(denied.into())));
+        assert!(!is_unknown_property(&zbus::Error::InvalidReply));
+    }
+
+    #[test]
+    fn a_process_that_ended_is_in_no_scope() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pinned = Pinned::pin(child.id()).unwrap().unwrap();
+        child.wait().unwrap();
+        let waited = wait_until_inside("x.scope", &pinned, Instant::now());
+        assert!(matches!(waited, Err(ScopeError::Ended)), "{waited:?}");
+    }
 }

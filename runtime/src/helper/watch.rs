@@ -9,23 +9,41 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::console::LastWords;
-use super::{Helper, console, recover};
+use super::control_group::end_scope;
+use super::{Helper, console, recover, start};
 use crate::observe::Pinned;
-use crate::protocol::{VmId, VmState};
+use crate::protocol::{EndCause, VmId, VmState};
 
-/// Between two rounds of chores.
+/// Between two rounds of chores, while there are any.
 const ROUND: Duration = Duration::from_secs(5);
 
-/// Watches a VM's process until it ends, and reaps it when it is ours.
+/// Watches a VM's process and its logs until it ends, and reaps it when it is ours.
 pub(super) fn begin(helper: &Arc<Helper>, id: &VmId, pinned: Arc<Pinned>, child: Option<Child>) {
     let (helper, id) = (Arc::clone(helper), id.clone());
     tokio::spawn(async move {
+        let (worker, vm, process) = (Arc::clone(&helper), id.clone(), Arc::clone(&pinned));
+        let adopted = child.is_none();
+        let logs = tokio::task::spawn_blocking(move || {
+            if adopted {
+                start::finish_adopted(&worker, &vm, &process);
+            }
+            worker.logs.watch(&worker.places, &vm)
+        });
+        let logs = logs.await.ok();
         if let Err(error) = exited(&pinned).await {
             tracing::error!("VM {id} cannot be watched: {error}");
             return;
         }
         let status = child.and_then(|mut child| child.wait().ok());
-        note_exit(&helper, &id, status);
+        let noted = tokio::task::spawn_blocking(move || {
+            if let Some(logs) = logs {
+                helper.logs.forget(logs);
+            }
+            note_exit(&helper, &id, status);
+        });
+        if let Err(error) = noted.await {
+            tracing::error!("the end of a VM was not written down: {error}");
+        }
     });
 }
 
@@ -44,68 +62,117 @@ async fn exited(pinned: &Pinned) -> std::io::Result<()> {
 
 fn note_exit(helper: &Helper, id: &VmId, status: Option<ExitStatus>) {
     let last = console::last_words(&helper.places, id);
+    let mut control_group = None;
     let summary = helper.registry.update(id, |machine| {
         machine.pinned = None;
-        let (state, reason) = judge_exit(machine.record.state, status, last);
-        machine.record.state = state;
-        if machine.record.reason.is_none() {
-            machine.record.reason = reason;
+        let record = &mut machine.record;
+        let (state, reason, cause) = judge_exit(record.state, status, last);
+        record.state = state;
+        if record.reason.is_none() {
+            record.reason = reason;
         }
+        record.ended.get_or_insert(cause);
+        let process = record.process.as_ref();
+        control_group = process.map(|process| process.control_group.clone());
     });
-    if let Some(summary) = summary {
-        tracing::info!("VM {} ({id}) ended: {}", summary.name, summary.state.word());
+    let Some(summary) = summary else {
+        return;
+    };
+    tracing::info!("VM {} ({id}) ended: {}", summary.name, summary.state.word());
+    // whatever a VMM that was taken over had forked
+    if let Some(Err(error)) = control_group.map(|group| end_scope(id, &group)) {
+        tracing::error!("{error}: {}", super::registry::source_of(&error));
     }
+    bound_logs(helper, id);
 }
 
-/// The state after an exit. A helper that did not spawn the process never learns its status; then
-/// Firecracker's own last words decide (`vmm` logs `exit_code=0` when a guest shuts down).
+/// The state after an exit, why, and who asked for it. A helper that did not spawn the process never
+/// learns its status: the kernel keeps it for holders of a pidfd (`PIDFD_INFO_EXIT`, Linux 6.15),
+/// but no safe interface reads it there. Then Firecracker's own last words decide (`vmm` logs
+/// `exit_code=0` when a guest shuts down). A VMM that was taken over can write them; all that it
+/// gains is that its own end is nobody's fault.
 pub(super) fn judge_exit(
     before: VmState,
     status: Option<ExitStatus>,
     last: LastWords,
-) -> (VmState, Option<String>) {
-    let shut_down = || (VmState::Stopped, Some("the guest shut down".into()));
+) -> (VmState, Option<String>, EndCause) {
     let says_zero = |line: &String| line.contains("exit_code=0");
-    let ended_well = last.firecracker.as_ref().is_some_and(says_zero);
-    match (before, status, last.console) {
-        (VmState::Stopping | VmState::Stopped, _, _) => (VmState::Stopped, None),
-        (VmState::Failed, _, _) => (VmState::Failed, None),
-        // the start that waits for it has more to say
-        (VmState::Starting, Some(_), _) => (VmState::Starting, None),
-        (_, Some(status), _) if status.success() => shut_down(),
-        (_, None, _) if ended_well => shut_down(),
-        (_, Some(status), line) => {
-            let line = line.map(|line| format!(": {line}")).unwrap_or_default();
-            (
-                VmState::Failed,
-                Some(format!("Firecracker ended with {status}{line}")),
-            )
+    let ended_well = match status {
+        Some(status) => status.success(),
+        None => last.firecracker.as_ref().is_some_and(says_zero),
+    };
+    let line = last.console;
+    match before {
+        // the request was on disk before the first signal
+        VmState::Stopping | VmState::Stopped => (VmState::Stopped, None, EndCause::Asked),
+        // its guest never ran, so nobody lost it: the helper that started it gave it up, or ended
+        VmState::Failed => (VmState::Failed, None, EndCause::Asked),
+        VmState::Starting => {
+            let reason = format!("its start was cut off{}", tail("; last line: ", line));
+            (VmState::Failed, Some(reason), EndCause::Asked)
         }
-        (_, None, line) => {
-            let line = line
-                .map(|line| format!("; last line: {line}"))
-                .unwrap_or_default();
-            (VmState::Failed, Some(format!("its process ended{line}")))
+        _ if ended_well => (
+            VmState::Stopped,
+            Some("the guest shut down".into()),
+            EndCause::Guest,
+        ),
+        _ => {
+            let reason = match status {
+                Some(status) => format!("Firecracker ended with {status}{}", tail(": ", line)),
+                None => format!("its process ended{}", tail("; last line: ", line)),
+            };
+            (VmState::Failed, Some(reason), EndCause::Unexplained)
         }
     }
 }
 
-/// Cuts logs that have grown too long, and looks again at VMs that were in doubt.
+fn tail(before: &str, line: Option<String>) -> String {
+    line.map(|line| format!("{before}{line}"))
+        .unwrap_or_default()
+}
+
+/// Cuts logs that have grown too long, and looks again at VMs that were in doubt. Nothing wakes it
+/// while no log is written and no VM is in doubt.
 pub(super) async fn tick(helper: Arc<Helper>) {
     loop {
-        tokio::time::sleep(ROUND).await;
+        let rounds = helper.logs.needs_rounds() || helper.registry.is_in_doubt();
+        tokio::select! {
+            written = helper.logs.written() => {
+                if let Err(error) = written {
+                    tracing::error!("logs cannot be watched: {error}");
+                }
+                // a guest that writes all the time is one chore a round
+                tokio::time::sleep(ROUND).await;
+            }
+            () = tokio::time::sleep(ROUND), if rounds => {}
+        }
+        helper.logs.drain();
         let worker = Arc::clone(&helper);
         let found = tokio::task::spawn_blocking(move || {
+            let mut cut = false;
             for machine in worker.registry.machines() {
-                let id = &machine.record.id;
-                if let Err(error) = console::rotate(&worker.places, id) {
-                    tracing::warn!("the log of VM {id} cannot be cut: {error}");
+                if machine.pinned.is_some() {
+                    cut |= bound_logs(&worker, &machine.record.id);
                 }
+            }
+            if cut {
+                // the cut itself is no news
+                worker.logs.drain();
             }
             recover::look_again(&worker)
         });
         for (id, pinned) in found.await.unwrap_or_default() {
             begin(&helper, &id, pinned, None);
+        }
+    }
+}
+
+fn bound_logs(helper: &Helper, id: &VmId) -> bool {
+    match console::bound(&helper.places, id) {
+        Ok(cut) => cut,
+        Err(error) => {
+            tracing::warn!("the logs of VM {id} cannot be cut: {error}");
+            false
         }
     }
 }
@@ -118,6 +185,8 @@ mod tests {
 
     #[test]
     fn the_table_of_exits() {
+        use EndCause::{Asked, Guest, Unexplained};
+        use VmState::{Failed, Running, Starting, Stopped, Stopping};
         let killed = Some(ExitStatus::from_raw(9));
         let ended = Some(ExitStatus::from_raw(0));
         let last = |text: &str| LastWords {
@@ -125,23 +194,25 @@ mod tests {
             console: Some("Kernel panic".into()),
         };
         let silent = LastWords::default;
-        for (before, status, words, expected) in [
-            (VmState::Stopping, killed, silent(), VmState::Stopped),
-            (VmState::Running, ended, silent(), VmState::Stopped),
-            (VmState::Starting, killed, silent(), VmState::Starting),
-            (VmState::Running, killed, silent(), VmState::Failed),
-            (VmState::Running, None, silent(), VmState::Failed),
-            (
-                VmState::Running,
-                None,
-                last("Firecracker exiting successfully. exit_code=0"),
-                VmState::Stopped,
-            ),
-            (VmState::Running, None, last("exit_code=1"), VmState::Failed),
-            (VmState::Failed, ended, silent(), VmState::Failed),
+        for (before, status, words, expected, cause) in [
+            (Stopping, killed, silent(), Stopped, Asked),
+            (Stopped, killed, silent(), Stopped, Asked),
+            (Running, ended, silent(), Stopped, Guest),
+            (Running, killed, silent(), Failed, Unexplained),
+            (Running, None, silent(), Failed, Unexplained),
+            (Running, None, last("bye. exit_code=0"), Stopped, Guest),
+            (Running, None, last("exit_code=1"), Failed, Unexplained),
+            // what a taken-over VMM writes counts for nothing where the kernel says more
+            (Running, killed, last("exit_code=0"), Failed, Unexplained),
+            // adopted while it was in doubt, then gone
+            (VmState::Unmanaged, None, silent(), Failed, Unexplained),
+            (Starting, killed, silent(), Failed, Asked),
+            (Starting, None, silent(), Failed, Asked),
+            (Failed, ended, silent(), Failed, Asked),
         ] {
             let case = format!("{before:?} {status:?} {words:?}");
-            assert_eq!(judge_exit(before, status, words).0, expected, "{case}");
+            let (state, _, found) = judge_exit(before, status, words);
+            assert_eq!((state, found), (expected, cause), "{case}");
         }
     }
 }

@@ -1,18 +1,38 @@
 //! The files of a jail.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::Path;
 
-use rustix::fs::{Gid, Uid, fchown};
+use rustix::fs::{Dir, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown};
 
-use crate::protocol::{VmId, limits};
+use super::copy::copy_sparse;
+use crate::protocol::VmId;
 use crate::storage::{Places, create_folder};
 
+/// Folders within folders that are taken back; the jailer makes two levels.
+const DEEPEST: usize = 8;
+/// Entries of a jail that are looked at; the jailer and [`build`] make some ten.
+const MOST_ENTRIES: usize = 256;
+
+/// What a jail is made from. Lengths and data are those that were checked: a file that has changed
+/// since is refused.
+#[derive(Debug)]
+pub struct Ingredients {
+    /// The kernel, and its length in bytes.
+    pub kernel: (File, u64),
+    /// The root disk, and its length in bytes.
+    pub rootfs: Option<(File, u64)>,
+    /// Bytes of data, without holes, that either may have at most.
+    pub data: u64,
+}
+
 /// Lays out a new jail: `kernel`, `config.json`, `firecracker.log`, and `rootfs` where there is one,
-/// plus the host's
-/// link to the API socket. The folders are root's; the jailer gives `root` itself to the VM's uid.
+/// plus the host's link to the API socket. The folders are root's; the jailer gives `root` itself to
+/// the VM's uid, until [`take_back`]. What the VM only reads is root's, too, so that a VMM that was
+/// taken over cannot let it grow.
 ///
 /// # Errors
 /// What the file system says; a jail that exists already is an error.
@@ -21,23 +41,76 @@ pub fn build(
     id: &VmId,
     uid: u32,
     configuration: &serde_json::Value,
-    kernel: File,
-    rootfs: Option<File>,
+    ingredients: &Ingredients,
 ) -> io::Result<()> {
     fs_err::create_dir(places.jail(id))?;
     let root = places.jail_root(id);
     create_folder(&root, 0o755)?;
-    copy(kernel, &root.join("kernel"), limits::KERNEL, uid, 0o400)?;
-    if let Some(rootfs) = rootfs {
-        copy(rootfs, &root.join("rootfs"), limits::ROOTFS, uid, 0o600)?;
+    let root_uid = rustix::process::getuid().as_raw();
+    let (kernel, length) = &ingredients.kernel;
+    let target = new_file(&root.join("kernel"), root_uid, 0o444)?;
+    copy_sparse(kernel, &target, *length, ingredients.data)?;
+    if let Some((rootfs, length)) = &ingredients.rootfs {
+        let target = new_file(&root.join("rootfs"), uid, 0o600)?;
+        copy_sparse(rootfs, &target, *length, ingredients.data)?;
     }
-    let config = new_file(&root.join("config.json"), uid, 0o400)?;
+    let config = new_file(&root.join("config.json"), root_uid, 0o444)?;
     serde_json::to_writer(config, configuration)?;
     // Firecracker opens its log, it does not make it
     new_file(&places.jail_log(id), uid, 0o600)?;
     let link = places.api_link(id);
     remove_link(&link)?;
     symlink(places.jail_socket(id), link)
+}
+
+/// Takes the folders of a jail back from the VM's uid, once Firecracker runs and makes no file any
+/// more: a VMM that was taken over can then fill no disk but its own, and put nothing in the place
+/// of a file that root opens. No link is followed.
+///
+/// # Errors
+/// What the file system says; and a jail with more in it than the jailer makes, or deeper.
+pub fn take_back(places: &Places, id: &VmId) -> io::Result<()> {
+    let root = open_folder(rustix::fs::CWD, places.jail_root(id))?;
+    take_back_folder(&root, DEEPEST, &mut MOST_ENTRIES.clone())
+}
+
+fn take_back_folder(folder: &OwnedFd, deepest: usize, entries: &mut usize) -> io::Result<()> {
+    let too_much = || io::Error::other("there is more in the jail than the jailer makes");
+    // first its mode and owner: from here on nothing is added or exchanged
+    fchown(
+        folder,
+        Some(rustix::process::getuid()),
+        Some(rustix::process::getgid()),
+    )?;
+    fchmod(folder, Mode::from_raw_mode(0o755))?;
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_bytes() == b"." || name.to_bytes() == b".." {
+            continue;
+        }
+        *entries = entries.checked_sub(1).ok_or_else(too_much)?;
+        let found = rustix::fs::statat(folder, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+            let deeper = deepest.checked_sub(1).ok_or_else(too_much)?;
+            take_back_folder(&open_folder(folder, name)?, deeper, entries)?;
+        }
+    }
+    Ok(())
+}
+
+fn open_folder(
+    beneath: impl std::os::fd::AsFd,
+    path: impl rustix::path::Arg,
+) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(beneath, path, flags, Mode::empty())?)
+}
+
+/// The size of a VM's disk in bytes, holes included; 0 when it has none.
+pub fn size_of_disk(places: &Places, id: &VmId) -> u64 {
+    let disk = places.jail_root(id).join("rootfs");
+    std::fs::symlink_metadata(disk).map_or(0, |found| found.len())
 }
 
 /// Removes a jail and the link to its socket. Only for a VM whose process is gone for certain. What
@@ -60,43 +133,29 @@ fn remove_link(link: &Path) -> io::Result<()> {
     }
 }
 
+/// A new file with just that mode, whatever the umask.
 fn new_file(path: &Path, uid: u32, mode: u32) -> io::Result<File> {
     let file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(mode)
+        .mode(0o600)
         .open(path)?;
     fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(uid)))?;
+    fchmod(&file, Mode::from_raw_mode(mode))?;
     Ok(file)
-}
-
-/// Copies from the descriptor's start, whatever its offset. A file that grows meanwhile is an error,
-/// not an endless copy.
-fn copy(mut from: File, to: &Path, most: u64, uid: u32, mode: u32) -> io::Result<()> {
-    from.seek(SeekFrom::Start(0))?;
-    let mut target = new_file(to, uid, mode)?;
-    let copied = io::copy(&mut from.take(most + 1), &mut target)?;
-    if copied > most {
-        return Err(io::Error::other(format!("more than {most} bytes")));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     use super::*;
 
-    #[test]
-    fn a_jail_holds_what_was_handed_in_and_goes_without_a_trace() {
-        let folder = tempfile::tempdir().unwrap();
-        let places = Places::new(folder.path().join("state"), folder.path().join("run"));
-        for path in [
-            places.state().into(),
-            folder.path().join("run"),
-            places.jails(),
-        ] {
+    /// Places with a jail in them, made from a kernel alone.
+    fn built(folder: &Path) -> (Places, VmId) {
+        let places = Places::new(folder.join("state"), folder.join("run"));
+        for path in [places.state().into(), folder.join("run"), places.jails()] {
             std::fs::create_dir(path).unwrap();
         }
         std::fs::create_dir(places.program_jails()).unwrap();
@@ -104,15 +163,21 @@ mod tests {
         let mut kernel = tempfile::tempfile().unwrap();
         kernel.write_all(b"a kernel").unwrap();
         let uid = rustix::process::getuid().as_raw();
-        build(
-            &places,
-            &id,
-            uid,
-            &serde_json::json!({"a": 1}),
-            kernel,
-            None,
-        )
-        .unwrap();
+        let ingredients = Ingredients {
+            kernel: (kernel, 8),
+            rootfs: None,
+            data: 4096,
+        };
+        let configuration = serde_json::json!({"a": 1});
+        build(&places, &id, uid, &configuration, &ingredients).unwrap();
+        (places, id)
+    }
+
+    #[test]
+    fn a_jail_holds_what_was_handed_in_and_goes_without_a_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let (places, id) = built(folder);
         let root = places.jail_root(&id);
         assert_eq!(std::fs::read(root.join("kernel")).unwrap(), b"a kernel");
         assert_eq!(
@@ -124,7 +189,7 @@ mod tests {
             places.jail_socket(&id)
         );
 
-        let outside = folder.path().join("outside");
+        let outside = folder.join("outside");
         std::fs::write(&outside, "kept").unwrap();
         symlink(&outside, root.join("link")).unwrap();
         remove(&places, &id).unwrap();
@@ -134,10 +199,38 @@ mod tests {
     }
 
     #[test]
-    fn a_file_above_the_bound_is_not_copied_to_its_end() {
+    fn folders_are_taken_back_with_all_beneath_and_links_are_not_followed() {
         let folder = tempfile::tempdir().unwrap();
-        let endless = File::open("/dev/zero").unwrap();
-        let uid = rustix::process::getuid().as_raw();
-        assert!(copy(endless, &folder.path().join("k"), 1000, uid, 0o600).is_err());
+        let (places, id) = built(folder.path());
+        let root = places.jail_root(&id);
+        let outside = folder.path().join("outside");
+        for path in [&outside, &root.join("dev"), &root.join("dev/net")] {
+            std::fs::create_dir(path).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        symlink(&outside, root.join("dev/link")).unwrap();
+        take_back(&places, &id).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
+        assert_eq!(mode(&root.join("dev/net")), 0o755);
+        assert_eq!((mode(&root), mode(&outside)), (0o755, 0o700));
+        assert_eq!(mode(&root.join("kernel")), 0o444);
+    }
+
+    #[test]
+    fn a_jail_with_more_in_it_than_the_jailer_makes_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (places, id) = built(folder.path());
+        let mut deep = places.jail_root(&id);
+        for _ in 0..=DEEPEST {
+            deep.push("x");
+            std::fs::create_dir(&deep).unwrap();
+        }
+        assert!(take_back(&places, &id).is_err());
+        std::fs::remove_dir_all(places.jail_root(&id).join("x")).unwrap();
+        take_back(&places, &id).unwrap();
+        for number in 0..MOST_ENTRIES {
+            std::fs::write(places.jail_root(&id).join(number.to_string()), "").unwrap();
+        }
+        assert!(take_back(&places, &id).is_err());
     }
 }

@@ -6,12 +6,18 @@
 
 mod api;
 mod build;
+mod copy;
 mod files;
+mod gate;
 mod launch;
 mod prerequisites;
+mod room;
 
 pub use api::{ApiError, Instance, ask_instance, send_ctrl_alt_del};
-pub use build::{build, remove};
+pub use build::{Ingredients, build, remove, size_of_disk, take_back};
+pub use copy::{copy_sparse, room_of};
 pub use files::{BadFile, check_kernel, check_rootfs};
+pub use gate::{GATE_OPTION, open as open_gate, pass as pass_gate};
 pub use launch::{configuration, jailer_command};
 pub use prerequisites::{HostLack, Programs, check_host};
+pub use room::{NoRoom, Promise, Room};

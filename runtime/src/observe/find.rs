@@ -63,7 +63,7 @@ pub enum Miss {
 ///
 /// # Errors
 /// [`Miss`].
-pub fn find_by_api_socket(processes: &impl Processes, socket: &Path) -> Result<Found, Miss> {
+pub fn find_by_api_socket(processes: &dyn Processes, socket: &Path) -> Result<Found, Miss> {
     for pid in processes.pids().map_err(Miss::Unreadable)? {
         // a process that cannot be read is no reason to stop looking for another
         let Ok(Some(seen)) = processes.see(pid) else {
@@ -150,7 +150,7 @@ mod tests {
             .unwrap();
             let mut other = firecracker(5000, 9, 0, "x");
             other.comm = "nginx".into();
-            let processes = FakeProcesses(vec![firecracker(4121, 7, 600_000, "aa"), other]);
+            let processes = FakeProcesses::of(vec![firecracker(4121, 7, 600_000, "aa"), other]);
             Self { folder, processes }
         }
 
@@ -172,7 +172,7 @@ mod tests {
             "--api-sock".into(),
             jail.socket().into(),
         ];
-        jail.processes.0.push(unjailed);
+        jail.processes.list.push(unjailed);
         assert_eq!(jail.find().unwrap(), Found::ByCommandLine(6000));
     }
 
@@ -181,7 +181,7 @@ mod tests {
         let mut jail = Jail::with(Some("4121"));
         let mut client = firecracker(6000, 8, 1000, "bb");
         client.command_line = vec!["curl".into(), "--unix-socket".into(), jail.socket().into()];
-        jail.processes.0.push(client);
+        jail.processes.list.push(client);
         assert_eq!(jail.find().unwrap(), Found::ByPidfile(4121));
     }
 
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn contract_5_a_process_that_has_exited_is_none() {
         let mut jail = Jail::with(Some("4121"));
-        for seen in &mut jail.processes.0 {
+        for seen in &mut jail.processes.list {
             seen.exited = true;
         }
         assert!(matches!(jail.find(), Err(Miss::NoProcess(4121))));

@@ -1,35 +1,84 @@
 //! Finding processes again.
 //!
 //! Guarantees: facts about a process are read while a pidfd pins it, so they are never those of two
-//! processes that had one number after the other; nothing here signals or decides. The pidfile of a
-//! jail lies where the VM's own uid can write: it is a hint, and [`crate::reconcile`] does not rest
-//! on it.
+//! processes that had one number after the other; what is read has a bound; nothing here signals or
+//! decides. The pidfile of a jail lies where the VM's own uid can write: it is a hint, and
+//! [`crate::reconcile`] does not rest on it.
 
 mod find;
+mod groups;
 mod process;
 mod procfs;
+mod scan;
+mod sight;
 
 pub use find::{Found, Miss, find_by_api_socket};
 pub use process::{Processes, Seen};
 pub use procfs::{HostProcesses, Pinned, boot_id};
+pub use scan::Scan;
+pub use sight::Blindness;
 
 #[cfg(test)]
 pub(crate) mod fake {
     //! Processes that a test makes up.
 
-    use super::{Processes, Seen};
+    use std::collections::BTreeSet;
+    use std::io;
+    use std::sync::Mutex;
 
-    /// A list of processes.
+    use super::{Blindness, Processes, Seen};
+
+    /// Processes, and what of them was asked for.
     #[derive(Debug, Default)]
-    pub(crate) struct FakeProcesses(pub(crate) Vec<Seen>);
+    pub(crate) struct FakeProcesses {
+        /// What runs.
+        pub(crate) list: Vec<Seen>,
+        /// Numbers of those that are there and cannot be read.
+        pub(crate) unreadable: BTreeSet<u32>,
+        /// Numbers of those that the list does not show.
+        pub(crate) unlisted: BTreeSet<u32>,
+        /// Why not all can be seen.
+        pub(crate) blind: Option<Blindness>,
+        /// Whose facts were asked for, with arguments.
+        pub(crate) looked_at: Mutex<Vec<u32>>,
+    }
 
-    impl Processes for FakeProcesses {
-        fn pids(&self) -> std::io::Result<Vec<u32>> {
-            Ok(self.0.iter().map(|seen| seen.pid).collect())
+    impl FakeProcesses {
+        pub(crate) fn of(list: Vec<Seen>) -> Self {
+            Self {
+                list,
+                ..Self::default()
+            }
         }
 
-        fn see(&self, pid: u32) -> std::io::Result<Option<Seen>> {
-            Ok(self.0.iter().find(|seen| seen.pid == pid).cloned())
+        fn facts(&self, pid: u32) -> io::Result<Option<Seen>> {
+            if self.unreadable.contains(&pid) {
+                return Err(io::ErrorKind::PermissionDenied.into());
+            }
+            Ok(self.list.iter().find(|seen| seen.pid == pid).cloned())
+        }
+    }
+
+    impl Processes for FakeProcesses {
+        fn pids(&self) -> io::Result<Vec<u32>> {
+            let listed = self.list.iter().map(|seen| seen.pid);
+            Ok(listed.filter(|pid| !self.unlisted.contains(pid)).collect())
+        }
+
+        fn see(&self, pid: u32) -> io::Result<Option<Seen>> {
+            self.looked_at.lock().unwrap().push(pid);
+            self.facts(pid)
+        }
+
+        fn identify(&self, pid: u32) -> io::Result<Option<Seen>> {
+            Ok(self.facts(pid)?.map(|seen| Seen {
+                command_line: Vec::new(),
+                ..seen
+            }))
+        }
+
+        fn blindness(&self) -> Option<Blindness> {
+            self.blind.clone()
         }
     }
 

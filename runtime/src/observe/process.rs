@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::io;
 
+use super::Blindness;
+
 /// The facts of one process, all read while it was pinned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
@@ -12,11 +14,12 @@ pub struct Seen {
     pub start_time: u64,
     /// The program's name as the kernel keeps it, at most 15 bytes (`proc_pid_comm(5)`).
     pub comm: String,
-    /// It has exited and waits to be reaped.
+    /// All its threads have exited, by its pidfd (`pidfd_open(2)`). The state in `/proc/PID/stat` is
+    /// no such word: it says `Z` as soon as the main thread has exited, whatever the others do.
     pub exited: bool,
     /// Real user id (`proc_pid_status(5)`).
     pub uid: u32,
-    /// Its arguments.
+    /// Its arguments, as far as they were asked for and up to a bound.
     pub command_line: Vec<OsString>,
     /// Control group on the unified hierarchy.
     pub control_group: String,
@@ -43,37 +46,62 @@ impl Seen {
         }
         None
     }
+
+    /// The same process: what never changes about one is equal.
+    pub fn is_same_process(&self, other: &Self) -> bool {
+        let same_inode = match (self.pidfd_inode, other.pidfd_inode) {
+            (Some(one), Some(two)) => one == two,
+            _ => true,
+        };
+        same_inode && (self.pid, self.start_time) == (other.pid, other.start_time)
+    }
 }
 
 /// The processes of the host.
 pub trait Processes {
-    /// Every process id there is.
+    /// Every process id that can be listed. Where `/proc` hides processes these are not all, see
+    /// [`Processes::blindness`].
     ///
     /// # Errors
     /// When they cannot be listed; then nothing may be concluded.
     fn pids(&self) -> io::Result<Vec<u32>>;
 
-    /// The facts of one process; none when there is no such process.
+    /// The facts of one process; none when there is no such process, which the kernel said and not
+    /// only `/proc`.
     ///
     /// # Errors
     /// When they cannot be read though the process is there.
     fn see(&self, pid: u32) -> io::Result<Option<Seen>>;
 
-    /// The real user id of what has that number just now, and nothing else of it; none when nothing
-    /// has. It is not pinned: a sieve before [`Processes::see`], which costs five times as much.
+    /// The same without its arguments, which lie in memory that the process controls.
     ///
     /// # Errors
     /// As [`Processes::see`].
-    fn uid(&self, pid: u32) -> io::Result<Option<u32>> {
-        Ok(self.see(pid)?.map(|seen| seen.uid))
+    fn identify(&self, pid: u32) -> io::Result<Option<Seen>> {
+        Ok(self.see(pid)?.map(|seen| Seen {
+            command_line: Vec::new(),
+            ..seen
+        }))
     }
 
-    /// The facts of every process there is.
+    /// The real user id of what has that number just now, and nothing else of it; none when nothing
+    /// is to be seen there. It is not pinned: a sieve before [`Processes::see`], which costs five
+    /// times as much.
     ///
     /// # Errors
-    /// As the two above.
-    fn see_all(&self) -> io::Result<Vec<Seen>> {
-        let seen = self.pids()?.into_iter().map(|pid| self.see(pid));
-        seen.filter_map(Result::transpose).collect()
+    /// When it cannot be read.
+    fn uid(&self, pid: u32) -> io::Result<Option<u32>> {
+        Ok(self.identify(pid)?.map(|seen| seen.uid))
+    }
+
+    /// Why not every process can be seen; none when all can.
+    fn blindness(&self) -> Option<Blindness> {
+        None
+    }
+
+    /// The control group that systemd, process 1, has as the root of its tree: empty where that is
+    /// the root of the hierarchy as this process sees it.
+    fn control_group_root(&self) -> String {
+        String::new()
     }
 }

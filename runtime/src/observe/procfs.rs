@@ -4,15 +4,29 @@ use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::{Processes, Seen};
+use super::sight::blindness;
+use super::{Blindness, Processes, Seen};
 
 /// The magic number of pidfs (linux/magic.h), whose inodes are unique for a boot.
 const PIDFS_MAGIC: u64 = 0x5049_4446;
+
+/// Bytes that are read of a process's arguments. Firecracker's have some hundred; those of others
+/// may have megabytes (`execve(2)`).
+const LONGEST_ARGUMENTS: u64 = 64 * 1024;
+/// Bytes that are read of any other file of a process. The longest is `cgroup`, a path of up to
+/// `PATH_MAX` for each hierarchy.
+const LONGEST_FILE: u64 = 64 * 1024;
+/// Bytes that are read of `status` where the ids are wanted, which stand in its first lines
+/// (`proc_pid_status(5)`). Its list of groups may be long.
+const HEAD_OF_STATUS: u64 = 4096;
+/// Bytes of the table of this process's mounts.
+const LONGEST_MOUNTS: u64 = 4 * 1024 * 1024;
 
 /// The processes of this host.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,42 +41,53 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// Pins the process with the number `pid` and reads its facts; none when there is none, or when
-    /// it went while it was read.
+    /// Pins the process with the number `pid` and reads its facts, apart from its arguments; none
+    /// when the kernel says that there is no such process, which takes no `/proc`, or when it went
+    /// while it was read.
     ///
     /// # Errors
     /// When facts cannot be read though the process is there.
     pub fn pin(pid: u32) -> io::Result<Option<Self>> {
-        let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        let Some(pidfd) = open_pidfd(pid)? else {
             return Ok(None);
-        };
-        let pidfd = match pidfd_open(number, PidfdFlags::NONBLOCK) {
-            Ok(pidfd) => pidfd,
-            // EINVAL: a thread's number, no process (pidfd_open(2))
-            Err(Errno::SRCH | Errno::INVAL) => return Ok(None),
-            Err(error) => return Err(error.into()),
         };
         let facts = read_facts(pid, pidfd.as_fd());
-        if !has_number(pidfd.as_fd(), pid)? {
+        let exited = has_exited(pidfd.as_fd())?;
+        // one that is reaped has given its number back: the facts may be another's
+        if exited && !has_number(pidfd.as_fd(), pid)? {
             return Ok(None);
         }
-        Ok(Some(Self {
-            pidfd,
-            seen: facts?,
-        }))
+        let seen = match facts {
+            Ok(facts) => Seen { exited, ..facts },
+            // it went while it was read
+            Err(_) if exited => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(Self { pidfd, seen }))
     }
 
-    /// Reads its facts again; none once it has exited.
+    /// All its threads have exited. A process whose main thread alone has, which `/proc` calls a
+    /// zombie, has not.
+    ///
+    /// # Errors
+    /// What poll(2) says.
+    pub fn has_exited(&self) -> io::Result<bool> {
+        has_exited(self.as_fd())
+    }
+
+    /// Reads its facts again; none once it has exited, by its pidfd and by nothing else.
     ///
     /// # Errors
     /// When facts cannot be read though the process is there.
     pub fn look_again(&self) -> io::Result<Option<Seen>> {
-        let pid = self.seen.pid;
-        let facts = read_facts(pid, self.as_fd());
-        if !has_number(self.as_fd(), pid)? {
+        if self.has_exited()? {
             return Ok(None);
         }
-        Ok(Some(facts?).filter(|seen| !seen.exited))
+        let facts = read_facts(self.seen.pid, self.as_fd());
+        if self.has_exited()? {
+            return Ok(None);
+        }
+        facts.map(Some)
     }
 
     /// Sends a signal to just this process. One that is gone is fine.
@@ -100,16 +125,88 @@ impl Processes for HostProcesses {
     }
 
     fn see(&self, pid: u32) -> io::Result<Option<Seen>> {
+        let Some(pinned) = Pinned::pin(pid)? else {
+            return Ok(None);
+        };
+        let arguments = read_bounded(&file_of(pid, "cmdline"), LONGEST_ARGUMENTS);
+        let exited = pinned.has_exited()?;
+        let command_line = match arguments {
+            Ok(arguments) => split_arguments(&arguments),
+            Err(_) if exited => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(Seen {
+            exited,
+            command_line,
+            ..pinned.seen
+        }))
+    }
+
+    fn identify(&self, pid: u32) -> io::Result<Option<Seen>> {
         Ok(Pinned::pin(pid)?.map(|pinned| pinned.seen))
     }
 
     fn uid(&self, pid: u32) -> io::Result<Option<u32>> {
-        match read_text(&Path::new("/proc").join(pid.to_string()).join("status")) {
+        match read_text(&file_of(pid, "status"), HEAD_OF_STATUS) {
             Ok(status) => real_uid(&status).map(Some),
             // ESRCH: it went between the open and the read
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    fn blindness(&self) -> Option<Blindness> {
+        let own = |name, most| read_text(&Path::new("/proc/self").join(name), most);
+        let init = read_bounded(&file_of(1, "stat"), LONGEST_FILE).ok();
+        // a table that cannot be read names no option that hides: what was seen of process 1 counts
+        let mounts = own("mountinfo", LONGEST_MOUNTS).unwrap_or_default();
+        let status = own("status", LONGEST_FILE).unwrap_or_default();
+        blindness(init.as_deref(), &mounts, &status)
+    }
+
+    fn control_group_root(&self) -> String {
+        let groups = read_text(&file_of(1, "cgroup"), LONGEST_FILE).unwrap_or_default();
+        root_of_tree(unified_group(&groups)).into()
+    }
+}
+
+/// Where systemd's tree begins, by the group of process 1, which systemd moves into `init.scope`.
+fn root_of_tree(group_of_init: &str) -> &str {
+    let root = group_of_init.strip_suffix("/init.scope");
+    root.unwrap_or_default().trim_end_matches('/')
+}
+
+fn unified_group(groups: &str) -> &str {
+    let unified = groups.lines().find_map(|line| line.strip_prefix("0::"));
+    unified.unwrap_or_default()
+}
+
+fn file_of(pid: u32, name: &str) -> PathBuf {
+    Path::new("/proc").join(pid.to_string()).join(name)
+}
+
+/// None when there is no such process, by the kernel's own word and not by what `/proc` shows.
+fn open_pidfd(pid: u32) -> io::Result<Option<OwnedFd>> {
+    let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        return Ok(None);
+    };
+    match pidfd_open(number, PidfdFlags::NONBLOCK) {
+        Ok(pidfd) => Ok(Some(pidfd)),
+        // a thread's number, no process: EINVAL (pidfd_open(2)), ENOENT since Linux 6.15
+        Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A pidfd turns readable when all threads of its process have exited (`pidfd_open(2)`).
+fn has_exited(pidfd: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut asked = [PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
+    loop {
+        match poll(&mut asked, Some(&Timespec::default())) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -128,7 +225,7 @@ pub fn boot_id() -> io::Result<String> {
 /// (`pidfd_open(2)`).
 fn has_number(pidfd: BorrowedFd<'_>, pid: u32) -> io::Result<bool> {
     let number = pidfd.as_raw_fd().to_string();
-    let info = read_text(&Path::new("/proc/self/fdinfo").join(number))?;
+    let info = read_text(&Path::new("/proc/self/fdinfo").join(number), LONGEST_FILE)?;
     Ok(field(&info, "Pid:") == Some(pid.to_string().as_str()))
 }
 
@@ -138,40 +235,38 @@ fn field<'text>(text: &'text str, name: &str) -> Option<&'text str> {
         .and_then(|rest| rest.split_whitespace().next())
 }
 
+/// Everything but the arguments; `exited` is left to the pidfd.
 fn read_facts(pid: u32, pidfd: BorrowedFd<'_>) -> io::Result<Seen> {
-    let folder = Path::new("/proc").join(pid.to_string());
-    let stat = read_small(&folder.join("stat"))?;
+    let stat = read_bounded(&file_of(pid, "stat"), LONGEST_FILE)?;
     let stat = parse_stat(&stat).ok_or_else(|| bad("stat"))?;
-    let uid = real_uid(&read_text(&folder.join("status"))?)?;
-    let groups = read_text(&folder.join("cgroup"))?;
-    let group = groups.lines().find_map(|line| line.strip_prefix("0::"));
-    let command_line = read_small(&folder.join("cmdline"))?;
+    let uid = real_uid(&read_text(&file_of(pid, "status"), HEAD_OF_STATUS)?)?;
+    let groups = read_text(&file_of(pid, "cgroup"), LONGEST_FILE)?;
     Ok(Seen {
         pid,
         start_time: stat.start_time,
         comm: stat.comm,
-        exited: stat.exited,
+        exited: false,
         uid,
-        command_line: split_arguments(&command_line),
-        control_group: group.unwrap_or_default().into(),
+        command_line: Vec::new(),
+        control_group: unified_group(&groups).into(),
         pidfd_inode: pidfd_inode(pidfd)?,
     })
 }
 
-/// Reads a file of `/proc`, which says of itself that it is empty: in as few calls as it takes,
-/// for this is done for every process of the host.
-fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads the beginning of a file of `/proc`, which says of itself that it is empty: in as few calls
+/// as it takes, for this is done for many processes.
+fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(4096);
     let file = fs_err::File::open(path)?;
-    // `take` keeps the reader from asking for a size first
-    file.take(u64::MAX).read_to_end(&mut bytes)?;
+    // `take` keeps the reader from asking for a size first, too
+    file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// As text. Processes and control groups may have names that are none, by whoever's will: that must
 /// hide nobody.
-fn read_text(path: &Path) -> io::Result<String> {
-    Ok(String::from_utf8_lossy(&read_small(path)?).into_owned())
+fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&read_bounded(path, most)?).into_owned())
 }
 
 fn real_uid(status: &str) -> io::Result<u32> {
@@ -205,7 +300,6 @@ fn pidfd_inode(pidfd: BorrowedFd<'_>) -> io::Result<Option<u64>> {
 
 struct Stat {
     comm: String,
-    exited: bool,
     start_time: u64,
 }
 
@@ -217,75 +311,10 @@ fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     let comm = String::from_utf8_lossy(bytes.get(open + 1..close)?).into_owned();
     let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
     let mut fields = rest.split_whitespace();
-    let state = fields.next()?;
-    // the state is field 3, the start time field 22
-    let start_time = fields.nth(18)?.parse().ok()?;
-    Some(Stat {
-        comm,
-        exited: matches!(state, "Z" | "X" | "x"),
-        start_time,
-    })
+    // the state, field 3, is not believed: see `has_exited`; the start time is field 22
+    let start_time = fields.nth(19)?.parse().ok()?;
+    Some(Stat { comm, start_time })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_full_of_parentheses_shifts_no_field() {
-        let line = b"77 (a) R (b 1 2) S 1 77 77 0 -1 4194560 1 0 0 0 3 4 0 0 20 0 1 0 98765 1 2";
-        let stat = parse_stat(line).unwrap();
-        assert_eq!((stat.comm.as_str(), stat.exited), ("a) R (b 1 2", false));
-        assert_eq!(stat.start_time, 98765);
-        for text in ["", "77", "77 (a", "77 a) S 1", "77 (a) S 1 2 3"] {
-            assert!(parse_stat(text.as_bytes()).is_none(), "{text:?} was read");
-        }
-    }
-
-    #[test]
-    fn this_process_is_seen_as_it_is_and_the_same_twice() {
-        let seen = HostProcesses.see(std::process::id()).unwrap().unwrap();
-        assert_eq!(seen.uid, rustix::process::getuid().as_raw());
-        assert!(!seen.exited && seen.start_time > 0);
-        assert_eq!(HostProcesses.uid(seen.pid).unwrap(), Some(seen.uid));
-        assert_eq!(HostProcesses.see(seen.pid).unwrap(), Some(seen));
-    }
-
-    #[test]
-    fn a_process_whose_name_is_no_text_is_seen() {
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join(OsString::from_vec(b"\xff\xfe".to_vec()));
-        std::fs::copy("/bin/cat", &program).unwrap();
-        let mut child = std::process::Command::new(&program)
-            .stdin(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let seen = HostProcesses.see(child.id());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let seen = seen.unwrap().unwrap();
-        assert_eq!(seen.pid, child.id());
-        assert!(!seen.exited && seen.start_time > 0, "{seen:?}");
-    }
-
-    #[test]
-    fn a_pinned_process_that_ended_is_not_seen_again_and_not_signalled() {
-        let mut child = std::process::Command::new("cat")
-            .stdin(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let pinned = Pinned::pin(child.id()).unwrap().unwrap();
-        pinned.signal(Signal::KILL).unwrap();
-        child.wait().unwrap();
-        assert!(!has_number(pinned.as_fd(), child.id()).unwrap());
-        pinned.signal(Signal::KILL).unwrap();
-    }
-
-    #[test]
-    fn numbers_that_no_process_can_have_are_no_processes() {
-        for pid in [0, u32::MAX, i32::MAX.unsigned_abs()] {
-            assert!(HostProcesses.see(pid).unwrap().is_none(), "{pid}");
-            assert!(HostProcesses.uid(pid).unwrap().is_none(), "{pid}");
-        }
-    }
-}
+mod tests;

@@ -26,17 +26,21 @@ pub struct OwnerService {
 impl Service for OwnerService {
     type Request = OwnerRequest;
 
+    fn admit(&self, caller: Caller) -> Result<(), Fault> {
+        check_caller(caller, self.uid)
+    }
+
     async fn answer(
         &self,
         caller: Caller,
         request: OwnerRequest,
         descriptors: Vec<OwnedFd>,
     ) -> Answer {
-        judge_caller(caller, self.uid, &request)?;
+        check_request(caller, self.uid, &request)?;
         let request = match request {
-            OwnerRequest::Health {} => return Ok((Reply::Health(self.health()), Vec::new())),
+            OwnerRequest::Health {} => return Ok((Reply::Health(self.health().await), Vec::new())),
             OwnerRequest::Run(new) => HelperRequest::Start(new),
-            OwnerRequest::List {} => HelperRequest::List {},
+            OwnerRequest::List(which) => HelperRequest::List(which),
             OwnerRequest::Log(which) => HelperRequest::Log(which),
             OwnerRequest::Stop(which) => HelperRequest::Stop(which),
             OwnerRequest::Delete(which) => HelperRequest::Delete(which),
@@ -45,9 +49,9 @@ impl Service for OwnerService {
     }
 }
 
-/// The owner may ask anything, root what only reads (health probes, `system status`).
-fn judge_caller(caller: Caller, uid: u32, request: &OwnerRequest) -> Result<(), Fault> {
-    if caller.uid == uid || (caller.uid == 0 && request.reads_only()) {
+/// The owner and root may connect, nobody else.
+fn check_caller(caller: Caller, uid: u32) -> Result<(), Fault> {
+    if caller.uid == uid || caller.uid == 0 {
         Ok(())
     } else {
         Err(Fault::NotPermitted {
@@ -56,13 +60,30 @@ fn judge_caller(caller: Caller, uid: u32, request: &OwnerRequest) -> Result<(), 
     }
 }
 
+/// The owner may ask anything, root what only reads (health probes, `system status`).
+fn check_request(caller: Caller, uid: u32, request: &OwnerRequest) -> Result<(), Fault> {
+    if caller.uid == uid || request.reads_only() {
+        Ok(())
+    } else {
+        Err(Fault::NotPermitted {
+            reason: format!("VMs are changed by uid {uid}, not by uid {}", caller.uid),
+        })
+    }
+}
+
 impl OwnerService {
-    fn health(&self) -> Health {
+    /// This daemon keeps nothing; it is ready when the helper behind it is.
+    async fn health(&self) -> Health {
+        let asked = self.ask::<Health>(HelperRequest::Health {}, Vec::new(), limits::HELPER_HEALTH);
+        let (ready, refuses) = match asked.await {
+            Ok((helper, _)) => (helper.ready, helper.refuses),
+            Err(fault) => (false, Some(fault.to_string())),
+        };
         Health {
             version: self.version.clone(),
             pid: std::process::id(),
-            ready: true,
-            refuses: None,
+            ready,
+            refuses,
         }
     }
 
@@ -72,7 +93,7 @@ impl OwnerService {
                 let (health, back) = self.ask(request, descriptors, limits::HEALTH).await?;
                 Ok((Reply::Health(health), back))
             }
-            HelperRequest::List {} => {
+            HelperRequest::List(_) => {
                 let (list, back) = self.ask(request, descriptors, limits::READ).await?;
                 Ok((Reply::List(list), back))
             }
@@ -108,7 +129,7 @@ impl OwnerService {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::ByName;
+    use crate::protocol::{ByName, ListVms};
 
     #[test]
     fn the_owner_may_everything_root_may_look_and_others_nothing() {
@@ -117,17 +138,32 @@ mod tests {
                 name: "web".parse().unwrap(),
             })
         };
-        for (uid, request, allowed) in [
-            (1000, delete(), true),
-            (1000, OwnerRequest::List {}, true),
-            (0, OwnerRequest::Health {}, true),
-            (0, OwnerRequest::List {}, true),
-            (0, delete(), false),
-            (1001, OwnerRequest::Health {}, false),
-            (1001, OwnerRequest::List {}, false),
+        let list = || OwnerRequest::List(ListVms::default());
+        for (uid, request, connects, allowed) in [
+            (1000, delete(), true, true),
+            (1000, list(), true, true),
+            (0, OwnerRequest::Health {}, true, true),
+            (0, list(), true, true),
+            (0, delete(), true, false),
+            (1001, OwnerRequest::Health {}, false, false),
+            (1001, list(), false, false),
         ] {
-            let judged = judge_caller(Caller { uid }, 1000, &request);
-            assert_eq!(judged.is_ok(), allowed, "uid {uid}: {request:?}");
+            let caller = Caller { uid, pid: 7 };
+            let admitted = check_caller(caller, 1000).is_ok();
+            assert_eq!(admitted, connects, "uid {uid}");
+            let answered = admitted && check_request(caller, 1000, &request).is_ok();
+            assert_eq!(answered, allowed, "uid {uid}: {request:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_owner_daemon_without_its_helper_is_not_ready() {
+        let service = OwnerService {
+            version: "0.1.0".into(),
+            uid: 1000,
+            helper: "/nonexistent/socket".into(),
+        };
+        let health = service.health().await;
+        assert!(!health.ready && health.refuses.is_some(), "{health:?}");
     }
 }

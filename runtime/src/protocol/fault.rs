@@ -54,6 +54,11 @@ pub enum Fault {
         /// Why, with the last line of its console when there is one.
         reason: String,
     },
+    /// The daemon holds as many connections as it may.
+    Busy {
+        /// Which bound was reached.
+        reason: String,
+    },
     /// The daemon behind this one does not answer.
     HelperAway {
         /// Why.
@@ -89,6 +94,7 @@ impl std::fmt::Display for Fault {
             Self::StartFailed { name, reason } => {
                 write!(formatter, "VM {name} did not start: {reason}")
             }
+            Self::Busy { reason } => write!(formatter, "the daemon is busy: {reason}"),
             Self::HelperAway { reason } => {
                 write!(formatter, "the root helper does not answer: {reason}")
             }

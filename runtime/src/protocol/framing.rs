@@ -1,9 +1,11 @@
-//! A varlink connection over a unix socket whose frames are bounded.
+//! A varlink connection over a unix socket whose messages are bounded.
 //!
-//! zlink reads frames of up to 100 MiB; the wrapper here gives each message a budget of bytes, so
-//! that a caller can make a daemon hold at most [`limits::FRAME`] per connection.
+//! Guarantees: zlink reads messages of up to 100 MiB, and takes whatever descriptors come along; the
+//! wrapper here gives each message a budget of bytes and of descriptors, so that a caller can make a
+//! daemon hold at most [`limits::REQUEST`] and [`limits::DESCRIPTORS`] per connection. A descriptor
+//! is close-on-exec before anything else is done with it.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,31 +18,48 @@ use super::limits;
 /// A connection of either side.
 pub type Connection = zlink::Connection<Bounded>;
 
-/// Connects to the socket at `path`.
+/// Connects to the socket at `path`. What is read are replies, of [`limits::REPLY`] bytes at most.
 ///
 /// # Errors
 /// What connect(2) says.
 pub async fn connect(path: &Path) -> zlink::Result<Connection> {
-    serve_stream(tokio::net::UnixStream::connect(path).await?)
+    let stream = tokio::net::UnixStream::connect(path).await?;
+    bounded(stream, limits::REPLY)
 }
 
-/// Wraps a stream, say one that was accepted.
+/// Wraps a stream that was accepted. What is read are requests, of [`limits::REQUEST`] bytes at most.
 ///
 /// # Errors
 /// When the kernel does not attach credentials to the socket.
 pub fn serve_stream(stream: tokio::net::UnixStream) -> zlink::Result<Connection> {
-    Ok(Connection::new(Bounded(unix::Stream::try_from(stream)?)))
+    bounded(stream, limits::REQUEST)
 }
 
-/// A unix stream that reads at most [`limits::FRAME`] bytes between two refills.
+fn bounded(stream: tokio::net::UnixStream, most: usize) -> zlink::Result<Connection> {
+    let stream = unix::Stream::try_from(stream)?;
+    Ok(Connection::new(Bounded { stream, most }))
+}
+
+/// A unix stream that reads a bounded number of bytes and descriptors between two refills.
 #[derive(Debug)]
-pub struct Bounded(unix::Stream);
+pub struct Bounded {
+    stream: unix::Stream,
+    most: usize,
+}
 
 /// The reading half of [`Bounded`].
 #[derive(Debug)]
 pub struct BoundedRead {
     inner: <unix::Stream as Socket>::ReadHalf,
-    budget: Arc<AtomicUsize>,
+    most: usize,
+    budget: Arc<Budget>,
+}
+
+/// What the present message may still take.
+#[derive(Debug)]
+struct Budget {
+    bytes: AtomicUsize,
+    descriptors: AtomicUsize,
 }
 
 impl Socket for Bounded {
@@ -50,31 +69,60 @@ impl Socket for Bounded {
     const CAN_TRANSFER_FDS: bool = true;
 
     fn split(self) -> (Self::ReadHalf, Self::WriteHalf) {
-        let (inner, write) = self.0.split();
-        let budget = Arc::new(AtomicUsize::new(limits::FRAME));
-        (BoundedRead { inner, budget }, write)
+        let (inner, write) = self.stream.split();
+        let budget = Arc::new(Budget {
+            bytes: AtomicUsize::new(self.most),
+            descriptors: AtomicUsize::new(limits::DESCRIPTORS),
+        });
+        let read = BoundedRead {
+            inner,
+            most: self.most,
+            budget,
+        };
+        (read, write)
     }
 }
 
 impl BoundedRead {
-    /// Lets the next message take [`limits::FRAME`] bytes again.
+    /// Gives the next message a whole budget again.
     pub fn refill(&self) {
-        self.budget.store(limits::FRAME, Ordering::Relaxed);
+        self.budget.bytes.store(self.most, Ordering::Relaxed);
+        self.budget
+            .descriptors
+            .store(limits::DESCRIPTORS, Ordering::Relaxed);
     }
 }
 
 impl ReadHalf for BoundedRead {
     async fn read(&mut self, buffer: &mut [u8]) -> zlink::Result<ReadResult> {
-        let left = self.budget.load(Ordering::Relaxed);
+        let left = self.budget.bytes.load(Ordering::Relaxed);
         let length = left.min(buffer.len());
         let Some(space) = buffer.get_mut(..length).filter(|space| !space.is_empty()) else {
             return Err(zlink::Error::BufferOverflow);
         };
         let result = self.inner.read(space).await?;
+        keep_to_ourselves(result.fds())?;
+        // those above the budget are closed with the result
+        let descriptors = self.budget.descriptors.load(Ordering::Relaxed);
+        let Some(descriptors) = descriptors.checked_sub(result.fds().len()) else {
+            return Err(zlink::Error::BufferOverflow);
+        };
         self.budget
+            .descriptors
+            .store(descriptors, Ordering::Relaxed);
+        self.budget
+            .bytes
             .store(left.saturating_sub(result.bytes_read()), Ordering::Relaxed);
         Ok(result)
     }
+}
+
+/// zlink receives descriptors without `MSG_CMSG_CLOEXEC`; none may reach a program that is started.
+fn keep_to_ourselves(descriptors: &[OwnedFd]) -> std::io::Result<()> {
+    for descriptor in descriptors {
+        rustix::io::fcntl_setfd(descriptor.as_fd(), rustix::io::FdFlags::CLOEXEC)?;
+    }
+    Ok(())
 }
 
 impl AsFd for BoundedRead {

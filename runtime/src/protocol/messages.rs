@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Cpus, GraceSeconds, MemoryMib, VmId, VmName};
+use super::{Cpus, GraceSeconds, MemoryMib, PageKey, VmId, VmName};
 
 /// A new VM. The kernel travels as the request's first file descriptor, the root disk, if
 /// `rootfs` says that there is one, as its second: a path is never sent.
@@ -28,6 +28,15 @@ pub struct ByName {
     pub name: VmName,
 }
 
+/// Which part of the list of VMs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListVms {
+    /// The `next` of the page before; none for the first page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<PageKey>,
+}
+
 /// One VM, to be stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,9 +57,9 @@ pub enum OwnerRequest {
     /// Answered by the [`VmSummary`] of the running VM.
     #[serde(rename = "org.banger.Owner.Run")]
     Run(NewVm),
-    /// Answered by [`VmList`].
+    /// Answered by a page of the [`VmList`].
     #[serde(rename = "org.banger.Owner.List")]
-    List {},
+    List(ListVms),
     /// Answered with the console log as a read-only file descriptor.
     #[serde(rename = "org.banger.Owner.Log")]
     Log(ByName),
@@ -73,9 +82,9 @@ pub enum HelperRequest {
     /// Answered by the [`VmSummary`] of the running VM.
     #[serde(rename = "org.banger.Helper.Start")]
     Start(NewVm),
-    /// Answered by [`VmList`].
+    /// Answered by a page of the [`VmList`].
     #[serde(rename = "org.banger.Helper.List")]
-    List {},
+    List(ListVms),
     /// Answered with the console log as a read-only file descriptor.
     #[serde(rename = "org.banger.Helper.Log")]
     Log(ByName),
@@ -91,17 +100,28 @@ pub enum HelperRequest {
 pub trait Idempotence {
     /// It only reads.
     fn reads_only(&self) -> bool;
+
+    /// It asks whether the daemon works, which must be answered whatever else is asked.
+    fn asks_health(&self) -> bool;
 }
 
 impl Idempotence for OwnerRequest {
     fn reads_only(&self) -> bool {
-        matches!(self, Self::Health {} | Self::List {} | Self::Log(_))
+        matches!(self, Self::Health {} | Self::List(_) | Self::Log(_))
+    }
+
+    fn asks_health(&self) -> bool {
+        matches!(self, Self::Health {})
     }
 }
 
 impl Idempotence for HelperRequest {
     fn reads_only(&self) -> bool {
-        matches!(self, Self::Health {} | Self::List {} | Self::Log(_))
+        matches!(self, Self::Health {} | Self::List(_) | Self::Log(_))
+    }
+
+    fn asks_health(&self) -> bool {
+        matches!(self, Self::Health {})
     }
 }
 
@@ -122,11 +142,14 @@ pub struct Health {
     pub refuses: Option<String>,
 }
 
-/// The answer to a list.
+/// The answer to a list: [`limits::VMS_PER_PAGE`](super::limits::VMS_PER_PAGE) VMs at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VmList {
-    /// Every VM, by name.
+    /// VMs, by name.
     pub vms: Vec<VmSummary>,
+    /// Where the next page begins; none on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<PageKey>,
 }
 
 /// What a user may know of a VM. Its JSON is what `vm list --json` prints: fields are added, never

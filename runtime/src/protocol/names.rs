@@ -45,6 +45,17 @@ fn shown(text: &str) -> String {
 
 /// What a person calls a VM: 1 to 64 of `a` to `z`, `0` to `9` and `-`, not beginning with `-`.
 /// Upper case is left out so that two names never differ by case alone.
+///
+/// ```
+/// use banger_runtime::protocol::VmName;
+///
+/// let name: VmName = "web-2".parse()?;
+/// assert_eq!(name.as_str(), "web-2");
+/// for refused in ["", "-web", "Web", "../web", "a\u{1b}[2J"] {
+///     assert!(refused.parse::<VmName>().is_err());
+/// }
+/// # Ok::<(), banger_runtime::protocol::InputError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct VmName(String);
@@ -52,6 +63,11 @@ pub struct VmName(String);
 impl VmName {
     /// The longest name, in bytes.
     pub const LONGEST: usize = 64;
+
+    /// The name of a VM that has no other: the 16 digits of its id, which are a name, too.
+    pub fn of_id(id: &VmId) -> Self {
+        Self(id.0.clone())
+    }
 
     /// The name.
     pub fn as_str(&self) -> &str {

@@ -1,13 +1,10 @@
 //! The verdict on one record.
 
-use crate::observe::Seen;
-use crate::storage::VmRecord;
+use std::collections::BTreeSet;
 
-/// The first uid that VMs run as. The range is above those of useradd(8), systemd's dynamic users
-/// and nspawn's containers up to 524287 (systemd.io/UIDS-GIDS).
-pub const FIRST_UID: u32 = 600_000;
-/// The last uid that VMs run as.
-pub const LAST_UID: u32 = 665_535;
+use crate::observe::{Scan, Seen};
+use crate::storage::VmRecord;
+use crate::vm_uids;
 
 /// What is known of a record's process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,17 +28,24 @@ pub enum Why {
     Exited,
 }
 
-/// Judges one record by all the processes that there are.
-pub fn judge(record: &VmRecord, boot_id: &str, processes: &[Seen]) -> Verdict {
-    if record.boot_id != boot_id {
+/// Judges one record by what a look at the processes found. A record that says that its VM has ended
+/// is judged like any other. A boot that is not known, an empty `boot_id`, proves nothing.
+pub fn judge(record: &VmRecord, boot_id: &str, scan: &Scan) -> Verdict {
+    if !boot_id.is_empty() && record.boot_id != boot_id {
         return Verdict::Gone(Why::Rebooted);
     }
-    let living = || processes.iter().filter(|seen| !seen.exited);
     let Some(process) = &record.process else {
-        return judge_intent(record, living());
+        return judge_intent(record, scan);
     };
-    let at_number =
-        living().find(|seen| seen.pid == process.pid && seen.start_time == process.start_time);
+    if let Some(reason) = scan.unreadable(process.pid) {
+        return Verdict::Unsure(format!(
+            "process {} is there and cannot be read: {reason}",
+            process.pid
+        ));
+    }
+    let at_number = scan
+        .at(process.pid)
+        .filter(|seen| seen.start_time == process.start_time);
     if let Some(seen) = at_number {
         let other_inode = matches!(
             (seen.pidfd_inode, process.pidfd_inode),
@@ -59,9 +63,9 @@ pub fn judge(record: &VmRecord, boot_id: &str, processes: &[Seen]) -> Verdict {
             () => Verdict::Mine(Box::new(seen.clone())),
         };
     }
-    match living().find(|seen| is_kin(record, seen)) {
+    match kin(record, scan).first() {
         Some(seen) => Verdict::Unsure(format!(
-            "process {} ({}) has its id or user, but is not the recorded one",
+            "process {} ({}) has its id, user or scope, but is not the recorded one",
             seen.pid, seen.comm
         )),
         None => Verdict::Gone(Why::Exited),
@@ -69,12 +73,15 @@ pub fn judge(record: &VmRecord, boot_id: &str, processes: &[Seen]) -> Verdict {
 }
 
 /// The helper ended after it wrote that it would spawn, before it wrote what it had spawned.
-fn judge_intent<'seen>(record: &VmRecord, living: impl Iterator<Item = &'seen Seen>) -> Verdict {
-    let kin: Vec<&Seen> = living.filter(|seen| is_kin(record, seen)).collect();
-    match kin.as_slice() {
-        [] => Verdict::Gone(Why::NeverStarted),
+fn judge_intent(record: &VmRecord, scan: &Scan) -> Verdict {
+    match kin(record, scan).as_slice() {
+        // no number to ask the kernel for: that nothing is to be seen proves nothing then
+        [] => match scan.blindness() {
+            Some(blindness) => Verdict::Unsure(format!("it may run unseen: {blindness}")),
+            None => Verdict::Gone(Why::NeverStarted),
+        },
         // only root can take a uid of the range, and the helper gives each to one VM
-        [seen] if seen.uid == record.uid && is_named(record, seen) => {
+        [seen] if seen.uid == record.uid && is_named(record, seen) && scan.is_ours(seen) => {
             if seen.comm == "firecracker" {
                 Verdict::Mine(Box::new((*seen).clone()))
             } else {
@@ -88,14 +95,24 @@ fn judge_intent<'seen>(record: &VmRecord, living: impl Iterator<Item = &'seen Se
     }
 }
 
-/// Anything that ties a process to a VM, be it weak: enough to doubt that the VM is gone.
-fn is_kin(record: &VmRecord, seen: &Seen) -> bool {
-    let in_scope = record
-        .scope
-        .as_deref()
-        .is_some_and(|scope| seen.control_group.split('/').any(|part| part == scope));
-    let launched = matches!(seen.comm.as_str(), "jailer" | "firecracker") && is_named(record, seen);
-    seen.uid == record.uid || in_scope || launched
+/// Anything that is tied to a VM, be it weakly: enough to doubt that the VM is gone. By number, each
+/// once.
+fn kin<'scan>(record: &VmRecord, scan: &'scan Scan) -> Vec<&'scan Seen> {
+    let own_scope = format!("banger-vm-{}.scope", record.id);
+    let scopes = [Some(own_scope.as_str()), record.scope.as_deref()];
+    let in_scope = scopes
+        .into_iter()
+        .flatten()
+        .flat_map(|scope| scan.in_scope(scope));
+    // others may use the same uid elsewhere, in their containers
+    let with_uid = scan.with_uid(record.uid).filter(|seen| scan.is_ours(seen));
+    let mut found: Vec<&Seen> = with_uid
+        .chain(in_scope)
+        .chain(scan.named(record.id.as_str()))
+        .collect();
+    found.sort_by_key(|seen| seen.pid);
+    found.dedup_by_key(|seen| seen.pid);
+    found
 }
 
 /// Its command line carries the VM's id. The jailer hands `--id` on to Firecracker.
@@ -104,11 +121,16 @@ fn is_named(record: &VmRecord, seen: &Seen) -> bool {
         .is_some_and(|id| id == record.id.as_str())
 }
 
-/// Processes with a VM's uid that no record accounts for.
-pub fn strangers<'seen>(records: &[VmRecord], processes: &'seen [Seen]) -> Vec<&'seen Seen> {
-    let known: std::collections::BTreeSet<u32> = records.iter().map(|record| record.uid).collect();
-    let unknown = |seen: &&Seen| {
-        (FIRST_UID..=LAST_UID).contains(&seen.uid) && !known.contains(&seen.uid) && !seen.exited
-    };
-    processes.iter().filter(unknown).collect()
+/// The guests that no record accounts for. `known` are the uids whose processes are accounted for.
+///
+/// A uid alone makes no guest: other software may use the same numbers, in containers above all. A
+/// guest lives in a VM's scope, or in the group of a service of banger.
+pub fn strangers<'scan>(known: &BTreeSet<u32>, scan: &'scan Scan) -> Vec<&'scan Seen> {
+    let unknown = |seen: &&Seen| is_guest(scan, seen) && !known.contains(&seen.uid);
+    scan.all().filter(unknown).collect()
+}
+
+/// It runs as a VM, where VMs live.
+pub fn is_guest(scan: &Scan, seen: &Seen) -> bool {
+    vm_uids::may_be_of_a_vm(seen.uid) && scan.is_ours(seen)
 }

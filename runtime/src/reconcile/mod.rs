@@ -6,7 +6,7 @@
 
 mod judge;
 
-pub use judge::{FIRST_UID, LAST_UID, Verdict, Why, judge, strangers};
+pub use judge::{Verdict, Why, is_guest, judge, strangers};
 
 #[cfg(test)]
 mod tests;

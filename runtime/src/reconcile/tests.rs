@@ -3,10 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::observe::Seen;
-use crate::observe::fake::firecracker;
+use std::collections::BTreeSet;
+
+use crate::observe::fake::{FakeProcesses, firecracker};
+use crate::observe::{Blindness, Scan, Seen};
 use crate::protocol::{Cpus, MemoryMib, VmState};
 use crate::storage::{ProcessRecord, VmRecord};
+use crate::vm_uids::FIRST_UID;
 
 const ID: &str = "00112233445566aa";
 const UID: u32 = FIRST_UID + 3;
@@ -47,12 +50,35 @@ fn guest() -> Seen {
     firecracker(4121, 77, UID, ID)
 }
 
-fn verdict(record: &VmRecord, processes: &[Seen]) -> &'static str {
-    match judge(record, "this boot", processes) {
+/// A look for the records' processes among these.
+fn look(processes: &FakeProcesses, records: &[VmRecord]) -> Scan {
+    let recorded = records
+        .iter()
+        .filter_map(|record| Some(record.process.as_ref()?.pid))
+        .collect();
+    let of_a_vm = |uid| crate::vm_uids::may_be_of_a_vm(uid);
+    Scan::take(processes, &recorded, &of_a_vm).unwrap()
+}
+
+fn judge_among(record: &VmRecord, boot_id: &str, processes: &[Seen]) -> Verdict {
+    let processes = FakeProcesses::of(processes.to_vec());
+    judge(
+        record,
+        boot_id,
+        &look(&processes, std::slice::from_ref(record)),
+    )
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
         Verdict::Mine(_) => "mine",
         Verdict::Gone(_) => "gone",
         Verdict::Unsure(_) => "unsure",
     }
+}
+
+fn verdict(record: &VmRecord, processes: &[Seen]) -> &'static str {
+    word(&judge_among(record, "this boot", processes))
 }
 
 #[test]
@@ -154,18 +180,100 @@ fn the_table_of_verdicts() {
 }
 
 #[test]
+fn what_has_its_uid_in_somebodys_container_speaks_for_nothing() {
+    let elsewhere = Seen {
+        control_group: "/machine.slice/systemd-nspawn@x.service/payload".into(),
+        command_line: vec![],
+        ..firecracker(5000, 77, UID, ID)
+    };
+    assert_eq!(verdict(&record(), &[elsewhere]), "gone");
+}
+
+#[test]
 fn after_a_reboot_every_number_is_void() {
     assert_eq!(
-        judge(&record(), "another boot", &[guest()]),
+        judge_among(&record(), "another boot", &[guest()]),
         Verdict::Gone(Why::Rebooted)
     );
 }
 
 #[test]
-fn a_process_with_a_vms_uid_and_no_record_is_a_stranger() {
+fn a_record_that_says_that_its_vm_ended_is_judged_as_well() {
+    for state in [VmState::Stopped, VmState::Failed] {
+        let record = VmRecord { state, ..record() };
+        assert_eq!(verdict(&record, &[guest()]), "mine");
+        assert_eq!(verdict(&record, &[]), "gone");
+        let child = firecracker(5000, 99, UID, ID);
+        assert_eq!(verdict(&record, &[child]), "unsure");
+    }
+}
+
+#[test]
+fn gone_takes_proof_and_a_list_that_was_cut_is_none() {
+    let blind = Some(Blindness::NoInit);
+    // hidden from the list, and found by its number
+    let hidden = FakeProcesses {
+        unlisted: [4121].into(),
+        blind: blind.clone(),
+        ..FakeProcesses::of(vec![guest()])
+    };
+    let records = [record(), intent()];
+    let of_hidden = |record: &VmRecord| judge(record, "this boot", &look(&hidden, &records));
+    assert_eq!(word(&of_hidden(&record())), "mine");
+    assert_eq!(word(&of_hidden(&intent())), "mine");
+    // hidden, and not to be read: as with hidepid=
+    let unreadable = FakeProcesses {
+        unreadable: [4121].into(),
+        ..hidden
+    };
+    for record in &records {
+        let verdict = judge(record, "this boot", &look(&unreadable, &records));
+        assert_eq!(word(&verdict), "unsure");
+    }
+    // the kernel says that there is none
+    let nobody = FakeProcesses {
+        blind,
+        ..FakeProcesses::default()
+    };
+    let of_nobody = |record: &VmRecord| judge(record, "this boot", &look(&nobody, &records));
+    assert_eq!(word(&of_nobody(&record())), "gone");
+    assert_eq!(word(&of_nobody(&intent())), "unsure");
+    // which boot this is cannot be told: another one proves nothing
+    let unknown_boot = judge(&record(), "", &look(&unreadable, &records));
+    assert_eq!(word(&unknown_boot), "unsure");
+}
+
+#[test]
+fn a_guest_without_a_record_is_a_stranger_and_no_one_elses_process_is() {
     let ghost = firecracker(6001, 1, UID + 1, "ffffffffffffffff");
-    let processes = [guest(), ghost.clone(), firecracker(7, 1, 1000, "x")];
-    assert_eq!(strangers(&[record()], &processes), [&ghost]);
+    let of_before = Seen {
+        control_group: "/banger.slice/banger-vm-ffffffffffffffff.scope".into(),
+        ..firecracker(6002, 1, 600_009, "ffffffffffffffff")
+    };
+    let elsewhere = |pid, uid, group: &str| Seen {
+        control_group: group.into(),
+        ..firecracker(pid, 1, uid, "ffffffffffffffff")
+    };
+    let nspawn = "/machine.slice/systemd-nspawn@box.service/payload/banger.slice/banger-vm-x.scope";
+    let podman = "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-1.scope";
+    let scope = "/banger.slice/banger-vm-ffffffffffffffff.scope";
+    let processes = FakeProcesses::of(vec![
+        guest(),
+        ghost.clone(),
+        of_before.clone(),
+        firecracker(7, 1, 1000, "x"),
+        // the same numbers in containers, below and within the range
+        elsewhere(8, 600_001, nspawn),
+        elsewhere(9, UID + 2, nspawn),
+        elsewhere(10, 624_288, podman),
+        elsewhere(11, UID + 3, "/"),
+        // where VMs live, but not as one
+        elsewhere(12, 0, scope),
+        elsewhere(13, 524_288, scope),
+    ]);
+    let scan = look(&processes, &[record()]);
+    let known = BTreeSet::from([UID]);
+    assert_eq!(strangers(&known, &scan), [&ghost, &of_before]);
 }
 
 prop_compose! {
@@ -193,12 +301,15 @@ prop_compose! {
 proptest! {
     #[test]
     fn mine_and_gone_are_never_guessed(
-        processes in proptest::collection::vec(any_process(), 0..6),
+        mut processes in proptest::collection::vec(any_process(), 0..6),
         with_process: bool,
     ) {
+        // one number, one process
+        processes.sort_by_key(|seen| seen.pid);
+        processes.dedup_by_key(|seen| seen.pid);
         let record = if with_process { record() } else { intent() };
         let living = || processes.iter().filter(|seen| !seen.exited);
-        match judge(&record, "this boot", &processes) {
+        match judge_among(&record, "this boot", &processes) {
             Verdict::Mine(seen) => {
                 prop_assert!(living().any(|one| *one == *seen));
                 prop_assert_eq!(seen.uid, UID);
@@ -208,14 +319,16 @@ proptest! {
                     prop_assert_ne!(seen.pidfd_inode, Some(1));
                 }
             }
-            // whatever still has the VM's uid stands against GONE
-            Verdict::Gone(_) => prop_assert!(!living().any(|seen| seen.uid == UID)),
+            // whatever still has the VM's uid where VMs live stands against GONE
+            Verdict::Gone(_) => {
+                prop_assert!(!living().any(|seen| seen.uid == UID && seen.control_group != "/"));
+            }
             Verdict::Unsure(_) => prop_assert!(living().next().is_some()),
         }
     }
 
     #[test]
     fn another_boot_voids_everything(processes in proptest::collection::vec(any_process(), 0..6)) {
-        prop_assert_eq!(judge(&record(), "another", &processes), Verdict::Gone(Why::Rebooted));
+        prop_assert_eq!(judge_among(&record(), "another", &processes), Verdict::Gone(Why::Rebooted));
     }
 }

@@ -46,6 +46,11 @@ impl Places {
         self.vm(id).join("record.json")
     }
 
+    /// The last good copy of the VM's record, for when the record itself is lost or damaged.
+    pub fn last_record(&self, id: &VmId) -> PathBuf {
+        self.vm(id).join("record.json.last")
+    }
+
     /// What the VM's Firecracker and serial console wrote.
     pub fn console(&self, id: &VmId) -> PathBuf {
         self.vm(id).join("console.log")
@@ -94,6 +99,16 @@ impl Places {
     /// The published list of VMs.
     pub fn handles(&self) -> PathBuf {
         self.state.join("handles.json")
+    }
+
+    /// How deleted VMs ended.
+    pub fn endings(&self) -> PathBuf {
+        self.state.join("endings")
+    }
+
+    /// The uid that was given out last.
+    pub fn uids(&self) -> PathBuf {
+        self.state.join("uids.json")
     }
 
     /// Held by the one helper.

@@ -39,6 +39,7 @@ pub struct VmRecord {
     /// How its process ended; none while there is one. Absent in records of version 0.1.0.
     #[serde(default)]
     pub ended: Option<EndCause>,
+    // on disk also: `checksum`, see `super::seal`; absent in records of version 0.1.0
 }
 
 /// What was seen of the process at the spawn, when it could be no other.

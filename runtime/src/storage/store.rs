@@ -1,10 +1,12 @@
 //! Records on disk.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
-    HANDLES_SCHEMA, Handle, Handles, Places, RECORD_SCHEMA, VmRecord, create_folder, write_whole,
+    HANDLES_SCHEMA, Handle, Handles, Places, RECORD_SCHEMA, SealError, UIDS_SCHEMA, Uids, VmRecord,
+    create_folder, is_named_in_handles, seal, unseal, write_whole,
 };
 use crate::protocol::{VmId, VmSummary};
 
@@ -25,9 +27,9 @@ pub enum StorageError {
     Shape {
         /// The file.
         path: String,
-        /// Where it is damaged.
+        /// How it is damaged.
         #[source]
-        source: serde_json::Error,
+        source: SealError,
     },
     /// Written by a later version.
     #[error("{path} has schema {found}; this program reads schema {known}")]
@@ -61,12 +63,15 @@ impl StorageError {
 pub enum Loaded {
     /// A record.
     Good(Box<VmRecord>),
-    /// A folder whose record cannot be read.
+    /// A VM whose record is lost or cannot be read.
     Broken {
-        /// The folder's name, which is the VM's id.
+        /// The name of its folder or jail, which is the VM's id.
         id: VmId,
         /// Why.
         error: StorageError,
+        /// The last good copy of the record, which may be one change behind. None of a record that
+        /// a later version wrote: it is good, but not for this program.
+        last: Option<Box<VmRecord>>,
     },
 }
 
@@ -93,47 +98,41 @@ impl Store {
         Self { places }
     }
 
-    /// Every VM that has a folder. A broken record is an entry, not an end.
+    /// Every VM that has a folder or a jail. A broken record is an entry, not an end.
     ///
     /// # Errors
-    /// [`StorageError::Io`], when the folder of all VMs cannot be listed: then nothing is known.
+    /// [`StorageError::Io`], when the folders of all VMs cannot be listed: then nothing is known.
     pub fn load(&self) -> Result<Vec<Loaded>, StorageError> {
-        let folder = self.places.vms();
-        let entries = match fs_err::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(StorageError::io("list the VMs"))?,
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(StorageError::io("list the VMs"))?;
-            let Some(id) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-            else {
-                tracing::warn!("{} is no VM's folder", entry.path().display());
-                continue;
-            };
-            if let Some(loaded) = self.load_one(id) {
-                found.push(loaded);
-            }
-        }
-        Ok(found)
+        let mut ids = ids_in(&self.places.vms())?;
+        ids.extend(ids_in(&self.places.program_jails())?);
+        Ok(ids.into_iter().filter_map(|id| self.load_one(id)).collect())
     }
 
     fn load_one(&self, id: VmId) -> Option<Loaded> {
-        let path = self.places.record(&id);
-        match read_record(path, &id) {
-            Ok(record) => Some(Loaded::Good(Box::new(record))),
-            // a start that was cut off before its record was written had done nothing yet
-            Err(StorageError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                None
-            }
-            Err(error) => Some(Loaded::Broken { id, error }),
+        let error = match read_record(self.places.record(&id), &id) {
+            Ok(record) => return Some(Loaded::Good(Box::new(record))),
+            Err(error) => error,
+        };
+        let of_a_later_version = matches!(error, StorageError::Schema { .. });
+        let copy = Some(self.places.last_record(&id))
+            .filter(|_| !of_a_later_version)
+            .and_then(|path| read_record(path, &id).ok())
+            .map(Box::new);
+        let lost = matches!(&error, StorageError::Io { source, .. }
+            if source.kind() == io::ErrorKind::NotFound);
+        // a start that was cut off before its record was written had done nothing yet
+        if lost && copy.is_none() && !self.places.jail(&id).exists() {
+            return None;
         }
+        Some(Loaded::Broken {
+            id,
+            error,
+            last: copy,
+        })
     }
 
-    /// Writes a record, and the VM's folder when it is new. On disk when it returns.
+    /// Writes a record, and the VM's folder when it is new. On disk when it returns. A copy is kept
+    /// beside it.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -142,7 +141,13 @@ impl Store {
         create_folder(&self.places.vm(&record.id), 0o700).map_err(StorageError::io(what()))?;
         let path = self.places.record(&record.id);
         let bytes = to_json(record, &path)?;
-        write_whole(&path, &bytes, 0o600).map_err(StorageError::io(what()))
+        write_whole(&path, &bytes, 0o600).map_err(StorageError::io(what()))?;
+        // after the record, so that one of the two is whole and durable at any time; that the copy
+        // is behind is no reason to refuse what is on disk already
+        if let Err(error) = write_whole(&self.places.last_record(&record.id), &bytes, 0o600) {
+            tracing::warn!("no copy of the record of VM {}: {error}", record.name);
+        }
+        Ok(())
     }
 
     /// Removes a VM's folder. One that is gone already is fine.
@@ -158,40 +163,86 @@ impl Store {
         }
     }
 
-    /// Writes `handles.json` anew.
+    /// Writes `handles.json` anew. Of `vms` it names those that [`is_named_in_handles`] says.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn publish(&self, boot_id: &str, vms: &[VmSummary]) -> Result<(), StorageError> {
+        let handle = |vm: &VmSummary| Handle {
+            vm: vm.clone(),
+            api_socket: vm
+                .id
+                .as_ref()
+                .filter(|_| vm.pid.is_some())
+                .map(|id| self.places.api_link(id).display().to_string()),
+        };
+        let named = vms.iter().filter(|vm| is_named_in_handles(vm.state));
         let handles = Handles {
             schema: HANDLES_SCHEMA,
             boot_id: boot_id.into(),
             written_by: std::process::id(),
-            vms: vms
-                .iter()
-                .map(|vm| Handle {
-                    vm: vm.clone(),
-                    api_socket: vm
-                        .id
-                        .as_ref()
-                        .filter(|_| vm.pid.is_some())
-                        .map(|id| self.places.api_link(id).display().to_string()),
-                })
-                .collect(),
+            vms: named.map(handle).collect(),
         };
         let path = self.places.handles();
         let bytes = to_json(&handles, &path)?;
         write_whole(&path, &bytes, 0o644).map_err(StorageError::io("write handles.json"))
     }
+
+    /// What `handles.json` names, when it is whole and of the boot `boot_id`; else nothing.
+    pub fn handles(&self, boot_id: &str) -> Vec<Handle> {
+        let bytes = fs_err::read(self.places.handles()).unwrap_or_default();
+        match unseal::<Handles>(&bytes) {
+            Ok(handles) if handles.boot_id == boot_id => handles.vms,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The uid that was given out last; none when that is not known.
+    pub fn last_uid(&self) -> Option<u32> {
+        let bytes = fs_err::read(self.places.uids()).ok()?;
+        let uids: Uids = unseal(&bytes).ok()?;
+        (uids.schema == UIDS_SCHEMA).then_some(uids.last)
+    }
+
+    /// Writes down which uid is given out.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn save_last_uid(&self, last: u32) -> Result<(), StorageError> {
+        let uids = Uids {
+            schema: UIDS_SCHEMA,
+            last,
+        };
+        let path = self.places.uids();
+        let bytes = to_json(&uids, &path)?;
+        write_whole(&path, &bytes, 0o600).map_err(StorageError::io("write uids.json"))
+    }
 }
 
-fn to_json(value: &impl serde::Serialize, path: &std::path::Path) -> Result<Vec<u8>, StorageError> {
-    let mut bytes = serde_json::to_vec_pretty(value).map_err(|source| StorageError::Shape {
+/// The VM ids that name something in a folder. One that is missing holds none.
+fn ids_in(folder: &Path) -> Result<BTreeSet<VmId>, StorageError> {
+    let entries = match fs_err::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        entries => entries.map_err(StorageError::io("list the VMs"))?,
+    };
+    let mut ids = BTreeSet::new();
+    for entry in entries {
+        let entry = entry.map_err(StorageError::io("list the VMs"))?;
+        let name = entry.file_name();
+        if let Some(id) = name.to_str().and_then(|name| name.parse().ok()) {
+            ids.insert(id);
+        } else {
+            tracing::warn!("{} is no VM's folder", entry.path().display());
+        }
+    }
+    Ok(ids)
+}
+
+fn to_json(value: &impl serde::Serialize, path: &Path) -> Result<Vec<u8>, StorageError> {
+    seal(value).map_err(|source| StorageError::Shape {
         path: path.display().to_string(),
-        source,
-    })?;
-    bytes.push(b'\n');
-    Ok(bytes)
+        source: source.into(),
+    })
 }
 
 fn read_record(path: PathBuf, id: &VmId) -> Result<VmRecord, StorageError> {
@@ -205,7 +256,8 @@ fn read_record(path: PathBuf, id: &VmId) -> Result<VmRecord, StorageError> {
         source,
     };
     let bytes = fs_err::read(path).map_err(StorageError::io(format!("read {shown}")))?;
-    let Schema { schema } = serde_json::from_slice(&bytes).map_err(damaged)?;
+    // the checksum comes first: a schema that was damaged is no other schema
+    let Schema { schema } = unseal(&bytes).map_err(damaged)?;
     if schema != RECORD_SCHEMA {
         return Err(StorageError::Schema {
             path: shown,
@@ -213,7 +265,7 @@ fn read_record(path: PathBuf, id: &VmId) -> Result<VmRecord, StorageError> {
             known: RECORD_SCHEMA,
         });
     }
-    let record: VmRecord = serde_json::from_slice(&bytes).map_err(damaged)?;
+    let record: VmRecord = unseal(&bytes).map_err(damaged)?;
     if record.id == *id {
         Ok(record)
     } else {
@@ -222,76 +274,4 @@ fn read_record(path: PathBuf, id: &VmId) -> Result<VmRecord, StorageError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::VmState;
-
-    /// Version 1 of the record as it was first written. It must parse for ever.
-    const SCHEMA_1: &str = r#"{"schema":1,"id":"00112233445566aa","name":"web","cpus":2,
-        "memory_mib":512,"uid":600000,"state":"running","reason":null,
-        "boot_id":"5d2b9c0e-7c1f-4f1e-9a55-0f8f3c2b1a00","started":"2026-11-20T10:00:00Z",
-        "process":{"pid":4121,"start_time":99,"pidfd_inode":7,
-        "control_group":"/banger.slice/banger-vm-00112233445566aa.scope",
-        "executable":[1,2]},"scope":"banger-vm-00112233445566aa.scope"}"#;
-
-    fn store() -> (tempfile::TempDir, Store) {
-        let folder = tempfile::tempdir().unwrap();
-        let places = Places::new(folder.path(), folder.path());
-        (folder, Store::open(places).unwrap())
-    }
-
-    #[test]
-    fn a_record_is_read_as_it_was_written() {
-        let (_folder, store) = store();
-        let record: VmRecord = serde_json::from_str(SCHEMA_1).unwrap();
-        store.save(&record).unwrap();
-        match store.load().unwrap().as_slice() {
-            [Loaded::Good(found)] => assert_eq!(**found, record),
-            other => panic!("{other:?}"),
-        }
-        store.remove(&record.id).unwrap();
-        store.remove(&record.id).unwrap();
-        assert!(store.load().unwrap().is_empty());
-    }
-
-    #[test]
-    fn one_broken_record_hides_no_other() {
-        let (_folder, store) = store();
-        let record: VmRecord = serde_json::from_str(SCHEMA_1).unwrap();
-        store.save(&record).unwrap();
-        for (id, text) in [
-            ("00000000000000aa", "{"),
-            ("00000000000000bb", SCHEMA_1),
-            ("00000000000000cc", r#"{"schema":9}"#),
-        ] {
-            let id: VmId = id.parse().unwrap();
-            std::fs::create_dir(store.places.vm(&id)).unwrap();
-            std::fs::write(store.places.record(&id), text).unwrap();
-        }
-        let loaded = store.load().unwrap();
-        let good = loaded.iter().filter(|one| matches!(one, Loaded::Good(_)));
-        assert_eq!((loaded.len(), good.count()), (4, 1));
-    }
-
-    #[test]
-    fn handles_name_the_socket_of_what_runs_and_of_nothing_else() {
-        let (folder, store) = store();
-        let running: VmRecord = serde_json::from_str(SCHEMA_1).unwrap();
-        let stopped = VmRecord {
-            state: VmState::Stopped,
-            ..running.clone()
-        };
-        store
-            .publish("boot", &[running.summary(), stopped.summary()])
-            .unwrap();
-        let bytes = std::fs::read(folder.path().join("handles.json")).unwrap();
-        let handles: Handles = serde_json::from_slice(&bytes).unwrap();
-        let sockets: Vec<bool> = handles
-            .vms
-            .iter()
-            .map(|vm| vm.api_socket.is_some())
-            .collect();
-        assert_eq!(sockets, [true, false]);
-        assert_eq!(handles.vms.first().unwrap().vm.pid, Some(4121));
-    }
-}
+mod tests;

@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use banger_runtime::daemon::{DaemonError, run_helper, run_owner};
 use banger_runtime::health;
+use banger_runtime::product::HELPER_SERVICE;
+use banger_runtime::protocol::{GraceSeconds, StopVm};
 use banger_runtime::storage::Places;
-use banger_tests::support::bad::{Bad, FALSE_VERSION, LATER_SCHEMA, VARIABLE};
+use banger_runtime::survivors::InstalledGuests;
+use banger_tests::support::bad::{Bad, FALSE_VERSION, GUEST, LATER_SCHEMA, VARIABLE};
 use banger_tests::support::releases::BROKEN_VERSION;
 
 /// What an updater has on the disk as long as it is at work.
@@ -69,6 +72,18 @@ fn misbehave(bad: Option<Bad>, run: fn(&str) -> Result<(), DaemonError>) -> Outc
         }
         // EX_CONFIG (sysexits.h), which the units know
         Bad::CannotRead => Ok(ExitCode::from(78)),
+        Bad::KillsGuests => {
+            kill_guests()?;
+            Ok(sound()?)
+        }
+        Bad::AsksForStop => {
+            match ask_for_stop() {
+                Ok(()) => eprintln!("{GUEST} was stopped"),
+                // none runs, or not yet
+                Err(error) => eprintln!("{GUEST} was not stopped: {error}"),
+            }
+            Ok(sound()?)
+        }
         Bad::WritesLaterSchema => {
             write_later_schema()?;
             Ok(ExitCode::FAILURE)
@@ -96,6 +111,25 @@ fn answers(bad: Bad) -> bool {
 
 fn update_is_over() -> bool {
     !Path::new(JOURNAL).exists()
+}
+
+fn kill_guests() -> Result<(), Box<dyn std::error::Error>> {
+    for guest in InstalledGuests::of_host().list()? {
+        let pid = i32::try_from(guest.identity.pid)?;
+        let pid = rustix::process::Pid::from_raw(pid).ok_or("no pid")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
+        eprintln!("{} was killed", guest.name);
+    }
+    Ok(())
+}
+
+fn ask_for_stop() -> Result<(), Box<dyn std::error::Error>> {
+    let which = StopVm {
+        name: GUEST.parse()?,
+        grace_seconds: GraceSeconds::default(),
+    };
+    let bound = Duration::from_secs(20);
+    Ok(health::stop(&HELPER_SERVICE.parse()?, which, bound)?)
 }
 
 fn write_later_schema() -> Result<(), Box<dyn std::error::Error>> {

@@ -11,6 +11,9 @@ pub const VARIABLE: &str = "BANGER_BAD";
 /// The version that a daemon which lies about it says it has.
 pub const FALSE_VERSION: &str = "0.1.9";
 
+/// The guest that an owner asks to stop.
+pub const GUEST: &str = "web";
+
 /// The schema of a record that no version reads yet.
 pub const LATER_SCHEMA: u32 = 99;
 
@@ -33,12 +36,16 @@ pub enum Bad {
     HangsLater,
     /// It says that it cannot read what the version before wrote, and ends for good.
     CannotRead,
+    /// It kills every guest that runs, and is sound from then on.
+    KillsGuests,
+    /// Its owner asks for the stop of [`GUEST`] before it is ready; then it is sound.
+    AsksForStop,
     /// It writes the guests' records in [`LATER_SCHEMA`], and ends.
     WritesLaterSchema,
 }
 
 impl Bad {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Exits,
         Self::HangsAtStart,
         Self::WrongVersion,
@@ -47,6 +54,8 @@ impl Bad {
         Self::Forgets,
         Self::HangsLater,
         Self::CannotRead,
+        Self::KillsGuests,
+        Self::AsksForStop,
         Self::WritesLaterSchema,
     ];
 
@@ -63,12 +72,15 @@ impl Bad {
     /// The service whose daemon is bad.
     pub const fn unit(self) -> &'static str {
         match self {
-            Self::HangsAtStart | Self::WrongVersion | Self::Loops => "bangerd.service",
+            Self::HangsAtStart | Self::WrongVersion | Self::Loops | Self::AsksForStop => {
+                "bangerd.service"
+            }
             Self::Exits
             | Self::DiesLater
             | Self::Forgets
             | Self::HangsLater
             | Self::CannotRead
+            | Self::KillsGuests
             | Self::WritesLaterSchema => "bangerd-root.service",
         }
     }

@@ -29,17 +29,21 @@ pub fn own(name: &str) -> Result<PathBuf> {
         })
 }
 
-/// Builds this crate's programs, so that [`own`] finds them.
+/// Builds this crate's programs beside the running one, in its profile, so that [`own`] finds them.
 pub fn build_own() -> Result<()> {
-    command::run(cargo().args([
+    let mut command = cargo();
+    command.args([
         "build",
         "--quiet",
         "--locked",
         "-p",
         "banger-tests",
         "--bins",
-    ]))?
-    .ok()?;
+    ]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    command::run(&mut command)?.ok()?;
     Ok(())
 }
 

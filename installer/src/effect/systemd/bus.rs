@@ -13,9 +13,9 @@ use zbus::fdo::Error::FileNotFound;
 use zbus::proxy::CacheProperties;
 use zbus::{OwnedObjectPath, Variant};
 
-use super::proxies::{ManagerProxy, ServiceProperties, UnitProperties};
+use super::proxies::{ManagerProxy, ServiceProperties, SocketProperties, UnitProperties};
 use super::{JobKind, JobResult, ScopeRequest, SystemdError};
-use crate::model::{ServiceFacts, UnitFacts, UnitKind, UnitName, UnitSearch};
+use crate::model::{RateLimit, ServiceFacts, UnitFacts, UnitKind, UnitName, UnitSearch};
 
 /// The longest wait for an answer to one call. A Reload with many units takes seconds.
 pub const METHOD_BOUND: Duration = Duration::from_secs(60);
@@ -79,9 +79,10 @@ impl Bus {
     async fn read_unit(&self, name: &UnitName) -> zbus::Result<UnitFacts> {
         // LoadUnit, unlike GetUnit, knows units that are not in memory, too
         let path = self.manager.load_unit(name.as_str()).await?;
-        let (unit, service, unit_file_state) = tokio::try_join!(
+        let (unit, service, socket, unit_file_state) = tokio::try_join!(
             self.properties::<UnitProperties>(&path, "Unit"),
             self.read_service(&path, name),
+            self.read_socket(&path, name),
             self.unit_file_state(name),
         )?;
         Ok(UnitFacts {
@@ -96,6 +97,23 @@ impl Bus {
             needs_reload: unit.need_daemon_reload,
             has_job: unit.job.0 != 0,
             active_since: unit.active_enter_timestamp,
+            limits: [
+                limit(
+                    "StartLimitIntervalSec",
+                    unit.start_limit_interval,
+                    unit.start_limit_burst,
+                ),
+                socket.and_then(|socket| {
+                    limit(
+                        "TriggerLimitIntervalSec",
+                        socket.trigger_limit_interval,
+                        socket.trigger_limit_burst,
+                    )
+                }),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             service,
         })
     }
@@ -117,7 +135,22 @@ impl Bus {
             restarts: service.n_restarts,
             exec_start: first.as_ref().map(|command| PathBuf::from(&command.0)),
             command: first.map(|command| command.1).unwrap_or_default(),
+            user: service.user,
+            result: service.result,
+            main_code: service.exec_main_code,
+            main_status: service.exec_main_status,
         }))
+    }
+
+    async fn read_socket(
+        &self,
+        path: &OwnedObjectPath,
+        name: &UnitName,
+    ) -> zbus::Result<Option<SocketProperties>> {
+        if name.kind() != UnitKind::Socket {
+            return Ok(None);
+        }
+        self.properties(path, "Socket").await.map(Some)
     }
 
     /// The method and not the property `UnitFileState`, which systemd remembers from before.
@@ -285,6 +318,16 @@ impl Bus {
         )
         .map(drop)
     }
+}
+
+/// A limit that is in force: systemd counts nothing without a time and a number.
+fn limit(setting: &str, interval: Option<u64>, burst: Option<u32>) -> Option<RateLimit> {
+    let (interval, burst) = (interval?, burst?);
+    (interval > 0 && burst > 0).then(|| RateLimit {
+        setting: setting.into(),
+        interval,
+        burst,
+    })
 }
 
 /// A moment of the monotonic clock, in microseconds, as microseconds since 1970. By way of the

@@ -72,6 +72,18 @@ pub(super) struct UnitProperties {
     /// Its number, 0 for none.
     pub(super) job: (u32, OwnedObjectPath),
     pub(super) active_enter_timestamp: u64,
+    #[zbus(rename = "StartLimitIntervalUSec")]
+    pub(super) start_limit_interval: Option<u64>,
+    pub(super) start_limit_burst: Option<u32>,
+}
+
+/// What the toolkit reads of the interface `org.freedesktop.systemd1.Socket`.
+#[derive(Debug, zbus::DeserializeDict, zbus::Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub(super) struct SocketProperties {
+    #[zbus(rename = "TriggerLimitIntervalUSec")]
+    pub(super) trigger_limit_interval: Option<u64>,
+    pub(super) trigger_limit_burst: Option<u32>,
 }
 
 /// What the toolkit reads of the interface `org.freedesktop.systemd1.Service`.
@@ -85,4 +97,8 @@ pub(super) struct ServiceProperties {
     #[zbus(rename = "NRestarts")]
     pub(super) n_restarts: u32,
     pub(super) exec_start: Vec<ExecCommand>,
+    pub(super) user: String,
+    pub(super) result: String,
+    pub(super) exec_main_code: i32,
+    pub(super) exec_main_status: i32,
 }

@@ -2,8 +2,10 @@
 //! die at any effect.
 
 mod crash;
+mod ends;
 mod faults;
 mod machine;
+mod owner_deeds;
 mod plans;
 mod power;
 mod properties;

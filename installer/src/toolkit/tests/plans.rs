@@ -64,6 +64,7 @@ fn healthy() -> UnitState {
         needs_reload: false,
         has_job: false,
         active_since: 1,
+        limits: Vec::new(),
         service: Some(ServiceFacts {
             kill_mode: "process".into(),
             main_pid: 7,
@@ -71,6 +72,7 @@ fn healthy() -> UnitState {
             exec_start: None,
             restarts: 0,
             command: vec!["/bin/true".into()],
+            ..ServiceFacts::default()
         }),
     };
     UnitState {
@@ -197,7 +199,7 @@ fn contract_7_every_way_of_being_stale_is_found() {
     let mixed = "[Service]\nKillMode=mixed\n";
     let process = "[Service]\nKillMode=process\n";
     let bare = "[Service]\nExecStart=/bin/true\n";
-    let table = [
+    let table = vec![
         ("healthy", healthy(), vec![]),
         (
             "gone from the disk, and still loaded",

@@ -135,6 +135,7 @@ fn hint_for(fault: &Fault) -> Option<String> {
         Fault::StartFailed { name, .. } => {
             format!("banger vm logs {name}; then banger vm delete {name}")
         }
+        Fault::Busy { .. } => "end other programs that use banger, and try again".into(),
         Fault::Failed { .. } => "journalctl -u bangerd-root.service".into(),
         Fault::NotPermitted { .. } | Fault::BadRequest { .. } | Fault::HelperAway { .. } => {
             return None;

@@ -19,8 +19,8 @@ pub use error::VmError;
 
 use crate::protocol::client::call;
 use crate::protocol::{
-    ByName, Cpus, GraceSeconds, Health, MemoryMib, NewVm, OwnerRequest, StopVm, VmList, VmSummary,
-    limits,
+    ByName, Cpus, GraceSeconds, Health, ListVms, MemoryMib, NewVm, OwnerRequest, StopVm, VmList,
+    VmSummary, limits,
 };
 
 /// What can be done with VMs.
@@ -89,8 +89,8 @@ pub fn run(command: VmCommand, context: &Context) -> Result<(), VmError> {
     } = Wish::from(command)?;
     match show {
         Show::List { json } => {
-            let list: VmList = client.ask(request, &files, limits::READ)?.0;
-            say(table::render(&list.vms, json)?.trim_end())
+            let vms = client.list(request)?;
+            say(table::render(&vms, json)?.trim_end())
         }
         Show::Log { follow } => {
             let (_, log): (serde_json::Value, _) = client.ask(request, &files, limits::READ)?;
@@ -153,7 +153,9 @@ impl Wish {
                     show,
                 }
             }
-            VmCommand::List { json } => wish(OwnerRequest::List {}, Show::List { json }),
+            VmCommand::List { json } => {
+                wish(OwnerRequest::List(ListVms::default()), Show::List { json })
+            }
             VmCommand::Logs { name, follow } => {
                 wish(OwnerRequest::Log(by_name(&name)?), Show::Log { follow })
             }
@@ -209,6 +211,19 @@ impl<'context> Client<'context> {
         let client = Self { context, runtime };
         let _: (Health, _) = client.ask(OwnerRequest::Health {}, &[], limits::HEALTH)?;
         Ok(client)
+    }
+
+    /// Every VM, by name, page by page from `request` on.
+    fn list(&self, mut request: OwnerRequest) -> Result<Vec<VmSummary>, VmError> {
+        let mut vms = Vec::new();
+        loop {
+            let page: VmList = self.ask(request, &[], limits::READ)?.0;
+            vms.extend(page.vms);
+            let Some(next) = page.next else { break };
+            request = OwnerRequest::List(ListVms { after: Some(next) });
+        }
+        vms.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(vms)
     }
 
     fn ask<T: DeserializeOwned + std::fmt::Debug>(

@@ -1,7 +1,7 @@
 //! What the machine's service manager does with units.
 
 use super::ground::WANTS;
-use super::{Machine, Unit, name};
+use super::{Deed, Machine, Unit, name};
 use crate::effect::systemd::JobResult;
 use crate::model::{Found, UnitName};
 use crate::unit;
@@ -139,6 +139,14 @@ impl Machine {
             }
             if program.ends_with("grows") {
                 self.write("var/lib/toy/things/one/record.json", r#"{"schema":2}"#);
+            }
+            let deed = self.deed.get();
+            let fails = matches!(deed, Deed::KilledAtStart | Deed::ExitsAtStart);
+            if fails && !program.starts_with("toyd 0.1.0\n") {
+                // started again and again, and so neither up nor down
+                unit.runs = Some(program);
+                unit.active = true;
+                return JobResult::Failed;
             }
             unit.runs = Some(program);
         }

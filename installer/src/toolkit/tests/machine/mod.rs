@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::power::ModelDisk;
 use crate::effect::HostFiles;
-use crate::model::{FileImage, Found, ProcessIdentity, Product, Requirement, UnitName};
+use crate::model::{End, FileImage, Found, ProcessIdentity, Product, Requirement, UnitName};
 use commands::product;
 use death::Death;
 pub(super) use death::Dies;
@@ -44,6 +44,10 @@ pub(super) struct Machine {
     child: RefCell<Option<String>>,
     /// The next look does not see the child: it starts right after.
     child_is_late: Cell<bool>,
+    /// What the product says of the child's end.
+    child_end: Cell<Option<End>>,
+    /// The child ends at the next restart.
+    ends_at_restart: Cell<bool>,
     death: Death,
     jobs: Cell<usize>,
     bare_stops: Cell<usize>,
@@ -63,7 +67,36 @@ pub(super) struct Machine {
     /// Every service is on its way up, and not there yet.
     starts_slowly: Cell<bool>,
     looks: world::Looks,
+    /// Whom the service runs as; root when empty.
+    user: RefCell<String>,
+    deed: Cell<Deed>,
 }
+
+/// What is done to the service's process from the next restart on, or what it does itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Deed {
+    #[default]
+    Nothing,
+    /// It is ended by SIGKILL again and again.
+    Killed,
+    /// The same, before it is ready.
+    KilledAtStart,
+    /// It is stopped.
+    Stopped,
+    /// Another listens on its socket, and says what it likes.
+    Replaced,
+    /// Another process answers by the right socket.
+    Answered,
+    /// It crashes again and again.
+    Crashes,
+    /// It exits before it is ready.
+    ExitsAtStart,
+    /// It runs and is silent.
+    Silent,
+}
+
+/// The service's process.
+const SERVICE: u32 = 55;
 
 const CHILD: ProcessIdentity = ProcessIdentity {
     pid: 77,
@@ -106,6 +139,8 @@ impl Machine {
             units: RefCell::default(),
             child: RefCell::default(),
             child_is_late: Cell::new(false),
+            child_end: Cell::new(None),
+            ends_at_restart: Cell::new(false),
             death: Death::default(),
             jobs: Cell::new(0),
             bare_stops: Cell::new(0),
@@ -120,6 +155,8 @@ impl Machine {
             mute: RefCell::default(),
             starts_slowly: Cell::new(false),
             looks: world::Looks::default(),
+            user: RefCell::default(),
+            deed: Cell::default(),
         }
     }
 
@@ -226,6 +263,27 @@ impl Machine {
 
     pub(super) fn end_child(&self) {
         *self.child.borrow_mut() = None;
+    }
+
+    /// The child ends while the service is restarted, and the product says `end` of it.
+    pub(super) fn end_child_at_restart(&self, end: Option<End>) {
+        self.child_end.set(end);
+        self.ends_at_restart.set(true);
+    }
+
+    /// Whether a version is written down as one that failed here.
+    pub(super) fn remembers_a_failure(&self) -> bool {
+        let text = self.read("var/lib/toy-install/seen.json");
+        text.is_some_and(|text| text.contains("\"failed\""))
+    }
+
+    /// The service runs as a user of its own.
+    pub(super) fn run_as(&self, user: &str) {
+        *self.user.borrow_mut() = user.into();
+    }
+
+    pub(super) fn let_service(&self, deed: Deed) {
+        self.deed.set(deed);
     }
 
     /// The version that runs.

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{CHILD, Machine, name};
+use super::{CHILD, Deed, Machine, SERVICE, name};
 use crate::effect::systemd::{JobKind, JobResult, ScopeRequest, Systemd, SystemdError};
 use crate::effect::{
-    BoxError, Clock, Files, FilesError, Health, ProcessFacts, Processes, ProgramError, Programs,
-    Survivors,
+    Answer, BoxError, Clock, Files, FilesError, ForeignListener, Health, ProcessFacts, Processes,
+    ProgramError, Programs, Survivors,
 };
 use crate::model::{
-    FileImage, Fingerprint, Found, ProcessIdentity, ServiceFacts, Survivor, UnitFacts, UnitName,
-    UnitSearch, Version,
+    End, FileImage, Fingerprint, Found, ProcessIdentity, ServiceFacts, Survivor, UnitFacts,
+    UnitName, UnitSearch, Version,
 };
 
 /// How hard the toolkit looked.
@@ -52,11 +52,9 @@ impl Systemd for Machine {
         let word = |yes, good: &str, bad: &str| (if yes { good } else { bad }).to_owned();
         let service = name.as_str().ends_with(".service").then(|| ServiceFacts {
             kill_mode: Self::kill_mode(&unit),
-            main_pid: 0,
-            control_group: String::new(),
-            exec_start: None,
             restarts: self.restarts.get(),
-            command: Vec::new(),
+            user: self.user.borrow().clone(),
+            ..self.main_process(unit.runs.as_deref())
         });
         Ok(UnitFacts {
             load_state: word(unit.text.is_some(), "loaded", "not-found"),
@@ -74,6 +72,7 @@ impl Systemd for Machine {
             needs_reload: false,
             has_job: false,
             active_since: 0,
+            limits: Vec::new(),
             service,
         })
     }
@@ -88,6 +87,9 @@ impl Systemd for Machine {
     fn run_jobs(&self, kind: JobKind, names: &[UnitName]) -> Result<Vec<JobResult>, SystemdError> {
         if kind == JobKind::Restart && self.interrupt_at_restart.take() {
             self.interrupt.store(true, Ordering::Relaxed);
+        }
+        if kind == JobKind::Restart && self.ends_at_restart.take() {
+            self.end_child();
         }
         self.jobs.set(self.jobs.get() + names.len());
         self.systemd_effect(|| {
@@ -224,10 +226,18 @@ impl Files for Machine {
 
 impl Processes for Machine {
     fn facts(&self, pid: u32) -> Option<ProcessFacts> {
+        if pid == SERVICE {
+            return Some(ProcessFacts {
+                start_time: 1,
+                control_group: String::new(),
+                stopped: self.deed_on_new() == Deed::Stopped,
+            });
+        }
         let control_group = self.child.borrow().clone().filter(|_| pid == CHILD.pid)?;
         Some(ProcessFacts {
             start_time: CHILD.start_time,
             control_group,
+            stopped: false,
         })
     }
 
@@ -281,10 +291,77 @@ impl Survivors for Machine {
             .into_iter()
             .collect())
     }
+
+    fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
+        assert_eq!(survivor.identity, CHILD);
+        Ok(self.child_end.get())
+    }
 }
 
 impl Health for Machine {
-    fn probe(&self, _unit: &UnitName) -> Result<Version, BoxError> {
+    fn probe(&self, unit: &UnitName) -> Result<Answer, BoxError> {
+        match self.deed_on_new() {
+            Deed::Nothing => Ok(self.answer(unit)?.into()),
+            Deed::Replaced => Err(ForeignListener {
+                uid: 1000,
+                pid: 4000,
+            }
+            .into()),
+            Deed::Answered => Ok(Answer {
+                version: Version::new(6, 6, 6),
+                pid: Some(4000),
+            }),
+            _ => Err("no answer".into()),
+        }
+    }
+
+    fn probe_all(&self, units: &[UnitName]) -> Vec<Result<Answer, BoxError>> {
+        self.looks.asked.borrow_mut().push(units.len());
+        units.iter().map(|unit| self.probe(unit)).collect()
+    }
+
+    fn known(&self) -> Result<Option<Vec<String>>, BoxError> {
+        if self.forgets.get() && self.running().as_deref() == Some("0.1.1") {
+            return Ok(Some(Vec::new()));
+        }
+        let child = self.child_lives().then(|| "child".to_owned());
+        Ok(Some(child.into_iter().collect()))
+    }
+}
+
+impl Machine {
+    /// What is done to the version that is not the first.
+    fn deed_on_new(&self) -> Deed {
+        let deed = self.deed.get();
+        if self.running().as_deref() == Some("0.1.0") {
+            return Deed::Nothing;
+        }
+        deed
+    }
+
+    /// What systemd knows of the service's process.
+    fn main_process(&self, runs: Option<&str>) -> ServiceFacts {
+        let is_new = runs.is_none_or(|program| !program.starts_with("toyd 0.1.0\n"));
+        let deed = self.deed.get();
+        let ended = |main_code, main_status, result: &str| ServiceFacts {
+            main_code,
+            main_status,
+            result: result.into(),
+            ..ServiceFacts::default()
+        };
+        match deed {
+            Deed::Killed | Deed::KilledAtStart if is_new => ended(2, 9, "signal"),
+            Deed::Crashes if is_new => ended(3, 11, "core-dump"),
+            Deed::ExitsAtStart if is_new => ended(1, 1, "exit-code"),
+            Deed::Nothing => ServiceFacts::default(),
+            _ => ServiceFacts {
+                main_pid: SERVICE,
+                ..ServiceFacts::default()
+            },
+        }
+    }
+
+    fn answer(&self, _unit: &UnitName) -> Result<Version, BoxError> {
         let units = self.units.borrow();
         let unit = units.get(&name("toyd.service")).ok_or("no unit")?;
         let program = unit.runs.as_ref().ok_or("it does not run")?;
@@ -298,18 +375,5 @@ impl Health for Machine {
             "liar" => Ok(Version::new(6, 6, 6)),
             _ => Ok(version),
         }
-    }
-
-    fn probe_all(&self, units: &[UnitName]) -> Vec<Result<Version, BoxError>> {
-        self.looks.asked.borrow_mut().push(units.len());
-        units.iter().map(|unit| self.probe(unit)).collect()
-    }
-
-    fn known(&self) -> Result<Option<Vec<String>>, BoxError> {
-        if self.forgets.get() && self.running().as_deref() == Some("0.1.1") {
-            return Ok(Some(Vec::new()));
-        }
-        let child = self.child_lives().then(|| "child".to_owned());
-        Ok(Some(child.into_iter().collect()))
     }
 }

@@ -1,0 +1,68 @@
+//! Protected processes that end while something else is done.
+
+use super::machine::Machine;
+use crate::ErrorKind;
+use crate::model::End;
+use crate::toolkit::{Outcome, ToolkitError};
+
+type Change = fn(&Machine) -> Result<Outcome, ToolkitError>;
+
+const CHANGES: [Change; 3] = [
+    |machine| machine.update("0.1.1"),
+    Machine::restart,
+    |machine| machine.rollback(),
+];
+
+/// A machine on which each of the changes can be made.
+fn machine() -> Machine {
+    let machine = Machine::new();
+    machine.install("0.1.0").expect("the install");
+    machine.update("0.1.2").expect("the update");
+    machine.set_up("0.1.2");
+    machine
+}
+
+#[test]
+fn an_end_that_is_explained_blames_nobody_and_is_reported() {
+    for end in [End::Asked, End::Exited] {
+        for change in CHANGES {
+            let machine = machine();
+            machine.end_child_at_restart(Some(end));
+            let outcome = change(&machine).expect("nobody is to blame");
+            let Outcome::Changed(summary) = outcome else {
+                panic!("nothing was done");
+            };
+            let told: Vec<_> = summary
+                .ended
+                .iter()
+                .map(|ended| (ended.survivor.name.as_str(), ended.end))
+                .collect();
+            assert_eq!(told, [("child", end)]);
+            assert!(summary.survivors.is_empty());
+            assert!(!machine.remembers_a_failure());
+        }
+    }
+}
+
+#[test]
+fn an_end_that_nothing_explains_rolls_back() {
+    // one that was looked into, and one of which nobody can tell
+    for end in [Some(End::Unexplained), None] {
+        for change in CHANGES {
+            let machine = machine();
+            let before = machine.running();
+            machine.end_child_at_restart(end);
+            let error = change(&machine).expect_err("a protected process was lost");
+            assert_eq!(error.kind(), ErrorKind::RolledBack, "{error}");
+            assert_eq!(machine.running(), before);
+        }
+    }
+}
+
+#[test]
+fn a_version_under_which_a_process_was_lost_is_remembered() {
+    let machine = machine();
+    machine.end_child_at_restart(Some(End::Unexplained));
+    machine.update("0.1.3").expect_err("it was lost");
+    assert!(machine.remembers_a_failure());
+}
