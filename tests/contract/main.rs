@@ -15,6 +15,7 @@ mod life;
 mod locks;
 mod manners;
 mod rooms;
+mod sandbox;
 mod units;
 mod updates;
 mod vms;
