@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use banger_runtime::daemon::{DaemonError, run_helper, run_owner};
 use banger_runtime::health;
+use banger_runtime::jail::{GATE_OPTION, pass_gate};
 use banger_runtime::product::HELPER_SERVICE;
 use banger_runtime::protocol::{GraceSeconds, StopVm};
 use banger_runtime::storage::Places;
@@ -25,6 +26,17 @@ type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
     let argument = std::env::args().nth(1).unwrap_or_default();
+    if argument == GATE_OPTION {
+        // what a helper makes of its own program when it starts a VM
+        let words: Vec<_> = std::env::args_os().skip(2).collect();
+        return match pass_gate(&words) {
+            Ok(never) => match never {},
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let run = match argument.as_str() {
         "--version" => {
             println!("bangerd {BROKEN_VERSION}");
