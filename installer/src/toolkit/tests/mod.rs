@@ -315,6 +315,16 @@ fn sockets_are_made_anew_for_another_owner_and_for_nothing_else() {
     assert_eq!(sockets(machine.update("0.1.1").expect("the update")), 0);
     assert_eq!(sockets(machine.restart().expect("the restart")), 0);
     let changed = machine.install_for("0.1.1", 1001).expect("the install");
+    // services read at their start whose they are
+    let Outcome::Changed(summary) = &changed else {
+        panic!("nothing was done");
+    };
+    let place = |wanted: fn(&Step) -> bool| {
+        let mut steps = summary.plan.steps.iter();
+        steps.position(|planned| wanted(&planned.step))
+    };
+    let receipt = place(|step| matches!(step, Step::WriteReceipt(_)));
+    assert!(receipt < place(|step| matches!(step, Step::RestartUnits(_))));
     assert_eq!(sockets(changed), 1);
     assert!(machine.child_lives());
 }
