@@ -92,7 +92,7 @@ fn misbehave(bad: Option<Bad>, run: fn(&str) -> Result<(), DaemonError>) -> Outc
             match ask_for_stop() {
                 Ok(()) => eprintln!("{GUEST} was stopped"),
                 // none runs, or not yet
-                Err(error) => eprintln!("{GUEST} was not stopped: {error}"),
+                Err(error) => eprintln!("{GUEST} was not stopped: {error}: {:?}", error.source()),
             }
             Ok(sound()?)
         }
