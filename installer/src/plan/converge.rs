@@ -314,7 +314,14 @@ fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], 
                 || state.answers.get(&unit.spec.name) != Some(&goal.version))
     };
     let restart = names(&|unit| must_restart(unit));
-    let deaf = names(&|unit| unit.spec.name.kind() == UnitKind::Socket && !unit.facts.is_active());
+    // a socket keeps the owner that it was made for until it is made anew
+    let owner_changes = state
+        .receipt
+        .as_ref()
+        .is_some_and(|before| before.owner.uid != goal.receipt.owner.uid);
+    let deaf = names(&|unit| {
+        unit.spec.name.kind() == UnitKind::Socket && (owner_changes || !unit.facts.is_active())
+    });
     let any_runs = state
         .units
         .iter()
