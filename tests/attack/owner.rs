@@ -59,7 +59,7 @@ impl Swapper {
 /// Everything that is the owner's or that everybody may write, outside of her own folders.
 fn within_reach(stage: &Stage) -> String {
     let find = "find / -xdev -path /home/alice -prune -o -path /var/lib/banger -prune \
-                -o -path /var/cache/banger -prune -o ! -type l \
+                -o -path /var/cache/banger -prune -o -name 'systemd-private-*' -prune -o ! -type l \
                 '(' -user alice -o -group alice -o -perm /o+w ')' -printf '%p %u %g %m\\n' | sort";
     shell(stage, find)
 }

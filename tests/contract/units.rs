@@ -7,6 +7,8 @@ use banger_installer::model::Owner;
 use banger_installer::unit::{self, UnitFile};
 use banger_runtime::product::{Coverage, UNIT_TEMPLATES, unit_values};
 
+mod apparmor;
+mod hardening;
 mod paths;
 
 fn owner(home: &str) -> Owner {

@@ -177,6 +177,9 @@ pub(super) fn look_again(helper: &Helper) -> Vec<(VmId, Arc<Pinned>)> {
 /// A record as it stands by what the kernel shows.
 fn settle(found: Finding, places: &Places) -> Machine {
     let mut record = found.record;
+    if record.state == VmState::Running {
+        start::note_that_it_ran(places, &mut record);
+    }
     let (state, reason, ended, pinned) = match hold(found.verdict) {
         Held::Mine(pinned) => {
             let executable = record.process.take().and_then(|process| process.executable);

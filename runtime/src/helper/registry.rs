@@ -130,6 +130,11 @@ impl Registry {
         })
     }
 
+    /// The VM with that id.
+    pub(super) fn get(&self, id: &VmId) -> Option<Machine> {
+        self.lock().machines.get(id).cloned()
+    }
+
     /// Every VM.
     pub(super) fn machines(&self) -> Vec<Machine> {
         self.lock().machines.values().cloned().collect()

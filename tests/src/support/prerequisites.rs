@@ -15,6 +15,7 @@ pub const ALLOW_MISSING: &str = "BANGER_ALLOW_MISSING";
 
 /// A program and the Debian package that brings it.
 const PROGRAMS: &[(&str, &str)] = &[
+    ("apparmor_parser", "apparmor"),
     ("busybox", "busybox"),
     ("cc", "gcc"),
     ("curl", "curl"),

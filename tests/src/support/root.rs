@@ -1,5 +1,5 @@
-//! The base root: a minimal Debian 12 with systemd, made by mmdebstrap once and never written to
-//! again; every host is an overlay over it.
+//! The base root: a minimal Debian with systemd, 12 unless [`SUITE`] names another, made by mmdebstrap
+//! once and never written to again; every host is an overlay over it.
 //!
 //! Guarantees: nothing of the distribution's runs by the clock. Each of its timers is masked, so what
 //! a host does depends on the test alone, at every hour of the day.
@@ -22,7 +22,11 @@ const PACKAGES: &[&str] = &[
     "strace",
 ];
 
-const SUITE: &str = "bookworm";
+/// Names another release of Debian for the hosts: `trixie` has systemd 257.
+pub const SUITE: &str = "BANGER_BENCH_SUITE";
+
+/// The oldest release that banger supports: systemd 252.
+const OLDEST: &str = "bookworm";
 
 /// What is done to the root after the packages, for its key.
 const FINISH: &str = "timers masked and wanted by nothing";
@@ -32,12 +36,16 @@ const UNITS: &str = "usr/lib/systemd/system";
 
 /// The base root; built when it is not cached (about a minute).
 pub fn base() -> Result<PathBuf> {
-    let list = format!("{SUITE} {} {FINISH}", PACKAGES.join(","));
+    let list = format!("{} {} {FINISH}", suite(), PACKAGES.join(","));
     let key: String = firecracker::sha256(list.as_bytes())
         .chars()
         .take(12)
         .collect();
     place::cached(&format!("root-{key}"), build)
+}
+
+fn suite() -> String {
+    std::env::var(SUITE).unwrap_or_else(|_| OLDEST.to_owned())
 }
 
 fn build(part: &Path) -> Result<()> {
@@ -50,7 +58,7 @@ fn build(part: &Path) -> Result<()> {
                 "--format=directory",
             ])
             .arg(format!("--include={}", PACKAGES.join(",")))
-            .args(["--aptopt=Acquire::Languages \"none\"", SUITE])
+            .args(["--aptopt=Acquire::Languages \"none\"", &suite()])
             .arg(part),
     )?
     .ok()?;

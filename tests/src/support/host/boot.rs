@@ -119,6 +119,9 @@ fn nspawn(ground: &Ground, cgroup: &ControlGroup, devices: &[&str]) -> Result<Ch
         "--timezone=off",
         "--link-journal=no",
     ]);
+    // the host's own systemd enforces DevicePolicy= and IPAddressDeny= by it (bpf(2)); without, it
+    // passes over them in silence
+    command.arg("--system-call-filter=bpf");
     command.args(devices.iter().map(|device| format!("--bind={device}")));
     command
         .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
