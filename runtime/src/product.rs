@@ -144,6 +144,16 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    /// Those whose folder is root's or the `owner`'s (the helper's: root's alone) and nobody else's to
+    /// write: root's unit will name it, and a link or a folder of another's would lead it astray.
+    #[must_use]
+    pub fn trusted(self, owner_uid: u32) -> Self {
+        Self {
+            owner: self.owner.filter(|folder| is_own(folder, &[0, owner_uid])),
+            helper: self.helper.filter(|folder| is_own(folder, &[0])),
+        }
+    }
+
     /// Reads the two variables through `lookup`; an empty one counts as unset.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<std::ffi::OsString>) -> Self {
         let folder = |name| {
@@ -156,6 +166,17 @@ impl Coverage {
             helper: folder(HELPER_COVERAGE_VARIABLE),
         }
     }
+}
+
+/// Whether an absolute path leads, without a link in its last place, to a folder of one of `users`
+/// that only its owner can write.
+fn is_own(folder: &Path, users: &[u32]) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = std::fs::symlink_metadata(folder);
+    folder.is_absolute()
+        && found.is_ok_and(|found| {
+            found.is_dir() && users.contains(&found.uid()) && found.mode() & 0o022 == 0
+        })
 }
 
 /// The values that the unit templates ask for.
@@ -201,6 +222,31 @@ mod tests {
         assert!(position("bangerd-root.socket") < position(HELPER_SERVICE));
         assert!(position("bangerd.socket") < position(OWNER_SERVICE));
         assert!(position(HELPER_SERVICE) < position(OWNER_SERVICE));
+    }
+
+    #[test]
+    fn a_coverage_folder_that_another_can_write_is_not_named_in_a_unit() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("own");
+        std::fs::create_dir(&own).unwrap();
+        let uid = std::fs::metadata(&own).unwrap().uid();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&own, &link).unwrap();
+        let kept = |path: &Path, owner: u32| {
+            let coverage = Coverage {
+                owner: Some(path.into()),
+                helper: None,
+            };
+            coverage.trusted(owner).owner.is_some()
+        };
+        std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(kept(&own, uid));
+        assert!(!kept(&link, uid));
+        assert!(!kept(Path::new("own"), uid));
+        assert!(!kept(&folder.path().join("missing"), uid));
+        std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(!kept(&own, uid));
     }
 
     #[test]

@@ -279,8 +279,9 @@ fn a_revocation_is_kept_whatever_becomes_of_the_manifest_that_came_with_it() {
         ("dry", &["update", "--dry-run"]),
         ("taken", &["update", "--yes"]),
     ];
+    let names = ways.iter().map(|(name, _)| *name).chain(["kept"]);
     let everybody = ListChange {
-        add: ways.iter().map(|(name, _)| host.public(name)).collect(),
+        add: names.map(|name| host.public(name)).collect(),
         ..ListChange::default()
     };
     let mut before = host.list(&everybody, None, "root", "all");

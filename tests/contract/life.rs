@@ -159,8 +159,8 @@ fn the_end_of_a_guest_is_told_with_who_asked_for_it() {
     shell(&stage, &format!("kill -KILL {}", killed.pid));
     wait_for_state(&stage, "killed", "failed");
     assert_eq!(cause(&stage, "killed"), "unexplained");
-    // shut down by itself, while the helper that started it looks on
-    let short = guest::short_lived().unwrap();
+    // shut down by itself after 2 s, while the helper that started it looks on
+    let short = guest::ticker_with("LAST_TICK=40").unwrap();
     let place = "/home/alice/short.elf";
     stage.host.copy(&short, place).unwrap();
     as_owner(&stage, &["vm", "run", "short", "--kernel", place]);
@@ -392,7 +392,7 @@ fn a_sparse_disk_stays_sparse_and_what_does_not_fit_is_refused() {
 }
 
 #[test]
-fn the_helper_sleeps_while_nothing_is_written() {
+fn the_helper_sleeps_while_nothing_is_written_and_cuts_logs_that_grow() {
     let stage = installed();
     let guest = stage.run_guest("web").unwrap();
     // stopped by its signal, the guest says nothing; a daemon that adopted it is at rest
@@ -422,4 +422,31 @@ fn the_helper_sleeps_while_nothing_is_written() {
     shell(&stage, &format!("kill -CONT {}", guest.pid));
     stage.check_untouched(&guest).unwrap();
     assert_ne!(switches(), before);
+
+    // it wakes when logs grow, and cuts them
+    let id = stage.vm("web").unwrap().id;
+    let folder = "/var/lib/banger-root";
+    let (log, own) = (
+        format!("{folder}/vms/{id}/console.log"),
+        format!("{folder}/jail/firecracker/{id}/root/firecracker.log"),
+    );
+    shell(
+        &stage,
+        &format!("yes | head -c 17M >>{log}; yes | head -c 2M >>{own}"),
+    );
+    let sizes = format!("stat --format=%s {log}; stat --format=%b {own}; ls {log}.1");
+    command::wait_for("both logs to be cut", 30, || {
+        let said = shell(&stage, &format!("{sizes} 2>&1; true"));
+        let mut lines = said.lines().map(str::parse::<u64>);
+        match (lines.next(), lines.next()) {
+            (Some(Ok(size)), Some(Ok(blocks)))
+                if size < 1 << 20 && blocks <= 2048 && !said.contains("No such") =>
+            {
+                Ok(())
+            }
+            _ => Err(said),
+        }
+    })
+    .unwrap();
+    assert_eq!(stage.vm("web").unwrap().pid, Some(guest.pid));
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod auto_update;
+mod boundary;
 mod choices;
 mod command_line;
 mod commands;

@@ -18,6 +18,7 @@ mod hermetic;
 mod kill;
 mod locks;
 mod mounts;
+mod programs;
 mod rescue;
 mod scenes;
 mod toy;

@@ -2,8 +2,14 @@
 #
 # It prints `tick NONCE COUNTER` on the first serial port, 20 times a second, and halts in between.
 # NONCE (16 hex digits) is made once, at the start; COUNTER (decimal) grows by one a line. The same
-# nonce and no missing number therefore prove that this very guest never stopped. Assembled with
-# `LAST_TICK` defined, it shuts down after that many.
+# nonce and no missing number therefore prove that this very guest never stopped.
+#
+# Symbols that the assembler is given (`--defsym NAME=VALUE`) make it misbehave:
+#   FLOOD          it never halts, and prints as fast as its processor can
+#   LAST_TICK      after so many ticks it resets the machine by the keyboard controller, as Linux does
+#                  with `reboot=k`: Firecracker then ends by itself with exit code 0
+#   FAULT_AFTER    after so many ticks it makes a triple fault, which resets a machine, too
+#   ESCAPES        each tick is followed by a line that would clear a terminal and name its window
 #
 # Entered in long mode as Linux's 64-bit boot protocol has it (Documentation/arch/x86/boot.rst):
 # identity-mapped memory, flat segments with the code selector that Firecracker puts at 0x08, no
@@ -32,28 +38,32 @@ _start:
         call    start_timer
         xorl    %ebx, %ebx                      # the counter
 next_tick:
+        .ifndef FLOOD
         sti
         hlt
         cli
         cmpl    $0, pending(%rip)
         je      next_tick
         movl    $0, pending(%rip)
+        .endif
         incq    %rbx
         call    print_tick
-.ifdef LAST_TICK
+        .ifdef  ESCAPES
+        call    print_escapes
+        .endif
+        .ifdef  LAST_TICK
         cmpq    $LAST_TICK, %rbx
-        jae     shut_down
-.endif
-        jmp     next_tick
-
-# The keyboard controller's reset: Firecracker then ends by itself with exit code 0.
-.ifdef LAST_TICK
-shut_down:
-        movb    $0xfe, %al
+        jb      next_tick
+        movb    $0xfe, %al                      # pulse the reset line
         outb    %al, $0x64
-        hlt
-        jmp     shut_down
-.endif
+        .endif
+        .ifdef  FAULT_AFTER
+        cmpq    $FAULT_AFTER, %rbx
+        jb      next_tick
+        lidt    no_table(%rip)
+        int3
+        .endif
+        jmp     next_tick
 
 # The time stamp counter, stirred so that near values look far apart (the finaliser of splitmix64).
 make_nonce:
@@ -159,6 +169,19 @@ print_tick:
         outb    %al, %dx
         ret
 
+        .ifdef  ESCAPES
+print_escapes:
+        movw    $SERIAL_PORT, %dx
+        lea     escapes(%rip), %rsi
+1:      movb    (%rsi), %al
+        testb   %al, %al
+        jz      2f
+        outb    %al, %dx
+        incq    %rsi
+        jmp     1b
+2:      ret
+        .endif
+
 print_nonce:
         movq    nonce(%rip), %r8
         movl    $16, %r9d
@@ -193,11 +216,17 @@ print_counter:
 
         .section .data
 word:   .ascii  "tick "
+escapes:
+        .asciz  "\033[2J\033]0;owned\007\342\200\256gnp\n"
 digits: .ascii  "0123456789abcdef"
         .balign 8
 nonce:  .quad   0
 pending:
         .long   0
+        .balign 16
+no_table:
+        .word   0
+        .quad   0
         .balign 16
 table_pointer:
         .word   interrupt_table_end - interrupt_table - 1

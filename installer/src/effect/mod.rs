@@ -18,7 +18,7 @@ use crate::model::{End, ProcessIdentity, Survivor, UnitName, Version};
 pub use at_once::{each_at_once, meanwhile};
 pub use clock::{Clock, HostClock};
 pub(crate) use files::sync_enablement;
-pub use files::{Disk, Files, FilesError, HostFiles, Kind, Status};
+pub use files::{Disk, Files, FilesError, HostFiles, Kind, Status, Untrusted, trust};
 pub use lock::{Lock, LockError};
 pub use processes::{HostProcesses, ProcessFacts, Processes};
 pub use programs::{HostPrograms, ProgramError, Programs};

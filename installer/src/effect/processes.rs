@@ -121,6 +121,16 @@ fn pin(pid: u32) -> Option<Pinned> {
     }
 }
 
+/// A descriptor of that very process; none when it is gone.
+pub(super) fn descriptor(identity: ProcessIdentity) -> Option<OwnedFd> {
+    let Pinned::Descriptor(descriptor) = pin(identity.pid)? else {
+        return None;
+    };
+    // read behind the descriptor: the number cannot have become another's meanwhile
+    let found = stat(&read(identity.pid, "stat")?)?;
+    (found.start_time == identity.start_time).then_some(descriptor)
+}
+
 impl Pinned {
     /// Whether any of it runs. `state` is field 3 of its main thread.
     fn lives(&self, state: char) -> bool {

@@ -1,15 +1,33 @@
 //! Asking a program of a release for its version.
+//!
+//! Guarantees: a program that nothing points at yet is asked without privileges and without a
+//! network, and nothing that it started outlives the answer.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// The longest that a program may take to print its version.
 const BOUND: Duration = Duration::from_secs(10);
 
 /// The most bytes that a version line may have.
-const LINE_CAP: u64 = 4096;
+const LINE_CAP: usize = 4096;
+
+/// Between two looks at a program that says nothing.
+const PAUSE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 5_000_000,
+};
+
+/// Who owns nothing: `nobody` and its group, by their numbers in the kernel (`user_namespaces(7)`).
+const NOBODY: u32 = 65_534;
 
 /// A program that does not say its version.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +39,16 @@ pub enum ProgramError {
         program: PathBuf,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
+    },
+    /// The kernel does not let it be kept apart.
+    #[error("{} cannot be run without a network", program.display())]
+    Confine {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// It ended with a failure, or was ended because it took too long.
     #[error("{} --version {outcome}", program.display())]
@@ -39,75 +66,163 @@ pub trait Programs {
     fn version_line(&self, program: &Path) -> Result<String, ProgramError>;
 }
 
-/// Programs run on this machine: with an empty environment, no input, and a bound on time and
-/// output.
+/// Programs run on this machine: with an empty environment, no input, and a bound on time and output.
+/// Where root asks, they run as nobody, can gain no privileges, and have no network.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HostPrograms;
 
 impl Programs for HostPrograms {
     fn version_line(&self, program: &Path) -> Result<String, ProgramError> {
-        let failed = |source| ProgramError::Run {
+        ask(program, BOUND)
+    }
+}
+
+/// A thread of its own is given up for it: what it leaves, it leaves for good.
+fn ask(program: &Path, bound: Duration) -> Result<String, ProgramError> {
+    let failed = |source| ProgramError::Run {
+        program: program.into(),
+        source,
+    };
+    let asked = std::thread::scope(|scope| {
+        let work = || ask_here(program, bound);
+        let thread = std::thread::Builder::new().spawn_scoped(scope, work);
+        thread.map(std::thread::ScopedJoinHandle::join)
+    });
+    asked.map_err(failed)?.unwrap_or_else(|_panic| {
+        let gone = io::Error::other("the thread that asked it is gone");
+        Err(failed(gone))
+    })
+}
+
+fn ask_here(program: &Path, bound: Duration) -> Result<String, ProgramError> {
+    let failed = |source| ProgramError::Run {
+        program: program.into(),
+        source,
+    };
+    let mut command = Command::new(program);
+    command
+        .arg("--version")
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0);
+    if rustix::process::geteuid().is_root() {
+        confine().map_err(|source| ProgramError::Confine {
             program: program.into(),
             source,
-        };
-        let mut child = Command::new(program)
-            .arg("--version")
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
-        let deadline = Instant::now() + BOUND;
-        let status = loop {
-            if let Some(status) = child.try_wait().map_err(failed)? {
-                break status;
-            }
-            if Instant::now() >= deadline {
-                child.kill().map_err(failed)?;
-                child.wait().map_err(failed)?;
-                return Err(ProgramError::Outcome {
-                    program: program.into(),
-                    outcome: format!("took longer than {} s", BOUND.as_secs()),
-                });
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        if !status.success() {
-            return Err(ProgramError::Outcome {
-                program: program.into(),
-                outcome: format!("ended with {status}"),
-            });
-        }
-        let mut line = String::new();
-        if let Some(output) = child.stdout.take() {
-            output
-                .take(LINE_CAP)
-                .read_to_string(&mut line)
-                .map_err(failed)?;
-        }
-        Ok(line)
+        })?;
+        // without supplementary groups: whoever leaves root by `uid` keeps none
+        command.uid(NOBODY).gid(NOBODY);
     }
+    let mut child = command.spawn().map_err(failed)?;
+    let output = child.stdout.take();
+    let answer = hear(&child, output, Instant::now() + bound);
+    let status = end(&mut child).map_err(failed)?;
+    let outcome = match answer.map_err(failed)? {
+        Heard::Line(line) if status.success() => return Ok(line),
+        Heard::Line(_) => format!("ended with {status}"),
+        Heard::TooMuch => format!("printed more than {LINE_CAP} bytes"),
+        Heard::TooLate => format!("took longer than {} s", bound.as_secs()),
+    };
+    Err(ProgramError::Outcome {
+        program: program.into(),
+        outcome,
+    })
+}
+
+/// From here on what this thread starts has no network, gains no privileges from any file, and lives
+/// in a pid namespace of its own, which ends with its first process.
+fn confine() -> io::Result<()> {
+    rustix::thread::set_no_new_privs(true)?;
+    let whole = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWPID;
+    match unshare(whole) {
+        // a sandbox that allows the one and not the other ends what is left by itself
+        Err(Errno::EPERM) => unshare(CloneFlags::CLONE_NEWNET)?,
+        unshared => unshared?,
+    }
+    Ok(())
+}
+
+/// What was heard of a program.
+enum Heard {
+    /// It ended, and said this.
+    Line(String),
+    TooMuch,
+    TooLate,
+}
+
+fn hear(child: &Child, output: Option<ChildStdout>, deadline: Instant) -> io::Result<Heard> {
+    let mut output = output.ok_or_else(|| io::Error::other("it has no output"))?;
+    let mut heard = Vec::new();
+    loop {
+        // first whether it ended, then what it had said: nothing is missed
+        let ended = has_ended(child)?;
+        let mut polled = [PollFd::new(&output, PollFlags::IN)];
+        poll(&mut polled, Some(&PAUSE))?;
+        let [polled] = &polled;
+        let says = polled.revents().contains(PollFlags::IN);
+        if says {
+            let mut chunk = [0; LINE_CAP];
+            let count = output.read(&mut chunk)?;
+            heard.extend_from_slice(chunk.get(..count).unwrap_or_default());
+        }
+        if heard.len() > LINE_CAP {
+            return Ok(Heard::TooMuch);
+        }
+        if ended && !says {
+            let line = String::from_utf8(heard);
+            return line.map(Heard::Line).map_err(io::Error::other);
+        }
+        if Instant::now() >= deadline {
+            return Ok(Heard::TooLate);
+        }
+    }
+}
+
+fn pid_of(child: &Child) -> io::Result<Pid> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    pid.ok_or_else(|| io::Error::other("a child without a pid"))
+}
+
+/// Whether it ended; its status stays with the kernel, and so its number is nobody else's.
+fn has_ended(child: &Child) -> io::Result<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    let status = waitid(WaitId::Pid(pid_of(child)?), options)?;
+    Ok(status.is_some())
+}
+
+/// Ends it and its process group, and gives its status.
+fn end(child: &mut Child) -> io::Result<ExitStatus> {
+    // its own end does not depend on there being a group
+    let _ = kill_process_group(pid_of(child)?, Signal::KILL);
+    child.kill()?;
+    child.wait()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
-    #[test]
-    fn a_program_is_run_without_our_environment() {
-        use std::os::unix::fs::PermissionsExt as _;
-
-        let folder = tempfile::tempdir().expect("a folder");
-        let program = folder.path().join("tell");
-        // the environment as the kernel gave it to the shell (proc_pid_environ(5))
-        std::fs::write(&program, "#!/bin/sh\ntr '\\0' '\\n' </proc/$$/environ\n")
-            .expect("a script");
-        for path in [folder.path(), &program] {
+    /// A script that everybody may run.
+    fn script(folder: &Path, text: &str) -> PathBuf {
+        let program = folder.join("tell");
+        std::fs::write(&program, text).expect("a script");
+        for path in [folder, &program] {
             let mode = std::fs::Permissions::from_mode(0o755);
             std::fs::set_permissions(path, mode).expect("a mode");
         }
+        program
+    }
+
+    #[test]
+    fn a_program_is_run_without_our_environment() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // the environment as the shell was given it, with what it adds itself
+        let program = script(folder.path(), "#!/bin/sh\n/usr/bin/env\n");
         let told = HostPrograms.version_line(&program).expect("it runs");
         assert!(
             std::env::vars_os().count() > 1,
@@ -115,10 +230,11 @@ mod tests {
         );
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
+            let is_the_shells = matches!(&*name, "PWD" | "OLDPWD" | "SHLVL" | "_");
             let passed_on = told
                 .lines()
                 .any(|line| line.starts_with(&format!("{name}=")));
-            assert!(!passed_on, "{name} was passed on");
+            assert!(is_the_shells || !passed_on, "{name} was passed on: {told}");
         }
     }
 
@@ -132,5 +248,21 @@ mod tests {
             HostPrograms.version_line(Path::new("/nonexistent/program")),
             Err(ProgramError::Run { .. })
         ));
+    }
+
+    #[test]
+    fn a_program_that_says_too_much_or_takes_too_long_is_ended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let endless = script(folder.path(), "#!/bin/sh\nwhile :; do echo endless; done\n");
+        let error = HostPrograms
+            .version_line(&endless)
+            .expect_err("it is endless");
+        assert!(
+            error.to_string().contains("more than 4096 bytes"),
+            "{error}"
+        );
+        let slow = script(folder.path(), "#!/bin/sh\nsleep 1000\n");
+        let error = ask(&slow, Duration::from_millis(200)).expect_err("it is slow");
+        assert!(error.to_string().contains("took longer"), "{error}");
     }
 }

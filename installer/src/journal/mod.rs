@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::ErrorKind;
-use crate::effect::{Effects, Files, FilesError};
+use crate::effect::{Effects, Files, FilesError, Untrusted, trust};
 use crate::hint;
 use crate::model::{FileImage, Found, UnitName};
 use crate::plan::Step;
@@ -93,6 +93,9 @@ pub enum JournalError {
         /// Where it is.
         path: PathBuf,
     },
+    /// Somebody else may have written it.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// It cannot be read or written.
     #[error(transparent)]
     Files(#[from] FilesError),
@@ -113,6 +116,7 @@ impl JournalError {
         match self {
             Self::Damaged { path, .. } | Self::NotAFile { path } => Some(hint::of_damaged(path)),
             Self::Schema { path, .. } => Some(hint::of_later(path)),
+            Self::Untrusted(error) => Some(error.hint()),
             Self::Files(error) => error.hint(),
             Self::Revert { source, .. } => source
                 .hint()
@@ -123,6 +127,7 @@ impl JournalError {
     /// Which kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::Untrusted(error) => error.kind(),
             Self::Files(error) => error.kind(),
             Self::Revert { source, .. } => source.kind(),
             Self::Damaged { .. } | Self::Schema { .. } | Self::NotAFile { .. } => {
@@ -160,6 +165,7 @@ impl Journal {
             Found::File(image) => image,
             _ => return Err(JournalError::NotAFile { path: path.into() }),
         };
+        trust(path, &image)?;
         let damaged = |source| JournalError::Damaged {
             path: path.into(),
             source,

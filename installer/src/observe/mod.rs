@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 
 use crate::ErrorKind;
 use crate::effect::systemd::SystemdError;
-use crate::effect::{BoxError, Effects, FilesError};
+use crate::effect::{BoxError, Effects, FilesError, Status, Untrusted, trust};
 use crate::hint;
 use crate::model::{
     Fingerprint, Found, Product, RECEIPT_SCHEMA, Receipt, ReceiptError, SavedFile, Survivor, Trial,
     UnitFacts, UnitName, UnitSpec, Version,
 };
+use crate::plan::FolderMode;
 pub(crate) use units::same_path;
 
 /// The host, as far as it concerns the product.
@@ -43,6 +44,8 @@ pub struct HostState {
     pub trial: Option<Trial>,
     /// The product's own state files as they are.
     pub state_files: Vec<SavedFile>,
+    /// The folders on the way to what root runs and writes.
+    pub folders: BTreeMap<PathBuf, FolderMode>,
     /// What the services that run answered; missing where one did not.
     pub answers: BTreeMap<UnitName, Version>,
 }
@@ -121,6 +124,9 @@ pub enum ObserveError {
         #[source]
         source: ReceiptError,
     },
+    /// A file of ours that somebody else may have written.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// The product cannot say who must live.
     #[error("what must outlive the change cannot be listed")]
     Survivors(#[source] BoxError),
@@ -142,6 +148,7 @@ impl ObserveError {
                 ReceiptError::Schema { found } if *found > RECEIPT_SCHEMA => hint::of_later(path),
                 _ => hint::of_damaged(path),
             }),
+            Self::Untrusted(error) => Some(error.hint()),
             Self::RunIsFull { .. } => Some("make room in /run and try again: df -h /run".into()),
             Self::Survivors(_) => None,
         }
@@ -152,6 +159,7 @@ impl ObserveError {
         match self {
             Self::Files(error) => error.kind(),
             Self::Systemd(error) => error.kind(),
+            Self::Untrusted(error) => error.kind(),
             Self::RunIsFull { .. } => ErrorKind::HostLacks,
             Self::Survivors(_) => ErrorKind::GuestsInTheWay,
             Self::Receipt { .. } => ErrorKind::Damaged,
@@ -200,6 +208,7 @@ pub fn observe(
             Freshness::Reload => state_files(product, effects)?,
             Freshness::AsLoaded => Vec::new(),
         },
+        folders: folders(product, effects)?,
         // services that are down or too old to say know nobody: then nobody can be forgotten
         known: effects.health.known().ok().flatten().unwrap_or_default(),
         answers,
@@ -230,9 +239,12 @@ pub fn read_receipt(
 ) -> Result<Option<Receipt>, ObserveError> {
     let path = product.layout.receipt();
     match effects.files.look(&path)? {
-        Found::File(image) => Receipt::from_json(image.contents.as_bytes())
-            .map(Some)
-            .map_err(|source| ObserveError::Receipt { path, source }),
+        Found::File(image) => {
+            trust(&path, &image)?;
+            Receipt::from_json(image.contents.as_bytes())
+                .map(Some)
+                .map_err(|source| ObserveError::Receipt { path, source })
+        }
         _ => Ok(None),
     }
 }
@@ -241,12 +253,42 @@ pub fn read_receipt(
 /// lost with it is the watch, and the next update writes another.
 ///
 /// # Errors
-/// [`FilesError`], when it is there and cannot be read.
-pub fn read_trial(product: &Product, effects: &Effects<'_>) -> Result<Option<Trial>, FilesError> {
-    Ok(match effects.files.look(&product.layout.trial())? {
-        Found::File(image) => Trial::from_json(image.contents.as_bytes()).ok(),
-        _ => None,
-    })
+/// [`ObserveError::Files`], when it is there and cannot be read; [`ObserveError::Untrusted`], when
+/// somebody else may have written it: it says what is put back, and where.
+pub fn read_trial(product: &Product, effects: &Effects<'_>) -> Result<Option<Trial>, ObserveError> {
+    let path = product.layout.trial();
+    let Found::File(image) = effects.files.look(&path)? else {
+        return Ok(None);
+    };
+    trust(&path, &image)?;
+    Ok(Trial::from_json(image.contents.as_bytes()).ok())
+}
+
+/// Every folder on the way to what root runs and writes, as it is.
+fn folders(
+    product: &Product,
+    effects: &Effects<'_>,
+) -> Result<BTreeMap<PathBuf, FolderMode>, FilesError> {
+    let layout = &product.layout;
+    let own = [
+        &layout.versions,
+        &layout.programs,
+        &layout.units,
+        &layout.config,
+        &layout.install_state,
+    ];
+    // what is the product's may be its owner's, but not the way there
+    let above = layout.product_state.iter().filter_map(|path| path.parent());
+    let ends = own.into_iter().map(PathBuf::as_path).chain(above);
+    let paths: BTreeSet<&Path> = ends.flat_map(Path::ancestors).collect();
+    let mut found = BTreeMap::new();
+    for path in paths {
+        if let Some(status) = effects.files.folder_status(path)? {
+            let Status { mode, uid, gid, .. } = status;
+            found.insert(path.to_path_buf(), FolderMode { mode, uid, gid });
+        }
+    }
+    Ok(found)
 }
 
 fn state_files(product: &Product, effects: &Effects<'_>) -> Result<Vec<SavedFile>, FilesError> {

@@ -64,7 +64,7 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
         );
     }
     stage(product, goal, &mut plan);
-    mend::mend(product, state, goal.stop_guests, &mut plan);
+    mend::mend(product, state, &goal.units, goal.stop_guests, &mut plan);
     let written = write_units(product, state, goal, &mut plan);
     watch(product, state, goal, &mut plan);
     flip(product, state, goal, &mut plan);
@@ -377,7 +377,7 @@ fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], 
                 survivors: state.survivors.clone(),
                 known: state.known.clone(),
                 may_end: if goal.stop_guests {
-                    mend::endangered(state)
+                    mend::endangered(state, &goal.units)
                 } else {
                     Vec::new()
                 },

@@ -42,7 +42,7 @@ impl std::fmt::Display for FateKind {
             Self::OwnScope => "kept: own scope",
             Self::Moved {
                 or_stopped: false, ..
-            } => "kept: moved to its own scope first (its unit was stale)",
+            } => "kept: moved to its own scope first",
             Self::Moved {
                 or_stopped: true, ..
             } => "kept: moved to its own scope first; stopped where that cannot be done",

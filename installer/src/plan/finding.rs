@@ -95,6 +95,28 @@ pub enum Drift {
         /// systemd's word for it.
         found: String,
     },
+    /// A limit on starts is in force, and the unit as it was installed has none: a daemon that is
+    /// restarted often would stay down, and its socket be closed to clients.
+    StartLimit {
+        /// The setting.
+        setting: String,
+        /// The time that it counts over, in seconds.
+        seconds: u64,
+        /// How many starts it allows in that time.
+        burst: u32,
+        /// The drop-ins that set it, as far as they are known.
+        drop_ins: Vec<PathBuf>,
+    },
+    /// Others than root can write a folder on the way to what root runs and writes, and so put
+    /// something else in its place.
+    LooseFolder {
+        /// Permission bits, chmod(2), in octal.
+        mode: String,
+        /// Owning user.
+        uid: u32,
+        /// Owning group.
+        gid: u32,
+    },
     /// A drop-in of somebody else's.
     DropIn {
         /// What it sets, as `Setting=value`.
@@ -154,6 +176,12 @@ impl Finding {
             (Danger::None, Drift::KillMode { .. }) => {
                 "a restart would kill no guest, but leave the old daemon running"
             }
+            (Danger::None, Drift::StartLimit { .. }) => {
+                "no guest is in danger, but after some quick restarts clients find a closed door"
+            }
+            (Danger::None, Drift::LooseFolder { .. }) => {
+                "whoever can write it can put another program in the place of root's"
+            }
             (Danger::None, Drift::NotRunning { .. }) => "guests run on without it",
             (Danger::None, Drift::Swapped) => {
                 "guests run on; what a daemon does after its next start is unknown"
@@ -204,6 +232,22 @@ impl Finding {
                     format!("; its KillMode is overruled by {}", by.display())
                 });
                 format!("{path} sets {}{overruled}", listed(settings))
+            }
+            Drift::StartLimit {
+                setting,
+                seconds,
+                burst,
+                drop_ins,
+            } => {
+                let by = drop_ins
+                    .last()
+                    .map_or_else(String::new, |by| format!(" by {}", by.display()));
+                format!("{unit} allows {burst} starts in {seconds} s ({setting}={seconds}s{by})")
+            }
+            Drift::LooseFolder { mode, uid, gid } => {
+                format!(
+                    "{path} has mode {mode} and belongs to {uid}:{gid}: others than root can write it"
+                )
             }
             Drift::KeptByDropIn => format!("{unit} has KillMode=process by {path}"),
             _ => self.text_of_release(),

@@ -2,14 +2,22 @@
 
 use super::staleness::{in_danger, needs_own_drop_in, shadow};
 use super::{
-    CheckKillMode, Goal, KeepGuests, Move, Plan, ReloadSystemd, RemoveFile, RescopeGuests, SetAside,
+    CheckKillMode, Goal, KeepGuests, Move, Plan, ReloadSystemd, RemoveFile, Rendered,
+    RescopeGuests, SetAside,
 };
-use crate::model::{Product, UnitName};
+use crate::model::{Product, Survivor, UnitName};
 use crate::observe::{HostState, UnitState};
+use crate::unit;
 
 /// Before anything else is done to the services: nothing that stops them, a rollback included, may
 /// reach their children.
-pub(super) fn mend(product: &Product, state: &HostState, stop_guests: bool, plan: &mut Plan) {
+pub(super) fn mend(
+    product: &Product,
+    state: &HostState,
+    texts: &[Rendered],
+    stop_guests: bool,
+    plan: &mut Plan,
+) {
     let shadows = state.units.iter().filter_map(|unit| {
         let by = shadow(&product.layout, unit)?;
         Some((unit, by))
@@ -47,17 +55,14 @@ pub(super) fn mend(product: &Product, state: &HostState, stop_guests: bool, plan
     if any_moved || !loaded.is_empty() {
         plan.push(ReloadSystemd {}, "only then it is in force");
     }
-    if endangered.is_empty() {
-        return;
-    }
-    let units: Vec<UnitName> = endangered
-        .iter()
-        .map(|unit| unit.spec.name.clone())
-        .collect();
-    let moves: Vec<Move> = state
-        .survivors
-        .iter()
-        .filter(|survivor| units.iter().any(|unit| survivor.lives_in(unit)))
+    let to_move = to_move(state, texts);
+    let why = if endangered.is_empty() {
+        "their unit bounds what is in its control group"
+    } else {
+        "their unit was stale"
+    };
+    let moves: Vec<Move> = to_move
+        .into_iter()
         .filter_map(|survivor| {
             let name = format!("{}{}.scope", product.scope_prefix, survivor.id);
             Some(Move {
@@ -80,7 +85,7 @@ pub(super) fn mend(product: &Product, state: &HostState, stop_guests: bool, plan
                 moves,
                 stop_guests,
             },
-            "their unit was stale",
+            why,
         );
     }
 }
@@ -117,19 +122,56 @@ pub(super) fn drop_unneeded(product: &Product, state: &HostState, goal: &Goal, p
     }
 }
 
-/// Those whom a stop may reach as the host stands: what a run that was told to may end, where it
-/// cannot be moved.
-pub(super) fn endangered(state: &HostState) -> Vec<String> {
+/// Those whom a run that was told to may end, where it cannot move them.
+pub(super) fn endangered(state: &HostState, texts: &[Rendered]) -> Vec<String> {
+    let to_move = to_move(state, texts).into_iter();
+    to_move.map(|survivor| survivor.id.clone()).collect()
+}
+
+/// Those who must get out of their service's control group: a stop may reach them there as the host
+/// stands, or the unit that is to be loaded bounds the group, and so counts them with its daemon.
+fn to_move<'a>(state: &'a HostState, texts: &[Rendered]) -> Vec<&'a Survivor> {
+    let must_leave = |unit: &&UnitState| in_danger(unit) || bounds_its_group(unit, texts);
     let units: Vec<&UnitName> = state
         .units
         .iter()
-        .filter(|unit| in_danger(unit))
+        .filter(must_leave)
         .map(|unit| &unit.spec.name)
         .collect();
     state
         .survivors
         .iter()
         .filter(|survivor| units.iter().any(|unit| survivor.lives_in(unit)))
-        .map(|survivor| survivor.id.clone())
         .collect()
+}
+
+/// Whether a service that keeps children has a limit on its control group that they would share: by
+/// the text that is to be loaded, or by a drop-in (systemd.resource-control(5)).
+fn bounds_its_group(unit: &UnitState, texts: &[Rendered]) -> bool {
+    let text = texts.iter().find(|text| text.unit == unit.spec.name);
+    let drop_ins = unit.drop_ins.iter().filter(|drop_in| drop_in.lies);
+    let texts = text
+        .map(|text| text.text.as_str())
+        .into_iter()
+        .chain(drop_ins.filter_map(|drop_in| drop_in.text.as_deref()));
+    unit.spec.keeps_children && texts.into_iter().any(sets_a_bound)
+}
+
+fn sets_a_bound(text: &str) -> bool {
+    const BOUNDS: [&str; 5] = [
+        "MemoryMax",
+        "MemoryHigh",
+        "MemorySwapMax",
+        "TasksMax",
+        "CPUQuota",
+    ];
+    let Ok(parsed) = unit::parse(text) else {
+        return false;
+    };
+    let mut directives = parsed.directives().iter();
+    directives.any(|one| {
+        one.section == "Service"
+            && BOUNDS.contains(&one.key.as_str())
+            && !matches!(one.value.as_str(), "" | "infinity" | "100%")
+    })
 }

@@ -131,6 +131,7 @@ impl Look<'_> {
             }));
         }
         seen.extend(self.command().map(here));
+        seen.extend(self.start_limits().into_iter().map(here));
         if mask(state).is_some() || state.facts.load_state != "loaded" {
             return seen;
         }
@@ -152,6 +153,34 @@ impl Look<'_> {
             }));
         }
         seen
+    }
+
+    /// Limits in force that the unit as it was installed switches off.
+    fn start_limits(&self) -> Vec<Drift> {
+        let installed = self.installed.map(unit::parse);
+        let Some(Ok(installed)) = installed else {
+            return Vec::new();
+        };
+        let switched_off = |setting: &str| {
+            let mut directives = installed.directives().iter();
+            directives.any(|one| one.key == setting && is_zero(&one.value))
+        };
+        let limits = self.state.facts.limits.iter();
+        limits
+            .filter(|limit| switched_off(&limit.setting))
+            .map(|limit| Drift::StartLimit {
+                setting: limit.setting.clone(),
+                seconds: limit.interval / 1_000_000,
+                burst: limit.burst,
+                drop_ins: self
+                    .state
+                    .drop_ins
+                    .iter()
+                    .filter(|drop_in| sets(drop_in, &limit.setting))
+                    .map(|drop_in| drop_in.path.clone())
+                    .collect(),
+            })
+            .collect()
     }
 
     fn command(&self) -> Option<Drift> {
@@ -233,6 +262,15 @@ impl Look<'_> {
 fn remedy(product: &Product, state: &UnitState, what: &Drift, path: &Path) -> Option<String> {
     match what {
         Drift::DropIn { .. } | Drift::Overruled | Drift::KeptByDropIn => None,
+        Drift::StartLimit {
+            setting, drop_ins, ..
+        } if !drop_ins.is_empty() => {
+            let paths: Vec<_> = drop_ins.iter().map(|path| path.display()).collect();
+            Some(format!(
+                "take {setting}= out of {}, then: sudo systemctl daemon-reload",
+                super::listed(&paths)
+            ))
+        }
         Drift::Masked => Some(unmask(&state.spec.name, path)),
         _ => Some(format!("sudo {} system install", product.name)),
     }
@@ -306,6 +344,21 @@ fn is_the_vendors(drop_in: &DropIn) -> bool {
         .is_some_and(|name| matches!(name.to_str(), Some("service.d" | "socket.d" | "slice.d")));
     let vendor = drop_in.path.starts_with("/usr/lib") || drop_in.path.starts_with("/lib");
     of_a_type && vendor && !may_set_kill_mode(drop_in)
+}
+
+/// A time of systemd's that is none (systemd.time(7)).
+fn is_zero(value: &str) -> bool {
+    let digits = value.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
+    !digits.is_empty() && digits.bytes().all(|byte| byte == b'0')
+}
+
+fn sets(drop_in: &DropIn, setting: &str) -> bool {
+    let parsed = drop_in.text.as_deref().map(unit::parse);
+    let Some(Ok(parsed)) = parsed else {
+        return false;
+    };
+    let mut directives = parsed.directives().iter();
+    directives.any(|one| one.key == setting)
 }
 
 fn settings(drop_in: &DropIn) -> Vec<String> {

@@ -36,7 +36,7 @@ pub fn uninstall(product: &Product, state: &HostState, purge: Purge) -> Plan {
         );
     }
     let stop_guests = !state.survivors.is_empty();
-    mend(product, state, stop_guests, &mut plan);
+    mend(product, state, &[], stop_guests, &mut plan);
     let is_slice = |unit: &UnitState| unit.spec.name.kind() == UnitKind::Slice;
     let daemons = names(&|unit| unit.facts.is_active() && unit.spec.keeps_children);
     if !daemons.is_empty() {

@@ -164,6 +164,16 @@ pub enum StepError {
         /// Where it had to be.
         scope: UnitName,
     },
+    /// Another process had got a survivor's number, and was moved in its place.
+    #[error("pid {pid} is no longer {name}: another process is in {scope} now")]
+    OtherMoved {
+        /// The name of the one that was meant.
+        name: String,
+        /// The number.
+        pid: u32,
+        /// Where it is.
+        scope: UnitName,
+    },
     /// The services do not say whom they know.
     #[error("the services do not list what runs")]
     Unlisted(#[source] BoxError),
@@ -256,6 +266,7 @@ impl StepError {
             | Self::StillThere { .. }
             | Self::NotMoved { .. }
             | Self::NotInScope { .. }
+            | Self::OtherMoved { .. }
             | Self::NotStopped { .. }
             | Self::Survivors(_) => ErrorKind::GuestsInTheWay,
             _ => ErrorKind::Other,

@@ -10,35 +10,49 @@ impl RescopeGuests {
         let Move { survivor, scope } = one;
         let pid = survivor.identity.pid;
         let arrived = |group: &str| group.ends_with(&format!("/{scope}"));
-        let group = || {
-            let facts = effects.processes.facts(pid);
-            facts.map(|facts| facts.control_group)
-        };
-        if !group().is_some_and(|group| arrived(&group)) {
+        let facts = || effects.processes.facts(pid);
+        if !facts().is_some_and(|facts| arrived(&facts.control_group)) {
             let request = ScopeRequest {
                 name: scope.clone(),
                 slice: self.slice.clone(),
                 description: survivor.name.clone(),
-                pids: vec![pid],
+                processes: vec![survivor.identity],
             };
-            effects
-                .systemd
-                .start_transient_scope(&request)
-                .map_err(|source| StepError::NotMoved {
-                    name: survivor.name.clone(),
-                    pid,
-                    source,
-                })?;
-        }
-        match group().filter(|group| !arrived(group)) {
-            Some(found) => Err(StepError::NotInScope {
+            let moved = effects.systemd.start_transient_scope(&request);
+            // one that ended meanwhile is nobody's loss
+            if moved.is_err() && !effects.lives(survivor.identity) {
+                return Ok(());
+            }
+            moved.map_err(|source| StepError::NotMoved {
                 name: survivor.name.clone(),
                 pid,
-                found,
-                scope: scope.clone(),
-            }),
-            None => Ok(()),
+                source,
+            })?;
         }
+        // where systemd was told a number alone, this shows whom it moved
+        let Some(facts) = facts() else {
+            return Ok(());
+        };
+        if facts.start_time != survivor.identity.start_time {
+            return if arrived(&facts.control_group) {
+                Err(StepError::OtherMoved {
+                    name: survivor.name.clone(),
+                    pid,
+                    scope: scope.clone(),
+                })
+            } else {
+                Ok(())
+            };
+        }
+        if arrived(&facts.control_group) {
+            return Ok(());
+        }
+        Err(StepError::NotInScope {
+            name: survivor.name.clone(),
+            pid,
+            found: facts.control_group,
+            scope: scope.clone(),
+        })
     }
 }
 

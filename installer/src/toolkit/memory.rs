@@ -4,8 +4,9 @@
 //! cannot be read is an error, never an empty one: forgetting would let old releases in.
 
 use super::{Planner, RunError, Toolkit, ToolkitError};
-use crate::effect::{Effects, Lock};
+use crate::effect::{Effects, Lock, trust};
 use crate::model::{FileImage, Found, KeyList, Product, RolledBack, Seen, SignedText, Version};
+use crate::observe::ObserveError;
 
 /// What this host has seen; nothing, when it keeps no record yet.
 ///
@@ -15,8 +16,11 @@ pub fn seen(product: &Product, effects: &Effects<'_>) -> Result<Seen, ToolkitErr
     let path = product.layout.seen();
     match effects.files.look(&path)? {
         Found::Missing => Ok(Seen::default()),
-        Found::File(image) => Seen::from_json(image.contents.as_bytes())
-            .map_err(|source| ToolkitError::Seen { path, source }),
+        Found::File(image) => {
+            trust(&path, &image).map_err(ObserveError::from)?;
+            Seen::from_json(image.contents.as_bytes())
+                .map_err(|source| ToolkitError::Seen { path, source })
+        }
         _ => Err(ToolkitError::NoRecord { path }),
     }
 }

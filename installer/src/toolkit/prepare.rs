@@ -20,9 +20,10 @@ pub(super) fn all_findings(
     state: &HostState,
     installed: Option<&[Rendered]>,
 ) -> Vec<Finding> {
+    let folders = plan::findings_of_folders(&state.folders);
     // before the first install everything is missing, which is no finding
     let Some(receipt) = &state.receipt else {
-        return Vec::new();
+        return folders;
     };
     let text = |unit: &crate::observe::UnitState| {
         let rendered = installed?
@@ -35,6 +36,7 @@ pub(super) fn all_findings(
         .iter()
         .flat_map(|unit| plan::findings(product, unit, text(unit), receipt.auto_update))
         .chain(plan::findings_of_release(product, state))
+        .chain(folders)
         .collect()
 }
 

@@ -121,6 +121,9 @@ pub(super) struct InstallOptions {
     /// The user that the VMs belong to (default: the user who called sudo)
     #[arg(long, value_name = "USER")]
     pub(super) owner: Option<String>,
+    /// Give the VMs of an installed banger to another owner without asking
+    #[arg(long, requires = "owner")]
+    pub(super) change_owner: bool,
     /// Take updates without a person, once a day at an hour of this machine's own: the same as
     /// `banger update --yes`. `--auto-update=off` ends that
     #[arg(

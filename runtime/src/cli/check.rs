@@ -51,7 +51,7 @@ pub(super) fn run(
             "left_before": matches!(judgement, Judgement::LeftBefore(_)),
             "update_available": available,
         });
-        screen.line(&answer.to_string());
+        screen.raw(&answer.to_string());
     } else if available {
         screen.line(&format!(
             "banger {} → {} is available; to take it: sudo banger update",

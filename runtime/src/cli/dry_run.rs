@@ -20,7 +20,7 @@ pub(super) fn show(
     if options.json {
         let text = serde_json::to_string_pretty(&as_json(&preview))
             .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
-        screen.line(&text);
+        screen.raw(&text);
         return Ok(());
     }
     let operation = preview.plan.operation;

@@ -5,11 +5,10 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use banger_installer::error_kind::ErrorKind;
 
-use super::screen::{Screen, Tone};
+use super::screen::{Screen, Tone, shown};
 
 /// An error on its way to the user.
 #[derive(Debug)]
@@ -38,7 +37,7 @@ impl Failure {
         Self {
             message: printable(&message),
             causes: causes.iter().map(|cause| printable(cause)).collect(),
-            hint,
+            hint: hint.map(|hint| printable(&hint)),
             kind,
         }
     }
@@ -48,7 +47,7 @@ impl Failure {
         Self {
             message: printable(&message.into()),
             causes: Vec::new(),
-            hint,
+            hint: hint.map(|hint| printable(&hint)),
             kind,
         }
     }
@@ -67,8 +66,7 @@ impl Failure {
         if let Some(hint) = &self.hint {
             let _ = writeln!(text, "  hint:  {hint}");
         }
-        // nobody is left to tell when standard error is closed
-        let _ = anstream::stderr().write_all(text.as_bytes());
+        screen.problem(&text);
     }
 }
 
@@ -83,13 +81,7 @@ pub(super) fn printable(text: &str) -> String {
     } else {
         ""
     };
-    let shown = |glyph: char| match glyph {
-        '\n' | '\t' => glyph,
-        _ if glyph.is_control() => '\u{fffd}',
-        // marks that turn the direction of writing: Unicode Standard Annex 9
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        _ => glyph,
-    };
+    let shown = |glyph: char| if glyph == '\n' { glyph } else { shown(glyph) };
     text.chars()
         .take(LINE)
         .map(shown)

@@ -40,12 +40,19 @@ impl Survivors for Guests {
     }
 
     fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
-        let told = self.0.end_of(&survivor.id)?;
-        Ok(told.map(|cause| match cause {
-            EndCause::Asked => End::Asked,
-            EndCause::Guest => End::Exited,
-            EndCause::Unexplained => End::Unexplained,
-        }))
+        let told = self.told(&survivor.id)?;
+        let Some(id) = vm_of_scope(&survivor.control_group) else {
+            return Ok(told);
+        };
+        if told.is_some() || id == survivor.id {
+            return Ok(told);
+        }
+        // beside a VM's own process, in its scope: a VMM that was broken out of starts and ends
+        // what it likes, and holds up no update by it
+        if self.0.list()?.iter().any(|one| one.id == id) {
+            return Ok(Some(End::Exited));
+        }
+        self.told(id)
     }
 
     fn stop(&self, survivor: &Survivor) -> Result<bool, BoxError> {
@@ -56,6 +63,23 @@ impl Survivors for Guests {
         health::stop(&product::HELPER_SERVICE.parse()?, which, STOP_BOUND)?;
         Ok(true)
     }
+}
+
+impl Guests {
+    fn told(&self, id: &str) -> Result<Option<End>, BoxError> {
+        let cause = self.0.end_of(id)?;
+        Ok(cause.map(|cause| match cause {
+            EndCause::Asked => End::Asked,
+            EndCause::Guest => End::Exited,
+            EndCause::Unexplained => End::Unexplained,
+        }))
+    }
+}
+
+/// The id of the VM whose scope a control group is, or lies in.
+fn vm_of_scope(control_group: &str) -> Option<&str> {
+    let mut parts = control_group.split('/');
+    parts.find_map(|part| part.strip_prefix("banger-vm-")?.strip_suffix(".scope"))
 }
 
 /// The daemons' health, as the toolkit asks for it.
@@ -126,7 +150,21 @@ impl Host {
 
     /// What the unit templates are filled with, for an owner.
     pub(super) fn unit_values(&self, owner: &Owner) -> Values {
-        let coverage = Coverage::from_environment(|name| std::env::var_os(name));
+        let coverage = Coverage::from_environment(|name| std::env::var_os(name)).trusted(owner.uid);
         product::unit_values(owner, &self.product.layout.programs, &coverage)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_tells_whose_it_is() {
+        let group = "/banger.slice/banger-vm-00112233445566aa.scope";
+        assert_eq!(vm_of_scope(group), Some("00112233445566aa"));
+        let beneath = format!("{group}/made-inside");
+        assert_eq!(vm_of_scope(&beneath), Some("00112233445566aa"));
+        assert_eq!(vm_of_scope("/system.slice/bangerd-root.service"), None);
     }
 }

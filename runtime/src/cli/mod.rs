@@ -13,7 +13,9 @@ mod offer;
 mod preview;
 mod release;
 mod report;
+mod root;
 mod screen;
+mod source;
 mod status;
 mod system;
 mod update;
@@ -73,7 +75,7 @@ fn dispatch(
             // into memory: clap_complete panics when a reader goes away
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command, "banger", &mut script);
-            screen.line(String::from_utf8_lossy(&script).trim_end());
+            screen.raw(String::from_utf8_lossy(&script).trim_end());
             Ok(ExitCode::SUCCESS)
         }
         Command::Man { directory } => write_man_pages(build, &directory),

@@ -19,7 +19,7 @@ pub(super) fn run(json: bool, screen: &Screen) -> Result<ExitCode, Failure> {
     if json {
         let text = serde_json::to_string_pretty(&status)
             .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
-        screen.line(&text);
+        screen.raw(&text);
         return Ok(ExitCode::SUCCESS);
     }
     let Some(receipt) = &status.receipt else {

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use super::arguments::{DryRunOptions, InstallOptions, Switch, SystemCommand};
 use super::host::Host;
 use super::report::{ScreenReport, told_of_guests};
-use super::{Failure, Screen, Tone, caller, dry_run, status};
+use super::{Failure, Screen, Tone, caller, dry_run, root, source, status};
 use crate::build::Build;
 use crate::jail;
 use crate::product::UNIT_TEMPLATES;
@@ -26,7 +26,7 @@ pub(super) fn run(
     build: &Build,
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
-    caller::require_root()?;
+    root::enter()?;
     match command {
         SystemCommand::Install(options) => install(&options, build, screen),
         SystemCommand::Status { json } => status::run(json, screen),
@@ -57,14 +57,22 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
     if options.dry_run.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
         let installed = installed_owner(planner.receipt())?;
-        let (request, _unpacked) = install_request(options, build, &host, installed)?;
+        let owner = owner(options, installed.as_ref(), screen)?;
+        let (request, _unpacked) = install_request(options, build, &host, owner)?;
         dry_run::show(planner.install(&request), options.dry_run, screen)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
     let installed = installed_owner(toolkit.receipt())?;
-    let (request, _unpacked) = install_request(options, build, &host, installed)?;
+    let owner = owner(options, installed.as_ref(), screen)?;
+    if let Some(installed) = installed.filter(|installed| installed.user != owner.user)
+        && !may_change_owner(options, &installed, &owner, screen)?
+    {
+        screen.line("Nothing was changed.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (request, _unpacked) = install_request(options, build, &host, owner)?;
     host.hold_signals()?;
     match toolkit.install(&request)? {
         Outcome::Unchanged => screen.line(&format!(
@@ -100,15 +108,8 @@ fn install_request(
     options: &InstallOptions,
     build: &Build,
     host: &Host,
-    installed: Option<Owner>,
+    owner: Owner,
 ) -> Result<(InstallRequest, UnpackedRelease), Failure> {
-    let sudo_user = std::env::var("SUDO_USER").ok();
-    let owner = caller::choose_owner(
-        options.owner.as_deref(),
-        sudo_user.as_deref(),
-        caller::user_database,
-    );
-    let owner = keep_owner(owner, installed)?;
     caller::require_user(&owner)?;
     caller::require_home(&owner)?;
     let version = build
@@ -118,7 +119,7 @@ fn install_request(
         .map_err(|lack| Failure::new(&lack, Some(lack.hint()), ErrorKind::HostLacks))?;
     vm_uids::check_host()
         .map_err(|conflict| Failure::new(&conflict, Some(conflict.hint()), ErrorKind::InTheWay))?;
-    let unpacked = UnpackedRelease::beside_this_program(host)?;
+    let unpacked = UnpackedRelease::beside_this_program(host, &caller_of_root())?;
     let request = InstallRequest {
         values: host.unit_values(&owner),
         owner,
@@ -134,15 +135,77 @@ fn install_request(
     Ok((request, unpacked))
 }
 
-/// A second install without a named owner keeps the first one's.
+/// Who called root.
+fn caller_of_root() -> source::Caller {
+    let sudo_user = std::env::var("SUDO_USER").ok();
+    source::Caller::from_sudo(sudo_user.as_deref())
+}
+
+/// For whom to install: another than before is told of, and never chosen by who happens to call.
+fn owner(
+    options: &InstallOptions,
+    installed: Option<&Owner>,
+    screen: &Screen,
+) -> Result<Owner, Failure> {
+    let sudo_user = std::env::var("SUDO_USER").ok();
+    let chosen = caller::choose_owner(
+        options.owner.as_deref(),
+        sudo_user.as_deref(),
+        caller::user_database,
+    );
+    let is_named = options.owner.is_some();
+    let owner = keep_owner(chosen, installed, is_named)?;
+    if let (Some(caller), false) = (sudo_user, is_named)
+        && caller != owner.user
+        && caller != "root"
+    {
+        screen.note(&format!(
+            "{} stays the owner of the VMs; to change that: sudo banger system install --owner {caller}",
+            owner.user
+        ));
+    }
+    Ok(owner)
+}
+
+/// A second install keeps the first one's owner, unless another is named.
 fn keep_owner(
     chosen: Result<Owner, caller::OwnerError>,
-    installed: Option<Owner>,
+    installed: Option<&Owner>,
+    is_named: bool,
 ) -> Result<Owner, Failure> {
     match (chosen, installed) {
-        (Ok(owner), _) | (Err(caller::OwnerError::Nobody), Some(owner)) => Ok(owner),
+        (Err(caller::OwnerError::Nobody), Some(installed)) => Ok(installed.clone()),
+        // a second administrator, whoever that is
+        (Ok(owner), Some(installed)) if !is_named && owner.user != installed.user => {
+            Ok(installed.clone())
+        }
+        (Err(_), Some(installed)) if !is_named => Ok(installed.clone()),
+        (Ok(owner), _) => Ok(owner),
         (Err(error), _) => Err(error.into()),
     }
+}
+
+/// Whether the VMs may go to another owner: by a flag, or by a yes.
+fn may_change_owner(
+    options: &InstallOptions,
+    installed: &Owner,
+    owner: &Owner,
+    screen: &Screen,
+) -> Result<bool, Failure> {
+    if options.change_owner {
+        return Ok(true);
+    }
+    let (before, after) = (&installed.user, &owner.user);
+    let question = format!("banger is installed for {before}. Give its VMs to {after}?");
+    screen.confirm_danger(&question).ok_or_else(|| {
+        Failure::plain(
+            format!("banger is installed for {before}; nothing was changed"),
+            Some(format!(
+                "to give its VMs to {after}: sudo banger system install --owner {after} --change-owner"
+            )),
+            ErrorKind::NotPermitted,
+        )
+    })
 }
 
 /// This program's own release, as a folder with `bin/` and `units/`.
@@ -155,7 +218,7 @@ struct UnpackedRelease {
 impl UnpackedRelease {
     /// The folder that this program lies in, when it is a release's; else one that is put together
     /// from the programs beside this one and the templates in it.
-    fn beside_this_program(host: &Host) -> Result<Self, Failure> {
+    fn beside_this_program(host: &Host, caller: &source::Caller) -> Result<Self, Failure> {
         let program = std::env::current_exe()
             .and_then(fs_err::canonicalize)
             .map_err(|error| cannot_assemble(&error))?;
@@ -166,11 +229,15 @@ impl UnpackedRelease {
                 .iter()
                 .all(|(name, _)| release.join(format!("units/{name}.in")).is_file());
         if whole {
+            source::require_own(release, caller)?;
             return Ok(Self {
                 path: release.into(),
                 _assembled: None,
             });
         }
+        let programs = host.product.programs.iter();
+        let programs: Vec<PathBuf> = programs.map(|one| folder.join(&one.name)).collect();
+        source::require_own_files(&programs, caller)?;
         let assembled = tempfile::tempdir().map_err(|error| cannot_assemble(&error))?;
         let assemble = || -> std::io::Result<()> {
             for kind in ["bin", "units"] {
@@ -321,10 +388,17 @@ mod tests {
     #[test]
     fn a_second_install_keeps_the_owner_unless_another_is_named() {
         let nobody = || Err(caller::OwnerError::Nobody);
-        let kept = keep_owner(nobody(), Some(owner("alice")));
-        assert_eq!(kept.ok().map(|owner| owner.user).as_deref(), Some("alice"));
-        let named = keep_owner(Ok(owner("bob")), Some(owner("alice")));
-        assert_eq!(named.ok().map(|owner| owner.user).as_deref(), Some("bob"));
-        assert!(keep_owner(nobody(), None).is_err());
+        let alice = owner("alice");
+        let kept = |chosen, is_named| {
+            let owner = keep_owner(chosen, Some(&alice), is_named);
+            owner.ok().map(|owner| owner.user)
+        };
+        assert_eq!(kept(nobody(), false).as_deref(), Some("alice"));
+        // who calls by sudo is not named
+        assert_eq!(kept(Ok(owner("bob")), false).as_deref(), Some("alice"));
+        assert_eq!(kept(Ok(owner("bob")), true).as_deref(), Some("bob"));
+        assert!(keep_owner(nobody(), None, false).is_err());
+        let first = keep_owner(Ok(owner("bob")), None, false);
+        assert_eq!(first.ok().map(|owner| owner.user).as_deref(), Some("bob"));
     }
 }

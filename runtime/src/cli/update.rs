@@ -14,7 +14,7 @@ use super::host::Host;
 use super::offer::{Offer, look};
 use super::preview::{announce, announce_rollback};
 use super::report::{ScreenReport, told_of_guests};
-use super::{Failure, Screen, caller, check, dry_run};
+use super::{Failure, Screen, caller, check, dry_run, root};
 use crate::build::Build;
 
 /// The file beside a packaged program that holds the command which updates the package.
@@ -30,7 +30,7 @@ pub(super) fn run(
         screen.line(&format!("  {}", command.trim()));
         return Ok(ExitCode::SUCCESS);
     }
-    caller::require_root()?;
+    root::enter()?;
     let host = Host::connect()?;
     if options.check {
         return check::run(options, build, screen, &host);

@@ -123,6 +123,29 @@ pub(super) fn find_again(
     Ok(findings)
 }
 
+/// Matches records that are known with what runs; of what has no record, all is found that there is.
+pub(super) fn find_among(
+    records: Vec<VmRecord>,
+    boot_id: &str,
+    processes: &dyn Processes,
+) -> Result<Findings, Unknown> {
+    let scan = look(processes, records.iter(), BTreeSet::new(), boot_id)?;
+    let vms = records.into_iter().map(|record| Finding {
+        verdict: judge(&record, boot_id, &scan),
+        record,
+        to_write: false,
+    });
+    Ok(Findings {
+        vms: vms.collect(),
+        others: strangers(&BTreeSet::new(), &scan)
+            .into_iter()
+            .map(stranger)
+            .collect(),
+        blindness: scan.blindness().cloned(),
+        ..Findings::default()
+    })
+}
+
 /// One look for the processes of records, and for whatever runs as root, as a VM, or as one of
 /// `uids`.
 fn look<'a>(

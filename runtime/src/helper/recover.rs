@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::console::LastWords;
-use super::find_again::{Finding, Findings, Host, Unknown, find_again, uid_of_jail};
+use super::find_again::{Finding, Findings, Host, Unknown, find_again, find_among, uid_of_jail};
 use super::registry::{Content, Machine, source_of};
 use super::{Helper, HelperError, console, start, watch};
 use crate::jail;
@@ -31,6 +31,13 @@ impl From<Unknown> for HelperError {
 /// Reads records and processes, matches them, publishes what stands, and watches what runs.
 pub(super) fn recover(helper: &Arc<Helper>) -> Result<(), HelperError> {
     let content = content(helper, search(helper)?);
+    if let Some(blindness) = &content.blindness {
+        tracing::error!("changes are refused: {blindness}; {}", blindness.hint());
+    }
+    for other in &content.others {
+        let reason = other.reason.as_deref().unwrap_or_default();
+        tracing::warn!("{} is left alone: {reason}", other.name);
+    }
     let alive: Vec<(VmId, Arc<Pinned>)> = content.machines.iter().filter_map(held).collect();
     helper.registry.fill(content);
     for (id, pinned) in alive {
@@ -68,22 +75,29 @@ fn ask_for_id(places: &Places, id: &VmId, pid: u32) -> Result<(), String> {
 /// Holds what was found, and writes down what has changed. Who cannot see writes nothing.
 fn content(helper: &Helper, findings: Findings) -> Content {
     let blindness = findings.blindness;
-    if let Some(blindness) = &blindness {
-        tracing::error!("changes are refused: {blindness}; {}", blindness.hint());
-    }
+    let store = helper.registry.store();
     let mut machines = Vec::with_capacity(findings.vms.len());
     for found in findings.vms {
         let before = (!found.to_write).then(|| found.record.clone());
+        let cut_off = start::state_before_end(&found.record) == VmState::Starting;
+        // a copy may be behind: that it says so is no reason to remove a disk
+        let cut_off = cut_off && before.is_some();
         let machine = settle(found, &helper.places);
         let record = &machine.record;
+        let has_ended = matches!(record.state, VmState::Stopped | VmState::Failed);
+        if cut_off && has_ended && blindness.is_none() {
+            start::leave_nothing(&helper.places, record);
+        }
+        let changed = before.as_ref() != Some(record);
         // most are as they were, and each write is synced
-        if before.as_ref() != Some(record)
+        let is_kept = !changed && (machine.pinned.is_none() || store.has_copy(record));
+        if !is_kept
             && blindness.is_none()
-            && let Err(error) = helper.registry.store().save(record)
+            && let Err(error) = store.save(record)
         {
             tracing::error!("{error}: {}", source_of(&error));
         }
-        if machine.pinned.is_some() || before.as_ref() != Some(record) {
+        if machine.pinned.is_some() || changed {
             let (name, id) = (&record.name, &record.id);
             tracing::info!("VM {name} ({id}) is {}", record.state.word());
         }
@@ -91,10 +105,6 @@ fn content(helper: &Helper, findings: Findings) -> Content {
             link_again(&helper.places, &record.id);
         }
         machines.push(machine);
-    }
-    for other in &findings.others {
-        let reason = other.reason.as_deref().unwrap_or_default();
-        tracing::warn!("{} is left alone: {reason}", other.name);
     }
     Content {
         machines,
@@ -125,10 +135,17 @@ pub(super) fn look_again(helper: &Helper) -> Vec<(VmId, Arc<Pinned>)> {
     if !registry.is_in_doubt() {
         return Vec::new();
     }
-    let Ok(mut findings) = search(helper) else {
+    let was_blind = registry.was_blind();
+    // the disk is read again only for what has no record in memory
+    let looked = if was_blind || registry.lacks_records() {
+        search(helper)
+    } else {
+        let doubtful = registry.machines_in_doubt();
+        find_among(doubtful, registry.boot_id(), &HostProcesses)
+    };
+    let Ok(mut findings) = looked else {
         return Vec::new();
     };
-    let was_blind = registry.was_blind();
     if findings.blindness.is_some() {
         return Vec::new();
     }
@@ -160,6 +177,9 @@ pub(super) fn look_again(helper: &Helper) -> Vec<(VmId, Arc<Pinned>)> {
 /// A record as it stands by what the kernel shows.
 fn settle(found: Finding, places: &Places) -> Machine {
     let mut record = found.record;
+    if record.state == VmState::Running {
+        start::note_that_it_ran(places, &mut record);
+    }
     let (state, reason, ended, pinned) = match hold(found.verdict) {
         Held::Mine(pinned) => {
             let executable = record.process.take().and_then(|process| process.executable);
@@ -176,7 +196,10 @@ fn settle(found: Finding, places: &Places) -> Machine {
             (state, None, None, Some(Arc::new(pinned)))
         }
         Held::Unsure(doubt) => {
-            tracing::warn!("VM {} is left alone: {doubt}", record.name);
+            // said once, however often it is looked at
+            if record.state != VmState::Unmanaged {
+                tracing::warn!("VM {} is left alone: {doubt}", record.name);
+            }
             (
                 VmState::Unmanaged,
                 Some(format!("not provably ours: {doubt}")),
@@ -213,11 +236,7 @@ fn settle(found: Finding, places: &Places) -> Machine {
             (state, reason, Some(cause), None)
         }
     };
-    let cut_off = start::state_before_end(&record) == VmState::Starting;
     (record.state, record.reason, record.ended) = (state, reason, ended);
-    if cut_off && matches!(state, VmState::Stopped | VmState::Failed) {
-        start::leave_nothing(places, &record);
-    }
     Machine { record, pinned }
 }
 

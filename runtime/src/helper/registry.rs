@@ -130,6 +130,11 @@ impl Registry {
         })
     }
 
+    /// The VM with that id.
+    pub(super) fn get(&self, id: &VmId) -> Option<Machine> {
+        self.lock().machines.get(id).cloned()
+    }
+
     /// Every VM.
     pub(super) fn machines(&self) -> Vec<Machine> {
         self.lock().machines.values().cloned().collect()
@@ -284,10 +289,13 @@ impl Registry {
     pub(super) fn settle_doubts(&self, found: Vec<Machine>, others: &[VmSummary]) {
         let doubtful = self.ids_in_doubt();
         let mut inner = self.lock();
+        let mut changed = false;
         for machine in found {
             let id = machine.record.id.clone();
-            if doubtful.contains(&id) {
+            let known = inner.machines.get(&id).map(|known| &known.record);
+            if doubtful.contains(&id) && known != Some(&machine.record) {
                 inner.machines.insert(id, machine);
+                changed = true;
             }
         }
         let Inner {
@@ -295,12 +303,17 @@ impl Registry {
             others: shown,
             ..
         } = &mut *inner;
+        let before = shown.len();
         shown.retain(|one| {
             let adopted = one.id.as_ref().is_some_and(|id| machines.contains_key(id));
             let is_there = |other: &VmSummary| (&other.id, other.pid) == (&one.id, one.pid);
-            !adopted && others.iter().any(is_there)
+            let may_go = one.state == VmState::Unmanaged;
+            !adopted && (!may_go || others.iter().any(is_there))
         });
-        self.publish(&inner);
+        // most looks find what the last one found, and each list is synced
+        if changed || shown.len() != before {
+            self.publish(&inner);
+        }
     }
 
     /// Something is in doubt, and another look may settle it.
@@ -319,6 +332,20 @@ impl Registry {
         let inner = self.lock();
         let without_record = inner.others.iter().filter_map(|one| one.id.as_ref());
         inner.doubtful().chain(without_record).cloned().collect()
+    }
+
+    /// The records of the VMs in doubt.
+    pub(super) fn machines_in_doubt(&self) -> Vec<VmRecord> {
+        let inner = self.lock();
+        let record = |id| inner.machines.get(id).map(|machine| machine.record.clone());
+        inner.doubtful().filter_map(record).collect()
+    }
+
+    /// A VM is shown as unmanaged that has no record.
+    pub(super) fn lacks_records(&self) -> bool {
+        let inner = self.lock();
+        let mut others = inner.others.iter();
+        others.any(|one| one.id.is_some() && one.state == VmState::Unmanaged)
     }
 
     /// Not every process could be seen when the VMs were found.

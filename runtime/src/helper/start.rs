@@ -301,6 +301,16 @@ fn executable_of(places: &Places, id: &VmId) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
+/// Completes the record of a VM that ran, say one that was lost and written anew: such a VM is never
+/// taken for a start that was cut off.
+pub(super) fn note_that_it_ran(places: &Places, record: &mut VmRecord) {
+    if let Some(process) = &mut record.process
+        && process.executable.is_none()
+    {
+        process.executable = executable_of(places, &record.id);
+    }
+}
+
 /// The helper that started this VM never saw its guest run.
 pub(super) fn never_ran(record: &VmRecord) -> bool {
     let process = record.process.as_ref();
@@ -320,14 +330,11 @@ pub(super) fn state_before_end(record: &VmRecord) -> VmState {
 /// Does for a VM that was adopted what its own start had not come to: an older version, or one that
 /// ended in the middle, started it.
 pub(super) fn finish_adopted(helper: &Helper, id: &VmId, pinned: &Pinned) {
-    let (places, known) = (&helper.places, helper.registry.machines());
-    let known = known.into_iter().find(|machine| machine.record.id == *id);
+    let places = &helper.places;
+    let known = helper.registry.get(id);
     if known.is_some_and(|machine| never_ran(&machine.record)) {
-        let executable = executable_of(places, id);
         helper.registry.update(id, |machine| {
-            if let Some(process) = &mut machine.record.process {
-                process.executable = executable;
-            }
+            note_that_it_ran(places, &mut machine.record);
         });
     }
     let is_roots = |found: std::fs::Metadata| found.uid() == 0;
@@ -376,12 +383,16 @@ fn ended(helper: &Helper, id: &VmId, fresh: &mut Fresh) -> Fault {
         console,
         firecracker,
     } = console::last_words(&helper.places, id);
-    let reason = console.or(firecracker).unwrap_or_else(|| {
-        fresh.ended().map_or_else(
-            || "Firecracker ended at once".into(),
-            |status| format!("Firecracker ended with {status}"),
-        )
-    });
+    let line = console.or(firecracker);
+    let reason = match (fresh.ended(), line) {
+        // one that was killed did not come to say why
+        (Some(status), Some(line)) if status.code().is_none() => {
+            format!("Firecracker ended with {status}; its last line: {line}")
+        }
+        (_, Some(line)) => line,
+        (Some(status), None) => format!("Firecracker ended with {status}"),
+        (None, None) => "Firecracker ended at once".into(),
+    };
     Fault::Failed { reason }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::Semaphore;
 
 use super::console::LastWords;
 use super::control_group::end_scope;
@@ -17,33 +18,44 @@ use crate::protocol::{EndCause, VmId, VmState};
 /// Between two rounds of chores, while there are any.
 const ROUND: Duration = Duration::from_secs(5);
 
+/// Chores of VMs that use files at the same time. A helper that finds a thousand VMs again, or sees
+/// as many end, takes no more threads for them.
+static CHORES: Semaphore = Semaphore::const_new(4);
+
+/// Runs a chore on a thread for that.
+async fn chore<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    // it is never closed
+    let _permit = CHORES.acquire().await.ok()?;
+    let done = tokio::task::spawn_blocking(work).await;
+    done.inspect_err(|error| tracing::error!("a chore of a VM ended early: {error}"))
+        .ok()
+}
+
 /// Watches a VM's process and its logs until it ends, and reaps it when it is ours.
 pub(super) fn begin(helper: &Arc<Helper>, id: &VmId, pinned: Arc<Pinned>, child: Option<Child>) {
     let (helper, id) = (Arc::clone(helper), id.clone());
     tokio::spawn(async move {
         let (worker, vm, process) = (Arc::clone(&helper), id.clone(), Arc::clone(&pinned));
         let adopted = child.is_none();
-        let logs = tokio::task::spawn_blocking(move || {
+        let logs = chore(move || {
             if adopted {
                 start::finish_adopted(&worker, &vm, &process);
             }
             worker.logs.watch(&worker.places, &vm)
         });
-        let logs = logs.await.ok();
+        let logs = logs.await;
         if let Err(error) = exited(&pinned).await {
             tracing::error!("VM {id} cannot be watched: {error}");
             return;
         }
         let status = child.and_then(|mut child| child.wait().ok());
-        let noted = tokio::task::spawn_blocking(move || {
+        chore(move || {
             if let Some(logs) = logs {
                 helper.logs.forget(logs);
             }
             note_exit(&helper, &id, status);
-        });
-        if let Err(error) = noted.await {
-            tracing::error!("the end of a VM was not written down: {error}");
-        }
+        })
+        .await;
     });
 }
 

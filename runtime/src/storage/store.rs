@@ -150,6 +150,12 @@ impl Store {
         Ok(())
     }
 
+    /// A record is kept twice, with its checksum. False of one that a version up to 0.1.0 wrote.
+    pub fn has_copy(&self, record: &VmRecord) -> bool {
+        let copy = self.places.last_record(&record.id);
+        read_record(copy, &record.id).is_ok_and(|copy| copy == *record)
+    }
+
     /// Removes a VM's folder. One that is gone already is fine.
     ///
     /// # Errors
@@ -246,10 +252,6 @@ fn to_json(value: &impl serde::Serialize, path: &Path) -> Result<Vec<u8>, Storag
 }
 
 fn read_record(path: PathBuf, id: &VmId) -> Result<VmRecord, StorageError> {
-    #[derive(serde::Deserialize)]
-    struct Schema {
-        schema: u32,
-    }
     let shown = path.display().to_string();
     let damaged = |source| StorageError::Shape {
         path: shown.clone(),
@@ -257,15 +259,19 @@ fn read_record(path: PathBuf, id: &VmId) -> Result<VmRecord, StorageError> {
     };
     let bytes = fs_err::read(path).map_err(StorageError::io(format!("read {shown}")))?;
     // the checksum comes first: a schema that was damaged is no other schema
-    let Schema { schema } = unseal(&bytes).map_err(damaged)?;
-    if schema != RECORD_SCHEMA {
+    let value: serde_json::Value = unseal(&bytes).map_err(damaged)?;
+    let schema = value.get("schema").and_then(serde_json::Value::as_u64);
+    if let Some(found) = schema.and_then(|schema| u32::try_from(schema).ok())
+        && found != RECORD_SCHEMA
+    {
         return Err(StorageError::Schema {
             path: shown,
-            found: schema,
+            found,
             known: RECORD_SCHEMA,
         });
     }
-    let record: VmRecord = unseal(&bytes).map_err(damaged)?;
+    let record: VmRecord =
+        serde_json::from_value(value).map_err(|source| damaged(source.into()))?;
     if record.id == *id {
         Ok(record)
     } else {

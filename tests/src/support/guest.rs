@@ -9,32 +9,30 @@ use super::{Result, command, firecracker, place};
 
 /// The guest's kernel, a static ELF file; built when its source has changed.
 pub fn ticker() -> Result<PathBuf> {
-    build("ticker", &[])
+    ticker_with("")
 }
 
-/// The same guest, which shuts down by itself after 40 ticks, which are 2 s.
-pub fn short_lived() -> Result<PathBuf> {
-    build("short-lived", &["-Wa,--defsym,LAST_TICK=40"])
-}
-
-fn build(name: &str, options: &[&str]) -> Result<PathBuf> {
+/// The same with a symbol that makes it misbehave, `NAME=VALUE` of those that its source explains;
+/// none for an empty one.
+pub fn ticker_with(symbol: &str) -> Result<PathBuf> {
     let source = place::workspace().join("tests/guest/ticker.S");
     let key: String = firecracker::sha256(&fs::read(&source)?)
         .chars()
         .take(12)
         .collect();
-    place::cached(&format!("{name}-{key}.elf"), |part| {
+    let symbols = (!symbol.is_empty()).then(|| format!("-Wa,--defsym,{symbol}"));
+    place::cached(&format!("ticker-{key}{symbol}.elf"), |part| {
         command::run(
             Command::new("cc")
                 .args(["-nostdlib", "-static", "-no-pie", "-Wl,-Ttext=0x1000000"])
-                .args(options)
                 .args([
                     "-Wl,--build-id=none",
                     "-Wl,-z,noexecstack",
                     "-x",
                     "assembler",
-                    "-o",
                 ])
+                .args(symbols)
+                .arg("-o")
                 .arg(part)
                 .arg(&source),
         )?

@@ -11,6 +11,7 @@
 
 mod disk;
 mod host;
+mod own;
 mod whole;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ use crate::model::{FileImage, Fingerprint, Found};
 
 pub use disk::{Disk, Kind, Status};
 pub use host::HostFiles;
+pub use own::{Untrusted, trust};
 
 /// An operation on a file that failed.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +79,8 @@ pub trait Files {
     fn fingerprints(&self, paths: &[PathBuf]) -> Result<Vec<Option<Fingerprint>>, FilesError> {
         paths.iter().map(|path| self.fingerprint(path)).collect()
     }
+    /// Whose a folder is and who may write it; none where no folder stands, or a link does.
+    fn folder_status(&self, path: &Path) -> Result<Option<Status>, FilesError>;
     /// When a file, at the end of its links, was last changed in any way (ctime, inode(7)), in
     /// microseconds since 1970; none when it is missing.
     fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError>;
@@ -138,6 +142,10 @@ impl<D: Disk> Files for D {
         let told = paths.iter().zip(found);
         told.map(|(path, found)| tell("read", path, found))
             .collect()
+    }
+
+    fn folder_status(&self, path: &Path) -> Result<Option<Status>, FilesError> {
+        tell("look at", path, whole::folder_status(self, path))
     }
 
     fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError> {

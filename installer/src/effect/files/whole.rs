@@ -76,6 +76,15 @@ fn fingerprint_of(status: Status, digest: Io<Digest>) -> Io<Fingerprint> {
     })
 }
 
+/// What a folder is like; none where no folder stands.
+pub(super) fn folder_status<D: Disk>(disk: &D, path: &Path) -> Io<Option<Status>> {
+    match disk.status(path) {
+        Ok(status) => Ok(Some(status).filter(|status| status.kind == Kind::Folder)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 pub(super) fn status_changed<D: Disk>(disk: &D, path: &Path) -> Io<Option<i64>> {
     match disk.status_changed(path) {
         Ok(changed) => Ok(Some(changed)),
@@ -266,9 +275,12 @@ fn make_folders<D: Disk>(disk: &D, folder: &Path) -> Io<()> {
     }
     make_parent(disk, folder)?;
     match disk.make_folder(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => sync_parent(disk, folder),
+        // whatever the umask is: nobody but root may write where root's files are looked for
+        Ok(()) => disk.set_folder_mode(folder, 0o755)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
     }
+    sync_parent(disk, folder)
 }
 
 /// As [`settle`], without what a write that was cut off left beside the name.

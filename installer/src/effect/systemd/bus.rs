@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use rustix::time::ClockId;
 use zbus::connection::Builder;
 use zbus::fdo::Error::FileNotFound;
 use zbus::proxy::CacheProperties;
-use zbus::{OwnedObjectPath, Variant};
+use zbus::{Fd, OwnedObjectPath, Variant};
 
 use super::proxies::{ManagerProxy, ServiceProperties, SocketProperties, UnitProperties};
 use super::{JobKind, JobResult, ScopeRequest, SystemdError};
+use crate::effect::processes::descriptor;
 use crate::model::{RateLimit, ServiceFacts, UnitFacts, UnitKind, UnitName, UnitSearch};
 
 /// The longest wait for an answer to one call. A Reload with many units takes seconds.
@@ -229,9 +231,40 @@ impl Bus {
     /// `CollectMode=inactive-or-failed`: it goes by itself when its last process does.
     pub async fn start_transient_scope(&self, scope: &ScopeRequest) -> Result<(), SystemdError> {
         let what = format!("move processes into {}", scope.name);
+        let mut pinned = Vec::new();
+        for process in &scope.processes {
+            pinned.push(descriptor(*process).ok_or_else(|| SystemdError::Gone {
+                pid: process.pid,
+                what: what.clone(),
+            })?);
+        }
+        let descriptors: Vec<_> = pinned.iter().map(|one| Fd::from(one.as_fd())).collect();
+        let by_descriptor = ("PIDFDs", Variant::from(descriptors));
+        let mut results = within(&what, JOB_BOUND, self.queue_scope(scope, by_descriptor)).await?;
+        if results.as_ref().is_err_and(is_unknown_property) {
+            let numbers: Vec<u32> = scope.processes.iter().map(|one| one.pid).collect();
+            let by_number = ("PIDs", Variant::from(numbers));
+            results = within(&what, JOB_BOUND, self.queue_scope(scope, by_number)).await?;
+        }
+        let results = refused(&what, results)?;
+        match results.first() {
+            Some(JobResult::Done) => Ok(()),
+            result => Err(SystemdError::Job {
+                kind: JobKind::Start,
+                unit: scope.name.to_string(),
+                result: result.copied().unwrap_or(JobResult::Unknown),
+            }),
+        }
+    }
+
+    async fn queue_scope(
+        &self,
+        scope: &ScopeRequest,
+        processes: (&str, Variant<'_>),
+    ) -> zbus::Result<Vec<JobResult>> {
         let queue = async |manager: ManagerProxy<'static>| {
             let properties = [
-                ("PIDs", Variant::from(scope.pids.clone())),
+                processes,
                 ("Slice", Variant::from(scope.slice.as_str())),
                 ("Description", Variant::from(scope.description.as_str())),
                 ("Delegate", Variant::from(true)),
@@ -242,18 +275,7 @@ impl Bus {
                 .await?;
             Ok(vec![job])
         };
-        let results = refused(
-            &what,
-            within(&what, JOB_BOUND, self.queue_and_wait(queue)).await?,
-        )?;
-        match results.first() {
-            Some(JobResult::Done) => Ok(()),
-            result => Err(SystemdError::Job {
-                kind: JobKind::Start,
-                unit: scope.name.to_string(),
-                result: result.copied().unwrap_or(JobResult::Unknown),
-            }),
-        }
+        self.queue_and_wait(queue).await
     }
 
     /// Queues jobs and waits until each has been removed. The match on the signal stands before
@@ -318,6 +340,14 @@ impl Bus {
         )
         .map(drop)
     }
+}
+
+/// systemd's answer to a property that it does not know (`bus_unit_set_properties` in its sources).
+fn is_unknown_property(error: &zbus::Error) -> bool {
+    let zbus::Error::FDO(error) = error else {
+        return false;
+    };
+    matches!(**error, zbus::fdo::Error::PropertyReadOnly(_))
 }
 
 /// A limit that is in force: systemd counts nothing without a time and a number.

@@ -46,6 +46,14 @@ pub enum SystemdError {
         /// The bound.
         bound: Duration,
     },
+    /// A process that was to be moved is gone.
+    #[error("process {pid} ended before systemd could {what}")]
+    Gone {
+        /// Its number, which may be another's by now.
+        pid: u32,
+        /// What was asked, as words after "could".
+        what: String,
+    },
     /// A job ended otherwise than done.
     #[error("the job to {kind:?} {unit} ended as {result:?}")]
     Job {
@@ -72,7 +80,9 @@ impl SystemdError {
             }
             Self::Job { unit, .. } => Some(format!("journalctl -u {unit} --since \"5 min ago\"")),
             Self::Unsynced(error) => error.hint(),
-            Self::Runtime(_) | Self::Refused { .. } | Self::TooSlow { .. } => None,
+            Self::Runtime(_) | Self::Refused { .. } | Self::TooSlow { .. } | Self::Gone { .. } => {
+                None
+            }
         }
     }
 

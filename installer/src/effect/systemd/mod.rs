@@ -11,7 +11,7 @@ mod proxies;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{UnitFacts, UnitName, UnitSearch};
+use crate::model::{ProcessIdentity, UnitFacts, UnitName, UnitSearch};
 
 pub use bus::{Bus, JOB_BOUND, METHOD_BOUND};
 pub use error::SystemdError;
@@ -75,8 +75,8 @@ pub struct ScopeRequest {
     pub slice: UnitName,
     /// What people read in `systemctl status`.
     pub description: String,
-    /// The processes that move into it; at least one, all alive.
-    pub pids: Vec<u32>,
+    /// The processes that move into it; at least one.
+    pub processes: Vec<ProcessIdentity>,
 }
 
 /// What the toolkit asks of systemd.
@@ -100,6 +100,7 @@ pub trait Systemd {
     fn enable(&self, units: &[UnitName]) -> Result<(), SystemdError>;
     /// Removes those links, and syncs that.
     fn disable(&self, units: &[UnitName]) -> Result<(), SystemdError>;
-    /// Moves running processes into a new scope.
+    /// Moves running processes into a new scope: those very processes where systemd takes
+    /// descriptors (253 and later). Where it takes numbers alone, whoever asks looks who arrived.
     fn start_transient_scope(&self, scope: &ScopeRequest) -> Result<(), SystemdError>;
 }

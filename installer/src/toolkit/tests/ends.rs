@@ -66,3 +66,31 @@ fn a_version_under_which_a_process_was_lost_is_remembered() {
     machine.update("0.1.3").expect_err("it was lost");
     assert!(machine.remembers_a_failure());
 }
+
+#[test]
+fn a_process_leaves_the_group_of_a_service_before_a_bound_on_it_is_loaded() {
+    let machine = Machine::installed("0.1.0");
+    machine.update_to("0.1.1", "bounded").expect("the update");
+    assert!(machine.child_group().ends_with("toy-child-child.scope"));
+    // whoever comes into the group later is moved by the next command that changes something
+    machine.move_child("/system.slice/toyd.service");
+    machine.restart().expect("a restart");
+    assert!(machine.child_group().ends_with("toy-child-child.scope"));
+}
+
+#[test]
+fn a_bound_is_not_loaded_over_a_process_that_cannot_leave() {
+    let machine = Machine::installed("0.1.0");
+    machine.refuse_scopes();
+    let before = machine.snapshot();
+    let jobs = machine.jobs();
+    let error = machine
+        .update_to("0.1.1", "bounded")
+        .expect_err("it cannot be moved");
+    assert_eq!(error.kind(), ErrorKind::GuestsInTheWay, "{error}");
+    assert_eq!(machine.snapshot(), before);
+    assert_eq!(machine.jobs(), jobs, "a service was touched");
+    assert!(machine.child_lives());
+    // the same release without a bound needs no scope
+    machine.update("0.1.1").expect("the update");
+}

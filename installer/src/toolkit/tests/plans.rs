@@ -375,3 +375,38 @@ fn contract_7_every_way_of_being_stale_is_found() {
         assert_eq!(found, expected, "{case}");
     }
 }
+
+fn with_limit(mut state: UnitState) -> UnitState {
+    state.facts.limits.push(crate::model::RateLimit {
+        setting: "StartLimitIntervalSec".into(),
+        interval: 10_000_000,
+        burst: 5,
+    });
+    state
+}
+
+#[test]
+fn a_limit_on_starts_that_the_installed_unit_has_not_is_found() {
+    let without = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nKillMode=process\n";
+    let drop_in = "/etc/systemd/system/toyd.service.d/limit.conf";
+    let limits = |state: &UnitState, installed: &str| {
+        let found = findings(&product(), state, Some(installed), false);
+        let mut found = found.into_iter();
+        found.find(|one| matches!(one.what, Drift::StartLimit { .. }))
+    };
+    let by_drop_in = with_drop_in(
+        with_limit(healthy()),
+        drop_in,
+        "[Unit]\nStartLimitIntervalSec=10\n",
+    );
+    let finding = limits(&by_drop_in, without).expect("a finding");
+    assert_eq!(finding.danger, Danger::None);
+    assert!(finding.text().contains("5 starts in 10 s"), "{finding}");
+    let remedy = finding.remedy.expect("something to type");
+    assert!(remedy.contains(drop_in), "{remedy}");
+    let edited = limits(&with_limit(healthy()), without).expect("a finding");
+    assert_eq!(edited.remedy.as_deref(), Some("sudo toy system install"));
+    // a product that wants one has one
+    assert!(limits(&with_limit(healthy()), TEXT).is_none());
+    assert!(limits(&healthy(), without).is_none());
+}

@@ -1,12 +1,13 @@
-//! `banger vm logs`.
+//! `banger vm logs`: into a pipe as the guest wrote it, to a terminal as text.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, IsTerminal as _, Read as _, Seek as _, SeekFrom};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use super::VmError;
+use super::terminal::SafeWriter;
 
 /// Between two looks for more.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -15,7 +16,11 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub(super) fn copy(descriptors: Vec<OwnedFd>, follow: bool) -> Result<(), VmError> {
     let missing = || VmError::Log(io::Error::other("the daemon sent no descriptor"));
     let log = descriptors.into_iter().next().ok_or_else(missing)?;
-    follow_file(File::from(log), &mut anstream::stdout(), follow)
+    let mut output = io::stdout().lock();
+    if output.is_terminal() {
+        return follow_file(File::from(log), &mut SafeWriter::new(output), follow);
+    }
+    follow_file(File::from(log), &mut output, follow)
 }
 
 fn follow_file(mut log: File, output: &mut impl io::Write, follow: bool) -> Result<(), VmError> {

@@ -7,6 +7,7 @@ mod context;
 mod error;
 mod logs;
 mod table;
+mod terminal;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 pub use context::Context;
 pub use error::VmError;
 
+use super::screen::shown;
 use crate::protocol::client::call;
 use crate::protocol::{
     ByName, Cpus, GraceSeconds, Health, ListVms, MemoryMib, NewVm, OwnerRequest, StopVm, VmList,
@@ -90,7 +92,12 @@ pub fn run(command: VmCommand, context: &Context) -> Result<(), VmError> {
     match show {
         Show::List { json } => {
             let vms = client.list(request)?;
-            say(table::render(&vms, json)?.trim_end())
+            let text = table::render(&vms, json)?;
+            if json {
+                raw(text.trim_end())
+            } else {
+                text.lines().try_for_each(say)
+            }
         }
         Show::Log { follow } => {
             let (_, log): (serde_json::Value, _) = client.ask(request, &files, limits::READ)?;
@@ -189,9 +196,14 @@ fn open(what: &'static str, path: &Path) -> Result<OwnedFd, VmError> {
     Ok(opened.into())
 }
 
+/// A line for people: names and reasons come from elsewhere, and steer no terminal.
 fn say(line: &str) -> Result<(), VmError> {
+    raw(&line.chars().map(shown).collect::<String>())
+}
+
+fn raw(text: &str) -> Result<(), VmError> {
     use std::io::Write as _;
-    writeln!(anstream::stdout(), "{line}").map_err(VmError::Output)
+    writeln!(anstream::stdout(), "{text}").map_err(VmError::Output)
 }
 
 /// A daemon that was made sure of.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::VmError;
+use super::{VmError, shown};
 use crate::protocol::{VmState, VmSummary};
 
 const HEADER: [&str; 6] = ["NAME", "STATE", "PID", "CPUS", "MEMORY", "UP"];
@@ -19,8 +19,10 @@ pub(super) fn render(vms: &[VmSummary], json: bool) -> Result<String, VmError> {
 }
 
 fn table(vms: &[VmSummary], now: Timestamp) -> String {
+    // a row is a line, whatever its cells are made of
+    let printable = |cell: String| cell.chars().map(shown).collect();
     let rows: Vec<[String; 6]> = std::iter::once(HEADER.map(Into::into))
-        .chain(vms.iter().map(|vm| row(vm, now)))
+        .chain(vms.iter().map(|vm| row(vm, now).map(printable)))
         .collect();
     let mut widths = [0; 6];
     for cells in &rows {
@@ -121,6 +123,18 @@ mod tests {
         old    failed     -     2     512 MiB  kernel panicked; banger vm logs old
         ghost  unmanaged  6001  -     -        not provably ours: no record knows it
         ");
+    }
+
+    #[test]
+    fn a_name_from_outside_is_a_cell_and_no_more() {
+        let now = "2026-11-23T11:00:00Z".parse().unwrap();
+        let ghost = VmSummary {
+            pid: Some(6001),
+            ..vm("x\u{1b}[2J\nweb    running\u{202e}", VmState::Unmanaged)
+        };
+        let text = table(&[ghost], now);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
     }
 
     #[test]

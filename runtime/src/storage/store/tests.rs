@@ -102,6 +102,7 @@ fn a_lost_record_is_read_from_its_copy_and_a_later_versions_is_not() {
     let (_folder, store) = store();
     let record: VmRecord = serde_json::from_str(SCHEMA_1).unwrap();
     store.save(&record).unwrap();
+    assert!(store.has_copy(&record));
     let path = store.places.record(&record.id);
     std::fs::write(&path, r#"{"schema":2}"#).unwrap();
     let loaded = store.load_one(record.id.clone()).unwrap();
@@ -117,6 +118,7 @@ fn a_lost_record_is_read_from_its_copy_and_a_later_versions_is_not() {
     );
     // with its copy gone too, and nothing of it anywhere, it is none
     std::fs::remove_file(store.places.last_record(&record.id)).unwrap();
+    assert!(!store.has_copy(&record));
     assert!(store.load().unwrap().is_empty());
     std::fs::create_dir(store.places.jail(&record.id)).unwrap();
     let loaded = store.load().unwrap();

@@ -70,12 +70,13 @@ impl Machine {
         } else {
             version
         };
+        let mut service = SERVICE.replace("@version@", version);
+        if behaviour == "bounded" {
+            service = service.replace("KillMode=", "MemoryMax=64M\nKillMode=");
+        }
         let files = [
             ("bin/toyd", format!("toyd {label}\n{behaviour}")),
-            (
-                "units/toyd.service.in",
-                SERVICE.replace("@version@", version),
-            ),
+            ("units/toyd.service.in", service),
             (
                 "units/toyd.socket.in",
                 "[Socket]\nListenStream=/run/toy\n".into(),

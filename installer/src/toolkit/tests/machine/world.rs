@@ -13,7 +13,7 @@ use super::{CHILD, Deed, Machine, SERVICE, name};
 use crate::effect::systemd::{JobKind, JobResult, ScopeRequest, Systemd, SystemdError};
 use crate::effect::{
     Answer, BoxError, Clock, Files, FilesError, ForeignListener, Health, ProcessFacts, Processes,
-    ProgramError, Programs, Survivors,
+    ProgramError, Programs, Status, Survivors,
 };
 use crate::model::{
     End, FileImage, Fingerprint, Found, ProcessIdentity, ServiceFacts, Survivor, UnitFacts,
@@ -147,7 +147,7 @@ impl Systemd for Machine {
         }
         self.systemd_effect(|| {
             let mut child = self.child.borrow_mut();
-            if child.is_some() && scope.pids == [CHILD.pid] {
+            if child.is_some() && scope.processes == [CHILD] {
                 *child = Some(format!("/{}/{}", scope.slice, scope.name));
             }
         })
@@ -181,6 +181,10 @@ impl Files for Machine {
             mode: mode(found.mode),
             ..found
         }))
+    }
+
+    fn folder_status(&self, _path: &Path) -> Result<Option<Status>, FilesError> {
+        Ok(None)
     }
 
     fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError> {
