@@ -98,6 +98,12 @@ fn no_service_is_hardened_against_its_own_work() {
             "{harmful}= in the helper's unit"
         );
     }
+    for name in [HELPER_SERVICE, RESCUE_SERVICE, UPDATE_SERVICE] {
+        // it may hide the boot id that guests are told apart by
+        let file = unit_file(name);
+        let tunables = file.values("Service", "ProtectKernelTunables");
+        assert!(tunables.is_empty(), "{name}");
+    }
     for (name, _) in EXPOSURES {
         // a restart would remove the shared memory of all that its user runs
         let file = unit_file(name);
