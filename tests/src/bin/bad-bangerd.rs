@@ -26,17 +26,6 @@ type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
     let argument = std::env::args().nth(1).unwrap_or_default();
-    if argument == GATE_OPTION {
-        // what a helper makes of its own program when it starts a VM
-        let words: Vec<_> = std::env::args_os().skip(2).collect();
-        return match pass_gate(&words) {
-            Ok(never) => match never {},
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        };
-    }
     let run = match argument.as_str() {
         "--version" => {
             println!("bangerd {BROKEN_VERSION}");
