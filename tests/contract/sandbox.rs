@@ -1,9 +1,9 @@
 //! The sandboxes of the services as a real systemd makes them: what they keep out, what they let
 //! through, and what a guest inherits.
 
-use banger_tests::support::Host;
 use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{OWNER, Stage};
+use banger_tests::support::{Host, place};
 
 const UNITS: [&str; 4] = [
     "bangerd-root.socket",
@@ -155,4 +155,55 @@ fn a_host_of_the_bench_enforces_device_policies_and_address_filters() {
     let connect = "timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8443'";
     assert!(run(&[], connect).success());
     assert!(!run(&["IPAddressDeny=any"], connect).success());
+}
+
+/// Units as they were before services were kept from what they do not need.
+const FORMER_UNITS: &str = "tests/contract/former-units";
+
+#[test]
+fn a_guest_of_the_former_units_lives_on_and_new_ones_get_the_new_sandbox() {
+    let releases = Releases::new().unwrap();
+    let units = place::workspace().join(FORMER_UNITS);
+    let former = releases.with_units("0.1.0", units).unwrap();
+    let second = releases.sound("0.1.1").unwrap();
+    let stage = Stage::new(releases).unwrap();
+    stage.install(&former).unwrap().ok().unwrap();
+    let show = |property: &str| {
+        let helper = "bangerd-root.service";
+        stage.host.property(helper, property).unwrap()
+    };
+    assert_eq!(show("DevicePolicy"), "auto", "not the former units");
+    let guest = stage.run_guest("web").unwrap();
+    let sockets =
+        "stat -c '%i %u %g %a' /run/banger/bangerd.sock /run/banger-root/bangerd-root.sock";
+    let sockets = || stage.host.shell(sockets).unwrap().ok().unwrap();
+    let before = sockets();
+    let filters = |pid: u32| -> u32 {
+        let line = format!("sed -n 's/^Seccomp_filters:\\t//p' /proc/{pid}/status");
+        let count = stage.host.shell(&line).unwrap().ok().unwrap();
+        count.parse().unwrap()
+    };
+    let few = filters(guest.pid);
+
+    stage.releases.publish(&second).unwrap();
+    let update = stage.banger(&["update", "--yes"]).unwrap();
+    assert_eq!(update.code, Some(0), "{}", update.text());
+    // by its name, in what the update told: it was known to be the same
+    assert!(update.stdout.contains("web"), "{}", update.text());
+    stage.check_untouched(&guest).unwrap();
+    assert_eq!(show("DevicePolicy"), "closed");
+    assert_eq!(filters(guest.pid), few);
+    assert_eq!(sockets(), before, "a socket was made anew");
+    let second = stage.run_guest("db").unwrap();
+    assert!(filters(second.pid) > few);
+
+    // the sockets follow when somebody restarts them, and the guests do not notice
+    let line = "systemctl restart bangerd-root.socket bangerd.socket";
+    stage.host.shell(line).unwrap().ok().unwrap();
+    assert_ne!(sockets(), before);
+    for guest in [&guest, &second] {
+        stage.check_untouched(guest).unwrap();
+        let words = ["vm", "stop", &guest.name];
+        stage.banger_as_owner(&words).unwrap().ok().unwrap();
+    }
 }

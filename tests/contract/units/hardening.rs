@@ -99,10 +99,12 @@ fn no_service_is_hardened_against_its_own_work() {
         );
     }
     for name in [HELPER_SERVICE, RESCUE_SERVICE, UPDATE_SERVICE] {
-        // it may hide the boot id that guests are told apart by
         let file = unit_file(name);
-        let tunables = file.values("Service", "ProtectKernelTunables");
-        assert!(tunables.is_empty(), "{name}");
+        // the one may hide the boot id that guests are told apart by, the other takes openat2(2) away
+        for harmful in ["ProtectKernelTunables", "RestrictSUIDSGID"] {
+            let found = file.values("Service", harmful);
+            assert!(found.is_empty(), "{harmful}= in {name}");
+        }
     }
     for (name, _) in EXPOSURES {
         // a restart would remove the shared memory of all that its user runs
