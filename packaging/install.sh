@@ -50,7 +50,9 @@ Examples:
   sh install.sh --unpack ./banger
 
 The signature is checked with minisign, or where that is missing the sha256 that stands in this
-script. Exit codes are those of banger:
+script. The list of signing keys (keys.json) is not read: a key that was revoked after this script was
+made is still taken here. Take the newest script; once installed, banger itself honours the list.
+Exit codes are those of banger:
   0 done   1 other failure   2 usage   3 not permitted   5 the machine lacks something
   6 release refused   7 no release source, or not reachable
 HELP
@@ -542,6 +544,9 @@ main() {
     bring_archive
     check_names
     say "verified: banger $version, by its $way"
+    if [ "$way" = signature ]; then
+        say 'note: the list of signing keys was not read; a key revoked since this script was made counts'
+    fi
     if [ -n "$unpack_to" ]; then
         unpack "$unpack_to"
         say "unpacked to $unpack_to; next: sudo $unpack_to/bin/banger system install"

@@ -7,9 +7,12 @@
 )]
 
 mod archives;
+mod boundary;
+mod broken_out_vmm;
 mod client;
 mod corpus;
 mod disk;
+mod guest;
 mod hostile;
 mod hostile_servers;
 mod keys;
@@ -22,5 +25,7 @@ mod proxies;
 mod release_tool;
 mod resume;
 mod rotation;
+mod soak;
+mod stranger;
 mod transport;
 mod world;

@@ -45,6 +45,11 @@ fn taken(bench: &Bench, machine: Machine, from: &str) {
     let way = if machine.minisign { "signature" } else { "sum" };
     let verified = format!("verified: banger {VERSION}, by its {way}");
     assert!(output.stderr.contains(&verified), "{}", output.text());
+    // it reads no list of keys, and says so where that matters
+    let told = output
+        .stderr
+        .contains("the list of signing keys was not read");
+    assert_eq!(told, machine.minisign, "{}", output.text());
     for folder in ["out", "out/bin", "out/units"] {
         before.insert(bench.path("work").join(folder), Vec::new());
     }
@@ -213,7 +218,9 @@ fn addresses_that_are_not_safe_and_words_that_mean_nothing() {
     }
     let help = bench.run(BUSYBOX, &["--help"]).ok().unwrap();
     assert!(
-        help.contains("--unpack DIR") && help.contains("Exit codes"),
+        help.contains("--unpack DIR")
+            && help.contains("Exit codes")
+            && help.contains("(keys.json) is not read"),
         "{help}"
     );
 }

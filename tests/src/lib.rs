@@ -7,4 +7,5 @@
 pub mod connect_proxy;
 pub mod demo;
 pub mod release_server;
+pub mod soak;
 pub mod support;

@@ -5,10 +5,12 @@
 
 mod bad_daemons;
 mod bench;
+mod changes;
 mod cycles;
 mod ends;
 mod lost_state;
 mod others;
 mod owner_deeds;
+mod raw_socket;
 mod restarts;
 mod stale;

@@ -9,6 +9,7 @@ use std::path::Path;
 use rustix::fs::{Dir, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown};
 
 use super::copy::copy_sparse;
+use super::tree::remove_tree;
 use crate::protocol::VmId;
 use crate::storage::{Places, create_folder};
 
@@ -114,13 +115,13 @@ pub fn size_of_disk(places: &Places, id: &VmId) -> u64 {
 }
 
 /// Removes a jail and the link to its socket. Only for a VM whose process is gone for certain. What
-/// is gone already is fine. Links inside are removed, never followed (`std::fs::remove_dir_all`).
+/// is gone already is fine. Links inside are removed, never followed ([`super::tree`]).
 ///
 /// # Errors
 /// What the file system says.
 pub fn remove(places: &Places, id: &VmId) -> io::Result<()> {
     remove_link(&places.api_link(id))?;
-    match fs_err::remove_dir_all(places.jail(id)) {
+    match remove_tree(&places.jail(id)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

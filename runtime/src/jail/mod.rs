@@ -12,6 +12,7 @@ mod gate;
 mod launch;
 mod prerequisites;
 mod room;
+mod tree;
 
 pub use api::{ApiError, Instance, ask_instance, send_ctrl_alt_del};
 pub use build::{Ingredients, build, remove, size_of_disk, take_back};

@@ -7,7 +7,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use clap::Parser;
 const BOUND: Duration = Duration::from_secs(30);
 /// An answer is not longer than this.
 const ANSWER_LIMIT: u64 = 1 << 20;
-const METHODS: [&str; 2] = ["org.banger.Owner.Health", "org.banger.Owner.List"];
+const METHODS: [&str; 2] = ["Health", "List"];
 
 /// Asks the owner daemon until standard input ends
 #[derive(Debug, Parser)]
@@ -33,6 +33,15 @@ struct Arguments {
     /// How many clients ask at the same time
     #[arg(long, default_value_t = 16)]
     clients: usize,
+    /// The interface that is asked for its health and its list
+    #[arg(long, default_value = "org.banger.Owner")]
+    interface: String,
+    /// Send each byte of a request by itself, with this pause after it, in microseconds
+    #[arg(long, value_name = "PAUSE")]
+    byte_by_byte: Option<u64>,
+    /// A VM that every list must show as running; and every answer about health must say ready
+    #[arg(long, value_name = "NAME")]
+    ready_with: Option<String>,
 }
 
 fn main() -> io::Result<()> {
@@ -43,10 +52,11 @@ fn main() -> io::Result<()> {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         end.store(true, Ordering::SeqCst);
     });
+    let arguments = Arc::new(arguments);
     let askers: Vec<_> = (0..arguments.clients)
         .map(|_| {
-            let (socket, ended) = (arguments.socket.clone(), Arc::clone(&ended));
-            std::thread::spawn(move || ask_until(&ended, &socket, arguments.every))
+            let (arguments, ended) = (Arc::clone(&arguments), Arc::clone(&ended));
+            std::thread::spawn(move || ask_until(&ended, &arguments))
         })
         .collect();
     let mut all = Tally::default();
@@ -60,14 +70,19 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-fn ask_until(ended: &AtomicBool, socket: &Path, pause: u64) -> Tally {
+fn ask_until(ended: &AtomicBool, arguments: &Arguments) -> Tally {
     let mut tally = Tally::default();
     while !ended.load(Ordering::SeqCst) {
         for method in METHODS {
             let start = Instant::now();
-            let answer = ask(socket, method);
+            let answer = ask(arguments, method).and_then(|answer| match &arguments.ready_with {
+                Some(vm) if !is_ready(&answer, vm) => Err(io::Error::other(format!(
+                    "answered before it was ready: {answer}"
+                ))),
+                _ => Ok(answer),
+            });
             count(&mut tally, method, start.elapsed(), answer);
-            std::thread::sleep(Duration::from_millis(pause));
+            std::thread::sleep(Duration::from_millis(arguments.every));
         }
     }
     tally
@@ -103,12 +118,33 @@ fn note_version(tally: &mut Tally, answer: &serde_json::Value) {
     }
 }
 
-fn ask(socket: &Path, method: &str) -> io::Result<serde_json::Value> {
-    let mut stream = UnixStream::connect(socket)?;
+/// Whether a daemon that gives this answer has read its state and found its guests.
+fn is_ready(answer: &serde_json::Value, vm: &str) -> bool {
+    let parameters = &answer["parameters"];
+    match parameters["vms"].as_array() {
+        Some(vms) => vms
+            .iter()
+            .any(|one| one["name"] == vm && one["state"] == "running"),
+        None => parameters["ready"] == true,
+    }
+}
+
+fn ask(arguments: &Arguments, method: &str) -> io::Result<serde_json::Value> {
+    let mut stream = UnixStream::connect(&arguments.socket)?;
     stream.set_read_timeout(Some(BOUND))?;
     stream.set_write_timeout(Some(BOUND))?;
+    let method = format!("{}.{method}", arguments.interface);
     let request = serde_json::json!({"method": method, "parameters": {}});
-    stream.write_all(format!("{request}\0").as_bytes())?;
+    let request = format!("{request}\0");
+    match arguments.byte_by_byte {
+        None => stream.write_all(request.as_bytes())?,
+        Some(pause) => {
+            for byte in request.bytes() {
+                stream.write_all(&[byte])?;
+                std::thread::sleep(Duration::from_micros(pause));
+            }
+        }
+    }
     let mut answer = Vec::new();
     BufReader::new(stream.take(ANSWER_LIMIT)).read_until(0, &mut answer)?;
     if answer.pop() != Some(0) {

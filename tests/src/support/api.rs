@@ -9,6 +9,18 @@ use super::{Error, Host, Result, programs};
 /// Where the client lies in a host.
 const PROGRAM: &str = "/usr/local/libexec/api-client";
 
+const OWNER_SOCKET: &str = "/run/banger/bangerd.sock";
+const HELPER_SOCKET: &str = "/run/banger-root/bangerd-root.sock";
+
+/// Whom the client asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Daemon {
+    /// The owner daemon.
+    Owner,
+    /// The root helper.
+    Helper,
+}
+
 /// What the client counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
@@ -60,10 +72,33 @@ impl Client {
         Self::with(host, user, &["--clients=1", &format!("--every={every}")])
     }
 
+    /// Four clients that ask a daemon byte by byte, so that its stop finds them at any place of a
+    /// request, and for whom an answer that does not know the running guest `vm` has failed.
+    pub fn raw(host: &Host, user: &str, daemon: Daemon, vm: &str) -> Result<Self> {
+        host.copy(&programs::own("api-client")?, PROGRAM)?;
+        let (socket, interface) = match daemon {
+            Daemon::Owner => (OWNER_SOCKET, "org.banger.Owner"),
+            Daemon::Helper => (HELPER_SOCKET, "org.banger.Helper"),
+        };
+        let words = [
+            "--clients=4",
+            "--byte-by-byte=1000",
+            "--ready-with",
+            vm,
+            "--interface",
+            interface,
+        ];
+        Self::start_program(host, user, socket, &words)
+    }
+
     fn with(host: &Host, user: &str, words: &[&str]) -> Result<Self> {
-        let socket = [PROGRAM, "--socket", "/run/banger/bangerd.sock"];
+        Self::start_program(host, user, OWNER_SOCKET, words)
+    }
+
+    fn start_program(host: &Host, user: &str, socket: &str, words: &[&str]) -> Result<Self> {
+        let program = [PROGRAM, "--socket", socket];
         let child = host
-            .command_as(user, [&socket, words].concat())
+            .command_as(user, [&program, words].concat())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -2,8 +2,10 @@
 
 pub mod api;
 pub mod bad;
+pub mod bystander;
 pub mod command;
 pub mod console;
+pub mod fake;
 pub mod firecracker;
 pub mod guest;
 pub mod host;

@@ -7,8 +7,8 @@ use super::{Error, Result};
 
 /// The process with this pid as of now; `None` when there is none, or only a zombie.
 pub fn identify(pid: u32) -> Result<Option<ProcessIdentity>> {
-    let stat = match fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(stat) => stat,
+    let stat = match fs::read(format!("/proc/{pid}/stat")) {
+        Ok(stat) => String::from_utf8_lossy(&stat).into_owned(),
         Err(error) if gone(&error) => return Ok(None),
         Err(error) => return Err(error.into()),
     };

@@ -1,6 +1,7 @@
 //! Signed releases of banger, made with the project's own `banger-release` and a key of their own.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use banger_installer::model::Urgency;
 use banger_release::{KeyPairPaths, KeygenOptions, PackOptions, Packed, Password, SigningKey};
@@ -18,7 +19,7 @@ pub const BROKEN_VERSION: &str = "0.1.2";
 pub struct Releases {
     folder: TempDir,
     keys: KeyPairPaths,
-    sequence: std::cell::Cell<u64>,
+    sequence: AtomicU64,
 }
 
 impl Releases {
@@ -39,7 +40,7 @@ impl Releases {
         Ok(Self {
             folder,
             keys,
-            sequence: std::cell::Cell::new(1),
+            sequence: AtomicU64::new(1),
         })
     }
 
@@ -113,7 +114,7 @@ impl Releases {
             text.parse()
                 .map_err(|error| Error::Wrong(format!("{text:?} is no version: {error}")))
         };
-        self.sequence.set(self.sequence.get() + 1);
+        let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
         banger_release::pack(&PackOptions {
             binaries: binaries.to_owned(),
             units,
@@ -122,7 +123,7 @@ impl Releases {
             target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
             keys: vec![SigningKey::load(&self.keys.secret, None).map_err(|error| wrong(&error))?],
             out: self.folder.path().join(format!("out-{version}")),
-            sequence: Some(self.sequence.get()),
+            sequence: Some(sequence),
             released: None,
             expires_days: 30,
             upgrades_from: parsed("0.1.0")?,

@@ -116,7 +116,12 @@ impl Stage {
 
     /// Runs a guest; gives it when it has ticked.
     pub fn run_guest(&self, name: &str) -> Result<Guest> {
-        let run = self.banger_as_owner(&["vm", "run", name, "--kernel", KERNEL])?;
+        self.run_guest_of(name, KERNEL)
+    }
+
+    /// The same with another kernel that ticks, a file of the host.
+    pub fn run_guest_of(&self, name: &str, kernel: &str) -> Result<Guest> {
+        let run = self.banger_as_owner(&["vm", "run", name, "--kernel", kernel])?;
         if !run.success() {
             return Err(Error::Wrong(format!("{}\n{}", run.text(), self.logs())));
         }

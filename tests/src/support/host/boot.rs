@@ -148,7 +148,9 @@ fn command_name(pid: u32) -> Option<String> {
 
 /// The pid in the innermost pid namespace but those that guests' jails add: the second number.
 fn namespaced_pid(pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    // a process's name, the first line, may hold anything
+    let status = fs::read(format!("/proc/{pid}/status")).ok()?;
+    let status = String::from_utf8_lossy(&status);
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("NSpid:"))?;

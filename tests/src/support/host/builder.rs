@@ -8,7 +8,7 @@ use fs_err as fs;
 use super::boot::Machine;
 use super::ground::Ground;
 use super::{Host, install_firecracker};
-use crate::support::{Error, Result, command};
+use crate::support::{Error, Result, command, fake};
 
 /// What a host is to be like. A plain one has KVM, tun, D-Bus and Firecracker.
 #[derive(Debug, Clone)]
@@ -16,8 +16,16 @@ pub struct HostBuilder {
     users: Vec<User>,
     kvm: bool,
     dbus: bool,
-    firecracker: bool,
+    vmm: Vmm,
     mounted: Vec<String>,
+}
+
+/// What is installed as `firecracker`, with a jailer beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vmm {
+    None,
+    Firecracker,
+    Fake,
 }
 
 #[derive(Debug, Clone)]
@@ -32,7 +40,7 @@ impl Default for HostBuilder {
             users: Vec::new(),
             kvm: true,
             dbus: true,
-            firecracker: true,
+            vmm: Vmm::Firecracker,
             mounted: Vec::new(),
         }
     }
@@ -72,7 +80,15 @@ impl HostBuilder {
     /// A host without Firecracker and jailer.
     #[must_use]
     pub fn without_firecracker(mut self) -> Self {
-        self.firecracker = false;
+        self.vmm = Vmm::None;
+        self
+    }
+
+    /// A host whose `firecracker` is the bench's own, which misbehaves as its kernel file says
+    /// ([`crate::support::fake`]). The jailer is the real one.
+    #[must_use]
+    pub fn fake_vmm(mut self) -> Self {
+        self.vmm = Vmm::Fake;
         self
     }
 
@@ -115,8 +131,11 @@ impl HostBuilder {
             place("/etc/hosts"),
             "127.0.0.1 localhost bench\n::1 localhost\n",
         )?;
-        if self.firecracker {
+        if self.vmm != Vmm::None {
             install_firecracker(&place)?;
+        }
+        if self.vmm == Vmm::Fake {
+            fs::copy(fake::vmm()?, place("/usr/local/bin/firecracker"))?;
         }
         if !self.dbus {
             // logind cannot live without a bus, and the host would count as degraded
