@@ -30,7 +30,7 @@ pub enum Bad {
     DiesLater,
     /// It is ready, gives one answer, and ends, again and again.
     Loops,
-    /// It sees no record, and so knows no guest.
+    /// It sees no record and no jail, and so knows no guest.
     Forgets,
     /// It stops answering when the update is over.
     HangsLater,
@@ -106,7 +106,9 @@ impl Bad {
     fn spoil(self, template: &str) -> String {
         let mut lines = format!("[Service]\nEnvironment={VARIABLE}={self:?}\n");
         if self == Self::Forgets {
+            // with its jail a VM would be found again
             lines.push_str("TemporaryFileSystem=/var/lib/banger-root/vms\n");
+            lines.push_str("TemporaryFileSystem=/var/lib/banger-root/jail\n");
         }
         let text = template.replacen("[Service]\n", &lines, 1);
         if self == Self::HangsAtStart {
