@@ -12,7 +12,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::scope_name;
@@ -92,15 +92,18 @@ fn open_group(mounts: &[&Path], control_group: &str) -> io::Result<Option<OwnedF
     Err(io::Error::other("no cgroup v2 hierarchy is mounted"))
 }
 
+/// Part by part, and none of them a link. Not openat2(2), which `RestrictSUIDSGID=` of the helper's
+/// unit takes away: its flags lie where seccomp cannot see them.
 fn open_beneath(folder: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    rustix::fs::openat2(
-        folder,
-        path,
-        flags | OFlags::CLOEXEC,
-        Mode::empty(),
-        resolve,
-    )
+    let (above, last) = match path.rsplit_once('/') {
+        Some((above, last)) => (Some(open_beneath(folder, above, OFlags::DIRECTORY)?), last),
+        None => (None, path),
+    };
+    if matches!(last, "" | "." | "..") {
+        return Err(Errno::XDEV);
+    }
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(above.as_ref().unwrap_or(folder), last, flags, Mode::empty())
 }
 
 /// Every process in the group and in those beneath it, those included that are forked meanwhile
@@ -170,8 +173,13 @@ mod tests {
         let root = rustix::fs::open(folder.path(), OFlags::DIRECTORY, Mode::empty()).unwrap();
         std::os::unix::fs::symlink("/", folder.path().join("link")).unwrap();
         let open = |path| open_beneath(&root, path, OFlags::DIRECTORY).unwrap_err();
-        assert_eq!(open("../x.scope"), Errno::XDEV);
-        assert_eq!(open("link"), Errno::LOOP);
+        for path in ["../x.scope", "..", "x/../..", "/", ""] {
+            assert!(matches!(open(path), Errno::XDEV | Errno::NOENT), "{path}");
+        }
+        // ENOTDIR: a link is no folder
+        for path in ["link", "link/etc"] {
+            assert!(matches!(open(path), Errno::LOOP | Errno::NOTDIR), "{path}");
+        }
     }
 
     #[test]
