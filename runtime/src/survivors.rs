@@ -135,7 +135,10 @@ impl InstalledGuests {
     /// [`SurvivorsError::Storage`].
     pub fn end_of(&self, id: &str) -> Result<Option<EndCause>, SurvivorsError> {
         let of_that_id = |loaded| match loaded {
-            Loaded::Good(record) if record.id.as_str() == id => Some(record),
+            Loaded::Good(record)
+            | Loaded::Broken {
+                last: Some(record), ..
+            } if record.id.as_str() == id => Some(record),
             _ => None,
         };
         let mut records = Store::reading(self.places.clone()).load()?.into_iter();

@@ -1,9 +1,9 @@
 //! The sandboxes of the services as a real systemd makes them: what they keep out, what they let
 //! through, and what a guest inherits.
 
-use banger_tests::support::Host;
 use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{OWNER, Stage};
+use banger_tests::support::{Host, place};
 
 const UNITS: [&str; 4] = [
     "bangerd-root.socket",
@@ -85,7 +85,6 @@ fn a_helper_in_its_sandbox_changes_no_more_than_it_must() {
     let id = stage.vm("web").unwrap().id;
     let helper = "bangerd-root.service";
     for closed in [
-        "echo 1 >/proc/sys/kernel/printk",
         "touch /usr/local/bin/x",
         "touch /etc/x",
         "ls /home/alice",
@@ -99,6 +98,11 @@ fn a_helper_in_its_sandbox_changes_no_more_than_it_must() {
     let open = format!("touch /var/lib/banger-root/x /var/lib/banger/x && test -w {kill}");
     let opened = beside(&stage, helper, &open);
     assert!(opened.success(), "{}", opened.text());
+
+    // guests are told apart by it, in the helper and in what updates
+    let boot_id = "cat /proc/sys/kernel/random/boot_id";
+    let of_host = stage.host.shell(boot_id).unwrap().ok().unwrap();
+    assert_eq!(beside(&stage, helper, boot_id).ok().unwrap(), of_host);
 
     let show = |property: &str| stage.host.property(helper, property).unwrap();
     assert_eq!(show("MemoryMax"), (512_u64 << 20).to_string());
@@ -151,4 +155,55 @@ fn a_host_of_the_bench_enforces_device_policies_and_address_filters() {
     let connect = "timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8443'";
     assert!(run(&[], connect).success());
     assert!(!run(&["IPAddressDeny=any"], connect).success());
+}
+
+/// Units as they were before services were kept from what they do not need.
+const FORMER_UNITS: &str = "tests/contract/former-units";
+
+#[test]
+fn a_guest_of_the_former_units_lives_on_and_new_ones_get_the_new_sandbox() {
+    let releases = Releases::new().unwrap();
+    let units = place::workspace().join(FORMER_UNITS);
+    let former = releases.with_units("0.1.0", units).unwrap();
+    let second = releases.sound("0.1.1").unwrap();
+    let stage = Stage::new(releases).unwrap();
+    stage.install(&former).unwrap().ok().unwrap();
+    let show = |property: &str| {
+        let helper = "bangerd-root.service";
+        stage.host.property(helper, property).unwrap()
+    };
+    assert_eq!(show("DevicePolicy"), "auto", "not the former units");
+    let guest = stage.run_guest("web").unwrap();
+    let sockets =
+        "stat -c '%i %u %g %a' /run/banger/bangerd.sock /run/banger-root/bangerd-root.sock";
+    let sockets = || stage.host.shell(sockets).unwrap().ok().unwrap();
+    let before = sockets();
+    let filters = |pid: u32| -> u32 {
+        let line = format!("sed -n 's/^Seccomp_filters:\\t//p' /proc/{pid}/status");
+        let count = stage.host.shell(&line).unwrap().ok().unwrap();
+        count.parse().unwrap()
+    };
+    let few = filters(guest.pid);
+
+    stage.releases.publish(&second).unwrap();
+    let update = stage.banger(&["update", "--yes"]).unwrap();
+    assert_eq!(update.code, Some(0), "{}", update.text());
+    // by its name, in what the update told: it was known to be the same
+    assert!(update.stdout.contains("web"), "{}", update.text());
+    stage.check_untouched(&guest).unwrap();
+    assert_eq!(show("DevicePolicy"), "closed");
+    assert_eq!(filters(guest.pid), few);
+    assert_eq!(sockets(), before, "a socket was made anew");
+    let second = stage.run_guest("db").unwrap();
+    assert!(filters(second.pid) > few);
+
+    // the sockets follow when somebody restarts them, and the guests do not notice
+    let line = "systemctl restart bangerd-root.socket bangerd.socket";
+    stage.host.shell(line).unwrap().ok().unwrap();
+    assert_ne!(sockets(), before);
+    for guest in [&guest, &second] {
+        stage.check_untouched(guest).unwrap();
+        let words = ["vm", "stop", &guest.name];
+        stage.banger_as_owner(&words).unwrap().ok().unwrap();
+    }
 }

@@ -68,18 +68,30 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
     let written = write_units(product, state, goal, &mut plan);
     watch(product, state, goal, &mut plan);
     flip(product, state, goal, &mut plan);
+    if owner_changes(state, goal) {
+        plan.push(
+            receipt(product, goal),
+            "services read at their start whose they are",
+        );
+    }
     run(product, state, goal, &written, &mut plan);
     // not before they were started: a boot in between would start what nobody takes back
     enable(state, goal, &mut plan);
     no_more_by_itself(state, goal, &mut plan);
     mend::drop_unneeded(product, state, goal, &mut plan);
-    if !first && state.receipt.as_ref() != Some(&goal.receipt) {
+    let is_written = first || owner_changes(state, goal);
+    if !is_written && state.receipt.as_ref() != Some(&goal.receipt) {
         plan.push(receipt(product, goal), "what is installed has changed");
     }
     if !plan.is_empty() {
         prune(product, state, goal, &mut plan);
     }
     plan
+}
+
+fn owner_changes(state: &HostState, goal: &Goal) -> bool {
+    let before = state.receipt.as_ref();
+    before.is_some_and(|before| before.owner.uid != goal.receipt.owner.uid)
 }
 
 fn receipt(product: &Product, goal: &Goal) -> WriteReceipt {
@@ -314,7 +326,11 @@ fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], 
                 || state.answers.get(&unit.spec.name) != Some(&goal.version))
     };
     let restart = names(&|unit| must_restart(unit));
-    let deaf = names(&|unit| unit.spec.name.kind() == UnitKind::Socket && !unit.facts.is_active());
+    // a socket keeps the owner that it was made for until it is made anew
+    let owner_changes = owner_changes(state, goal);
+    let deaf = names(&|unit| {
+        unit.spec.name.kind() == UnitKind::Socket && (owner_changes || !unit.facts.is_active())
+    });
     let any_runs = state
         .units
         .iter()

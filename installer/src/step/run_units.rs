@@ -119,7 +119,8 @@ impl Act for RestartUnits {
             run(JobKind::Restart, &self.units, effects, report)?;
         } else {
             run(JobKind::Stop, &self.units, effects, report)?;
-            run(JobKind::Start, &self.sockets, effects, report)?;
+            // one that listens still is made anew; one that does not is started
+            run(JobKind::Restart, &self.sockets, effects, report)?;
             run(JobKind::Start, &self.units, effects, report)?;
         }
         Ok(String::new())

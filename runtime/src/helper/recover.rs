@@ -268,3 +268,6 @@ fn scope_of(seen: &Seen) -> Option<String> {
     let last = seen.control_group.rsplit('/').next()?;
     last.ends_with(".scope").then(|| last.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,6 +98,14 @@ fn no_service_is_hardened_against_its_own_work() {
             "{harmful}= in the helper's unit"
         );
     }
+    for name in [HELPER_SERVICE, RESCUE_SERVICE, UPDATE_SERVICE] {
+        let file = unit_file(name);
+        // the one may hide the boot id that guests are told apart by, the other takes openat2(2) away
+        for harmful in ["ProtectKernelTunables", "RestrictSUIDSGID"] {
+            let found = file.values("Service", harmful);
+            assert!(found.is_empty(), "{harmful}= in {name}");
+        }
+    }
     for (name, _) in EXPOSURES {
         // a restart would remove the shared memory of all that its user runs
         let file = unit_file(name);

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use banger_runtime::daemon::{DaemonError, run_helper, run_owner};
 use banger_runtime::health;
+use banger_runtime::jail::{GATE_OPTION, pass_gate};
 use banger_runtime::product::HELPER_SERVICE;
 use banger_runtime::protocol::{GraceSeconds, StopVm};
 use banger_runtime::storage::Places;
@@ -29,6 +30,17 @@ fn main() -> ExitCode {
         "--version" => {
             println!("bangerd {BROKEN_VERSION}");
             return ExitCode::SUCCESS;
+        }
+        // what its own helper makes of it for each VM
+        GATE_OPTION => {
+            let words: Vec<_> = std::env::args_os().skip(2).collect();
+            return match pass_gate(&words) {
+                Ok(never) => match never {},
+                Err(error) => {
+                    eprintln!("{error}");
+                    ExitCode::FAILURE
+                }
+            };
         }
         "--root-helper" => run_helper,
         _ => run_owner,
@@ -80,7 +92,7 @@ fn misbehave(bad: Option<Bad>, run: fn(&str) -> Result<(), DaemonError>) -> Outc
             match ask_for_stop() {
                 Ok(()) => eprintln!("{GUEST} was stopped"),
                 // none runs, or not yet
-                Err(error) => eprintln!("{GUEST} was not stopped: {error}"),
+                Err(error) => eprintln!("{GUEST} was not stopped: {error}: {:?}", error.source()),
             }
             Ok(sound()?)
         }

@@ -60,6 +60,11 @@ impl Releases {
         self.pack(version, &programs::banger(version)?)
     }
 
+    /// A sound release whose unit templates are those in a folder.
+    pub fn with_units(&self, version: &str, units: PathBuf) -> Result<Packed> {
+        self.pack_with(version, &programs::banger(version)?, units)
+    }
+
     /// Release [`BROKEN_VERSION`], whose daemons give the right version and then do not come up.
     pub fn broken(&self) -> Result<Packed> {
         let version = BROKEN_VERSION;

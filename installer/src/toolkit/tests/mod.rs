@@ -16,7 +16,7 @@ use machine::Machine;
 use super::{Outcome, ToolkitError};
 use crate::ErrorKind;
 use crate::engine::RunError;
-use crate::plan::Purge;
+use crate::plan::{Purge, Step};
 
 #[test]
 fn a_second_install_changes_nothing() {
@@ -295,4 +295,36 @@ fn a_missing_requirement_and_a_missing_install_are_told() {
     assert!(error.hint().is_some());
     let error = Machine::new().update("0.1.1").expect_err("not installed");
     assert_eq!(error.kind(), ErrorKind::NotInstalled);
+}
+
+#[test]
+fn sockets_are_made_anew_for_another_owner_and_for_nothing_else() {
+    let sockets = |outcome: Outcome| match outcome {
+        Outcome::Changed(summary) => {
+            let steps = summary.plan.steps.iter();
+            steps
+                .filter_map(|planned| match &planned.step {
+                    Step::RestartUnits(step) => Some(step.sockets.len()),
+                    _ => None,
+                })
+                .sum()
+        }
+        Outcome::Unchanged => 0,
+    };
+    let machine = Machine::installed("0.1.0");
+    assert_eq!(sockets(machine.update("0.1.1").expect("the update")), 0);
+    assert_eq!(sockets(machine.restart().expect("the restart")), 0);
+    let changed = machine.install_for("0.1.1", 1001).expect("the install");
+    // services read at their start whose they are
+    let Outcome::Changed(summary) = &changed else {
+        panic!("nothing was done");
+    };
+    let place = |wanted: fn(&Step) -> bool| {
+        let mut steps = summary.plan.steps.iter();
+        steps.position(|planned| wanted(&planned.step))
+    };
+    let receipt = place(|step| matches!(step, Step::WriteReceipt(_)));
+    assert!(receipt < place(|step| matches!(step, Step::RestartUnits(_))));
+    assert_eq!(sockets(changed), 1);
+    assert!(machine.child_lives());
 }

@@ -143,13 +143,21 @@ impl Machine {
     }
 
     pub(in super::super) fn install(&self, version: &str) -> Result<Outcome, ToolkitError> {
+        self.install_for(version, 1000)
+    }
+
+    pub(in super::super) fn install_for(
+        &self,
+        version: &str,
+        uid: u32,
+    ) -> Result<Outcome, ToolkitError> {
         let release = self.release(version, "", self.path("root/release"));
         self.run(|mut toolkit| {
             toolkit.install(&InstallRequest {
                 owner: Owner {
                     user: "alice".into(),
-                    uid: 1000,
-                    gid: 1000,
+                    uid,
+                    gid: uid,
                     home: "/home/alice".into(),
                 },
                 release,
