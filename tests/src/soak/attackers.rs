@@ -100,13 +100,17 @@ fn hold_connections(ground: &Ground, user: &str, socket: &str) -> Result<()> {
 
 /// Her daemon is hers: she stops it for a moment, or ends it.
 fn owner_who_kills(ground: &Ground, round: u64) -> Result<()> {
-    let line = if round.is_multiple_of(2) {
-        "kill -STOP $(systemctl show --value --property MainPID bangerd.service); sleep 0.3; \
-         kill -CONT $(systemctl show --value --property MainPID bangerd.service); true"
+    let acts = if round.is_multiple_of(2) {
+        "kill -STOP $pid; sleep 0.3; kill -CONT $pid"
     } else {
-        "kill -KILL $(systemctl show --value --property MainPID bangerd.service); true"
+        "kill -KILL $pid"
     };
-    ground.shell_as(OWNER, line)?;
+    // while it is restarted it has none, and to 0 would be a signal to this very process group
+    let line = format!(
+        "pid=$(systemctl show --value --property MainPID bangerd.service); \
+         [ \"$pid\" -gt 1 ] && {{ {acts}; }}; true"
+    );
+    ground.shell_as(OWNER, &line)?;
     std::thread::sleep(Duration::from_secs(2));
     Ok(())
 }
