@@ -2,7 +2,6 @@
 
 use std::process::{Child, Stdio};
 
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{OWNER, Stage};
 use banger_tests::support::{command, programs};
 
@@ -12,14 +11,6 @@ const SOCKET: &str = "/run/banger/bangerd.sock";
 /// Root's, and nobody else's to read.
 const VICTIM: &str = "/etc/victim";
 const RESTART: &str = "systemctl restart bangerd.socket bangerd.service";
-
-fn installed() -> Stage {
-    let releases = Releases::new().unwrap();
-    let release = releases.sound("0.1.0").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&release).unwrap().ok().unwrap();
-    stage
-}
 
 fn shell(stage: &Stage, line: &str) -> String {
     stage.host.shell(line).unwrap().ok().unwrap()
@@ -66,7 +57,7 @@ fn within_reach(stage: &Stage) -> String {
 
 #[test]
 fn an_owner_who_swaps_the_socket_for_a_link_gets_nothing_of_roots() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     stage.host.write(VICTIM, "root's\n").unwrap();
     let victim = || {
         shell(
@@ -112,7 +103,7 @@ const CHANGES: &str = "chown,lchown,fchownat,chmod,fchmodat,mknod,mknodat,mkdir,
 
 #[test]
 fn systemd_changes_nothing_by_path_in_the_owners_folders() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     let stop = "systemctl stop bangerd.service bangerd.socket bangerd-root.service \
                 bangerd-root.socket";
     shell(&stage, stop);

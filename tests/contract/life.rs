@@ -2,19 +2,10 @@
 
 use banger_tests::support::command;
 use banger_tests::support::guest;
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{Guest, Stage, Vm};
 
 const KERNEL: &str = "/home/alice/ticker.elf";
 const DISK: &str = "/home/alice/disk.img";
-
-fn installed() -> Stage {
-    let releases = Releases::new().unwrap();
-    let release = releases.sound("0.1.0").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&release).unwrap().ok().unwrap();
-    stage
-}
 
 fn shell(stage: &Stage, line: &str) -> String {
     stage.host.shell(line).unwrap().ok().unwrap()
@@ -68,7 +59,7 @@ fn left_of_vms(stage: &Stage) -> String {
 
 #[test]
 fn each_vm_has_its_own_network_and_bounds_on_what_it_takes_of_the_host() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     let (web, db) = (
         stage.run_guest("web").unwrap(),
         stage.run_guest("db").unwrap(),
@@ -111,7 +102,7 @@ fn each_vm_has_its_own_network_and_bounds_on_what_it_takes_of_the_host() {
 
 #[test]
 fn a_vmm_that_was_taken_over_can_make_no_file_in_its_jail() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     stage.run_guest("web").unwrap();
     let id = stage.vm("web").unwrap().id;
     let root = format!("/var/lib/banger-root/jail/firecracker/{id}/root");
@@ -149,7 +140,7 @@ fn a_vmm_that_was_taken_over_can_make_no_file_in_its_jail() {
 
 #[test]
 fn the_end_of_a_guest_is_told_with_who_asked_for_it() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     // asked for
     stage.run_guest("asked").unwrap();
     as_owner(&stage, &["vm", "stop", "asked"]);
@@ -206,7 +197,7 @@ fn the_end_of_a_guest_is_told_with_who_asked_for_it() {
 
 #[test]
 fn stop_ends_what_a_taken_over_vmm_had_forked() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     let guest = stage.run_guest("web").unwrap();
     let id = stage.vm("web").unwrap().id;
     let group = format!("/sys/fs/cgroup/banger.slice/banger-vm-{id}.scope");
@@ -238,7 +229,7 @@ fn stop_ends_what_a_taken_over_vmm_had_forked() {
 
 #[test]
 fn a_vm_without_a_scope_does_not_start_and_leaves_nothing() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     stage.run_guest("before").unwrap();
     let before = left_of_vms(&stage);
     shell(&stage, "mv /run/dbus/system_bus_socket /run/dbus/away");
@@ -272,7 +263,7 @@ fn with_disk(name: &str) -> [&str; 7] {
 
 #[test]
 fn a_failed_start_and_a_killed_helper_leave_nothing() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     // a disk comes along, so that half of one could be left
     shell(
         &stage,
@@ -341,7 +332,7 @@ fn wait_for_end(stage: &Stage) -> String {
 
 #[test]
 fn a_sparse_disk_stays_sparse_and_what_does_not_fit_is_refused() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     shell(
         &stage,
         &format!(
@@ -393,7 +384,7 @@ fn a_sparse_disk_stays_sparse_and_what_does_not_fit_is_refused() {
 
 #[test]
 fn the_helper_sleeps_while_nothing_is_written_and_cuts_logs_that_grow() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     let guest = stage.run_guest("web").unwrap();
     // stopped by its signal, the guest says nothing; a daemon that adopted it is at rest
     shell(

@@ -12,14 +12,6 @@ const UNITS: [&str; 4] = [
     "bangerd.service",
 ];
 
-fn installed() -> Stage {
-    let releases = Releases::new().unwrap();
-    let release = releases.sound("0.1.0").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&release).unwrap().ok().unwrap();
-    stage
-}
-
 /// Runs a line of shell where a service sees the file system, as root with every capability.
 fn beside(stage: &Stage, unit: &str, line: &str) -> banger_tests::support::command::Output {
     let pid = stage.host.property(unit, "MainPID").unwrap();
@@ -30,7 +22,7 @@ fn beside(stage: &Stage, unit: &str, line: &str) -> banger_tests::support::comma
 
 #[test]
 fn no_start_limit_is_in_force_after_an_install() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     for unit in UNITS {
         let limit = || stage.host.property(unit, "StartLimitIntervalUSec").unwrap();
         assert_eq!(limit(), "0", "{unit}");
@@ -80,7 +72,7 @@ fn each_socket_lets_the_owner_in_and_nobody_else() {
 
 #[test]
 fn a_helper_in_its_sandbox_changes_no_more_than_it_must() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     let guest = stage.run_guest("web").unwrap();
     let id = stage.vm("web").unwrap().id;
     let helper = "bangerd-root.service";
@@ -132,7 +124,7 @@ fn a_helper_in_its_sandbox_changes_no_more_than_it_must() {
 /// unit says.
 #[test]
 fn a_host_of_the_bench_enforces_device_policies_and_address_filters() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     let run = |properties: &[&str], line: &str| {
         let mut words = vec!["systemd-run", "--wait", "--quiet"];
         for property in properties {

@@ -4,20 +4,11 @@ use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 use banger_tests::support::console::Ticks;
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{OWNER, Stage};
-
-fn installed() -> Stage {
-    let releases = Releases::new().unwrap();
-    let release = releases.sound("0.1.0").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&release).unwrap().ok().unwrap();
-    stage
-}
 
 #[test]
 fn a_vm_has_its_own_copy_of_its_disk_and_the_size_that_was_asked_for() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     let make = "truncate --size 3M /home/alice/disk.img && chown alice /home/alice/disk.img && \
                 sha256sum /home/alice/disk.img";
     let before = stage.host.shell(make).unwrap().ok().unwrap();
@@ -90,7 +81,7 @@ fn a_vm_has_its_own_copy_of_its_disk_and_the_size_that_was_asked_for() {
 
 #[test]
 fn logs_show_the_console_and_follow_it() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     let guest = stage.run_guest("web").unwrap();
     let shown = stage
         .banger_as_owner(&["vm", "logs", "web"])
@@ -127,7 +118,7 @@ fn logs_show_the_console_and_follow_it() {
 
 #[test]
 fn a_name_is_free_again_and_an_ended_guest_is_told_truly() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     let first = stage.run_guest("web").unwrap();
     for words in [["vm", "stop", "web"], ["vm", "delete", "web"]] {
         stage.banger_as_owner(&words).unwrap().ok().unwrap();

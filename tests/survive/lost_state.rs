@@ -1,16 +1,12 @@
 //! State on disk that is lost or damaged: guests run on, and are found again.
 
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{Guest, Stage};
 
 const STATE: &str = "/var/lib/banger-root";
 
 /// A host with 0.1.0 installed and two guests in it.
 fn stage_with_guests() -> (Stage, [Guest; 2]) {
-    let releases = Releases::new().unwrap();
-    let first = releases.sound("0.1.0").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&first).unwrap().ok().unwrap();
+    let stage = Stage::installed("0.1.0").unwrap();
     let guests = ["web", "db"].map(|name| stage.run_guest(name).unwrap());
     (stage, guests)
 }

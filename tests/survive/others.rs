@@ -5,17 +5,9 @@ use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::Stage;
 
 /// A host with 0.1.0 installed.
-fn installed() -> Stage {
-    let releases = Releases::new().unwrap();
-    let first = releases.sound("0.1.0").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&first).unwrap().ok().unwrap();
-    stage
-}
-
 #[test]
 fn a_guest_that_proc_hides_is_not_called_gone() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     let guest = stage.run_guest("web").unwrap();
     let shell = |line: &str| stage.host.shell(line).unwrap().ok().unwrap();
     for option in ["hidepid=ptraceable", "hidepid=invisible,gid=65534"] {
@@ -52,7 +44,7 @@ fn a_guest_that_proc_hides_is_not_called_gone() {
 
 #[test]
 fn what_runs_in_others_containers_under_the_uids_of_vms_is_nobodys_guest() {
-    let stage = installed();
+    let stage = Stage::installed("0.1.0").unwrap();
     stage.run_guest("web").unwrap();
     let shell = |line: &str| stage.host.shell(line).unwrap().ok().unwrap();
     // one in the range of today, one in the range of before, as a container manager runs them

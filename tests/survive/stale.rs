@@ -1,7 +1,6 @@
 //! Contract 4.4 and 7: guests that live in a unit's own control group, and units as releases 0.1.0
 //! to 0.1.3 of the former program wrote them.
 
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{Guest, Stage};
 
 const HELPER: &str = "bangerd-root.service";
@@ -9,10 +8,7 @@ const SERVICES: [&str; 2] = ["bangerd.service", HELPER];
 
 /// A host with 0.1.0 installed, two guests in it, and a release 0.1.1 that is not published yet.
 fn stage_with_guests() -> (Stage, Vec<Guest>) {
-    let releases = Releases::new().unwrap();
-    let first = releases.sound("0.1.0").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&first).unwrap().ok().unwrap();
+    let stage = Stage::installed("0.1.0").unwrap();
     let guests = ["web", "db"].map(|name| stage.run_guest(name).unwrap());
     (stage, guests.to_vec())
 }

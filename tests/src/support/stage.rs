@@ -65,7 +65,16 @@ impl Stage {
         Self::on(host, releases)
     }
 
-    /// The same on a host that stands.
+    /// The same with a sound release of that version installed.
+    pub fn installed(version: &str) -> Result<Self> {
+        let releases = Releases::new()?;
+        let release = releases.sound(version)?;
+        let stage = Self::new(releases)?;
+        stage.install(&release)?.ok()?;
+        Ok(stage)
+    }
+
+    /// The same as [`Stage::new`] on a host that stands.
     pub fn on(host: Host, releases: Releases) -> Result<Self> {
         let server = Server::start(&host, &releases)?;
         host.write(
