@@ -58,7 +58,7 @@ impl OwnerError {
         match self {
             Self::Nobody | Self::Root { .. } => command.into(),
             Self::Unknown { .. } => format!("{command}, with a name that `getent passwd` lists"),
-            Self::Gone { .. } => format!("nothing was changed; {command}"),
+            Self::Gone { .. } => format!("nothing was changed; {command} --change-owner"),
             Self::NoHome { home, .. } => {
                 format!("make {} first, or name another user", home.display())
             }
