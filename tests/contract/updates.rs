@@ -253,9 +253,11 @@ fn check_has_an_exit_code_of_its_own_and_changes_nothing() {
     assert_same(&before, &tree(&stage.host));
 }
 
-/// Starts an update to a release whose `bangerd --version`, which runs as nobody, waits until `/tmp/go`
-/// is there, and returns when it waits: in the middle of the run.
+/// Starts an update to a release whose `bangerd --version`, which runs as nobody, waits until
+/// `/srv/slow/go` is there, and returns when it waits: in the middle of the run.
 fn update_that_waits(stage: &Stage) -> (Child, String) {
+    let shared = ["install", "--directory", "--mode=1777", "/srv/slow"];
+    stage.host.run(shared).unwrap().ok().unwrap();
     let folder = stage.releases.public().with_file_name("slow");
     fs_err::create_dir_all(&folder).unwrap();
     fs_err::copy(
@@ -263,9 +265,9 @@ fn update_that_waits(stage: &Stage) -> (Child, String) {
         folder.join("banger"),
     )
     .unwrap();
-    let script = "#!/bin/sh\nif [ -d /usr/local/lib/banger ]; then\n  touch /tmp/waiting\n  \
+    let script = "#!/bin/sh\nif [ -d /usr/local/lib/banger ]; then\n  touch /srv/slow/waiting\n  \
                   for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do\n    \
-                  [ -e /tmp/go ] && break\n    sleep 0.1\n  done\nfi\necho bangerd 0.1.1\n";
+                  [ -e /srv/slow/go ] && break\n    sleep 0.1\n  done\nfi\necho bangerd 0.1.1\n";
     let slow = folder.join("bangerd");
     let mut file = fs_err::File::create(&slow).unwrap();
     file.write_all(script.as_bytes()).unwrap();
@@ -288,7 +290,7 @@ fn update_that_waits(stage: &Stage) -> (Child, String) {
     child.stdout = Some(said.into_inner());
     let pid = first.trim().strip_prefix("pid ").unwrap().to_owned();
     command::wait_for("the update to be in the middle", 20, || {
-        let marker = stage.host.path("/tmp/waiting");
+        let marker = stage.host.path("/srv/slow/waiting");
         marker
             .exists()
             .then_some(())
@@ -310,7 +312,7 @@ fn a_second_update_is_turned_away_and_ctrl_c_takes_the_first_one_back() {
 
     stage
         .host
-        .shell(&format!("kill -INT {pid}; touch /tmp/go"))
+        .shell(&format!("kill -INT {pid}; touch /srv/slow/go"))
         .unwrap()
         .ok()
         .unwrap();
