@@ -135,3 +135,51 @@ fn a_name_is_free_again_and_an_ended_guest_is_told_truly() {
     let vm = stage.vm("web").unwrap();
     assert_eq!((vm.state.as_str(), vm.pid), ("failed", None), "{vm:?}");
 }
+
+/// Writes records of VMs that have stopped, as a host that is long in use has them.
+fn write_stopped_vms(stage: &Stage, count: u32) {
+    let folder = stage.host.path("/var/lib/banger-root/vms");
+    for number in 0..count {
+        let id = format!("{number:016x}");
+        let record = serde_json::json!({
+            "schema": 1,
+            "id": id,
+            "name": format!("old-{number}"),
+            "cpus": 1,
+            "memory_mib": 128,
+            "uid": 2_100_000_000 + number,
+            "state": "stopped",
+            "reason": null,
+            "boot_id": "of an earlier boot",
+            "started": "2026-11-20T10:00:00Z",
+            "process": null,
+            "scope": null,
+            "ended": "asked",
+        });
+        let vm = folder.join(id);
+        fs_err::create_dir(&vm).unwrap();
+        fs_err::write(vm.join("record.json"), record.to_string()).unwrap();
+    }
+}
+
+#[test]
+fn ten_thousand_stopped_vms_are_listed_and_hinder_no_other() {
+    let stage = Stage::installed("0.1.0").unwrap();
+    let guest = stage.run_guest("web").unwrap();
+    write_stopped_vms(&stage, 10_000);
+    stage.banger(&["system", "restart"]).unwrap().ok().unwrap();
+    let vms = stage.vms().unwrap();
+    let stopped = vms.iter().filter(|vm| vm.state == "stopped").count();
+    assert_eq!((vms.len(), stopped), (10_001, 10_000));
+    assert!(vms.is_sorted_by(|one, other| one.name <= other.name));
+    stage.run_guest("new").unwrap();
+    let gone = [["vm", "stop", "new"], ["vm", "delete", "old-9999"]];
+    for words in gone {
+        stage.banger_as_owner(&words).unwrap().ok().unwrap();
+    }
+    assert_eq!(stage.vms().unwrap().len(), 10_001);
+    stage.check_untouched(&guest).unwrap();
+    let handles = stage.host.path("/var/lib/banger-root/handles.json");
+    let size = fs_err::metadata(handles).unwrap().len();
+    assert!(size < 64 * 1024, "handles.json has {size} bytes");
+}

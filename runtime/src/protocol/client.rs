@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use banger_installer::effect::ForeignListener;
 
-use super::{Fault, Idempotence, serve_stream};
+use super::{Fault, Idempotence, call_stream};
 
 /// A call that brought no reply.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +157,7 @@ where
     if listener == Listener::ServiceManager {
         prove_service_manager(&stream, socket)?;
     }
-    let mut connection = serve_stream(stream).map_err(unreachable)?;
+    let mut connection = call_stream(stream).map_err(unreachable)?;
     let copies = descriptors
         .iter()
         .map(OwnedFd::try_clone)

@@ -23,7 +23,14 @@ pub type Connection = zlink::Connection<Bounded>;
 /// # Errors
 /// What connect(2) says.
 pub async fn connect(path: &Path) -> zlink::Result<Connection> {
-    let stream = tokio::net::UnixStream::connect(path).await?;
+    call_stream(tokio::net::UnixStream::connect(path).await?)
+}
+
+/// Wraps a stream that was connected. What is read are replies, of [`limits::REPLY`] bytes at most.
+///
+/// # Errors
+/// When the kernel does not attach credentials to the socket.
+pub fn call_stream(stream: tokio::net::UnixStream) -> zlink::Result<Connection> {
     bounded(stream, limits::REPLY)
 }
 

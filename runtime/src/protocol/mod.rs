@@ -17,7 +17,7 @@ mod rate;
 pub mod server;
 
 pub use fault::Fault;
-pub use framing::{Bounded, Connection, connect, serve_stream};
+pub use framing::{Bounded, Connection, call_stream, connect, serve_stream};
 pub use messages::{
     ByName, EndCause, Health, HelperRequest, Idempotence, ListVms, NewVm, OwnerRequest, Reply,
     StopVm, VmList, VmState, VmSummary,
