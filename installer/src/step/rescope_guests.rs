@@ -1,9 +1,34 @@
+use std::time::Duration;
+
 use super::stop_guests::stop;
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::effect::systemd::ScopeRequest;
 use crate::plan::{Move, RescopeGuests};
 use crate::report::{Event, Report};
+
+/// How long whoever started a process may take to move it into its scope.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two looks whether that is done.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Whether it needs no move any more: the service that started it was about to do the same, or it has
+/// ended, which is nobody's loss.
+fn is_moved_by_another(one: &Move, effects: &Effects<'_>) -> bool {
+    let Move { survivor, scope } = one;
+    let until = effects.clock.monotonic() + PATIENCE;
+    loop {
+        let facts = effects.processes.facts(survivor.identity.pid);
+        let alive = facts.filter(|facts| facts.start_time == survivor.identity.start_time);
+        match alive {
+            None => return true,
+            Some(facts) if facts.control_group.ends_with(&format!("/{scope}")) => return true,
+            Some(_) if effects.clock.monotonic() >= until => return false,
+            Some(_) => effects.clock.pause(PAUSE),
+        }
+    }
+}
 
 impl RescopeGuests {
     fn rescope(&self, one: &Move, effects: &Effects<'_>) -> Result<(), StepError> {
@@ -19,8 +44,7 @@ impl RescopeGuests {
                 processes: vec![survivor.identity],
             };
             let moved = effects.systemd.start_transient_scope(&request);
-            // one that ended meanwhile is nobody's loss
-            if moved.is_err() && !effects.lives(survivor.identity) {
+            if moved.is_err() && is_moved_by_another(one, effects) {
                 return Ok(());
             }
             moved.map_err(|source| StepError::NotMoved {
