@@ -9,9 +9,9 @@ use banger_tests::support::command::Output;
 use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::Stage;
 
-/// How many changes there are in all; [`CHANGES`] when it is not set. By hand: a thousand.
+/// How many changes there are in all; [`CHANGES`] when it is not set.
 const VARIABLE: &str = "BANGER_CHANGES";
-const CHANGES: usize = 300;
+const CHANGES: usize = 1000;
 const CLIENTS: usize = 4;
 const RESTARTS: usize = 20;
 const KERNEL: &str = "/home/alice/ticker.elf";
