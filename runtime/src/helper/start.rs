@@ -283,7 +283,7 @@ fn let_run(
     fresh.open_gate()?;
     wait_until_running(helper, id, &mut fresh)?;
     // Firecracker makes no file from here on
-    jail::take_back(&helper.places, id)
+    jail::give_to_root(&helper.places, id)
         .map_err(|error| Fault::failed("cannot take its jail back", error))?;
     let executable = executable_of(&helper.places, id);
     helper.registry.update(id, |machine| {
@@ -344,9 +344,9 @@ pub(super) fn finish_adopted(helper: &Helper, id: &VmId, pinned: &Pinned) {
     // one that does not run yet still makes its socket
     let answer = jail::ask_instance(&places.jail_socket(id), pinned.seen.pid);
     if answer.is_ok_and(|instance| instance.id == id.as_str() && instance.state == "Running")
-        && let Err(error) = jail::take_back(places, id)
+        && let Err(error) = jail::give_to_root(places, id)
     {
-        tracing::warn!("the jail of VM {id} cannot be taken back: {error}");
+        tracing::warn!("the jail of VM {id} cannot be given to root: {error}");
     }
 }
 

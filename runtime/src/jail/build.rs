@@ -13,7 +13,7 @@ use super::tree::remove_tree;
 use crate::protocol::VmId;
 use crate::storage::{Places, create_folder};
 
-/// Folders within folders that are taken back; the jailer makes two levels.
+/// Folders within folders that are given to root; the jailer makes two levels.
 const DEEPEST: usize = 8;
 /// Entries of a jail that are looked at; the jailer and [`build`] make some ten.
 const MOST_ENTRIES: usize = 256;
@@ -32,7 +32,7 @@ pub struct Ingredients {
 
 /// Lays out a new jail: `kernel`, `config.json`, `firecracker.log`, and `rootfs` where there is one,
 /// plus the host's link to the API socket. The folders are root's; the jailer gives `root` itself to
-/// the VM's uid, until [`take_back`]. What the VM only reads is root's, too, so that a VMM that was
+/// the VM's uid, until [`give_to_root`]. What the VM only reads is root's, too, so that a VMM that was
 /// taken over cannot let it grow.
 ///
 /// # Errors
@@ -70,12 +70,12 @@ pub fn build(
 ///
 /// # Errors
 /// What the file system says; and a jail with more in it than the jailer makes, or deeper.
-pub fn take_back(places: &Places, id: &VmId) -> io::Result<()> {
+pub fn give_to_root(places: &Places, id: &VmId) -> io::Result<()> {
     let root = open_folder(rustix::fs::CWD, places.jail_root(id))?;
-    take_back_folder(&root, DEEPEST, &mut MOST_ENTRIES.clone())
+    give_folder_to_root(&root, DEEPEST, &mut MOST_ENTRIES.clone())
 }
 
-fn take_back_folder(folder: &OwnedFd, deepest: usize, entries: &mut usize) -> io::Result<()> {
+fn give_folder_to_root(folder: &OwnedFd, deepest: usize, entries: &mut usize) -> io::Result<()> {
     let too_much = || io::Error::other("there is more in the jail than the jailer makes");
     // first its mode and owner: from here on nothing is added or exchanged
     fchown(
@@ -94,7 +94,7 @@ fn take_back_folder(folder: &OwnedFd, deepest: usize, entries: &mut usize) -> io
         let found = rustix::fs::statat(folder, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
         if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
             let deeper = deepest.checked_sub(1).ok_or_else(too_much)?;
-            take_back_folder(&open_folder(folder, name)?, deeper, entries)?;
+            give_folder_to_root(&open_folder(folder, name)?, deeper, entries)?;
         }
     }
     Ok(())
@@ -210,7 +210,7 @@ mod tests {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
         }
         symlink(&outside, root.join("dev/link")).unwrap();
-        take_back(&places, &id).unwrap();
+        give_to_root(&places, &id).unwrap();
         let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
         assert_eq!(mode(&root.join("dev/net")), 0o755);
         assert_eq!((mode(&root), mode(&outside)), (0o755, 0o700));
@@ -226,12 +226,12 @@ mod tests {
             deep.push("x");
             std::fs::create_dir(&deep).unwrap();
         }
-        assert!(take_back(&places, &id).is_err());
+        assert!(give_to_root(&places, &id).is_err());
         std::fs::remove_dir_all(places.jail_root(&id).join("x")).unwrap();
-        take_back(&places, &id).unwrap();
+        give_to_root(&places, &id).unwrap();
         for number in 0..MOST_ENTRIES {
             std::fs::write(places.jail_root(&id).join(number.to_string()), "").unwrap();
         }
-        assert!(take_back(&places, &id).is_err());
+        assert!(give_to_root(&places, &id).is_err());
     }
 }

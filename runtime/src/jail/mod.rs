@@ -15,7 +15,7 @@ mod room;
 mod tree;
 
 pub use api::{ApiError, Instance, ask_instance, send_ctrl_alt_del};
-pub use build::{Ingredients, build, remove, size_of_disk, take_back};
+pub use build::{Ingredients, build, give_to_root, remove, size_of_disk};
 pub use copy::{copy_sparse, room_of};
 pub use files::{BadFile, check_kernel, check_rootfs};
 pub use gate::{GATE_OPTION, open as open_gate, pass as pass_gate};
