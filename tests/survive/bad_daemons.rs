@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use banger_tests::support::bad::{Bad, FALSE_VERSION};
 use banger_tests::support::command;
 use banger_tests::support::race::holder_of;
-use banger_tests::support::releases::{BROKEN_VERSION, Releases};
+use banger_tests::support::releases::BROKEN_VERSION;
 use banger_tests::support::stage::{Guest, Stage};
 use serde_json::Value;
 
@@ -24,10 +24,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let releases = Releases::new().unwrap();
-        let first = releases.sound(OLD).unwrap();
-        let stage = Stage::new(releases).unwrap();
-        stage.install(&first).unwrap().ok().unwrap();
+        let stage = Stage::installed(OLD).unwrap();
         let guest = stage.run_guest("web").unwrap();
         Self { stage, guest }
     }

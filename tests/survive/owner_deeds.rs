@@ -4,7 +4,6 @@
 use std::process::{Child, Stdio};
 
 use banger_tests::support::command;
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{Guest, OWNER, Stage};
 use serde_json::Value;
 
@@ -52,10 +51,7 @@ impl Drop for Deed {
 
 impl Scene {
     fn new() -> Self {
-        let releases = Releases::new().unwrap();
-        let first = releases.sound(OLD).unwrap();
-        let stage = Stage::new(releases).unwrap();
-        stage.install(&first).unwrap().ok().unwrap();
+        let stage = Stage::installed(OLD).unwrap();
         let guest = stage.run_guest("web").unwrap();
         let second = stage.releases.sound(NEW).unwrap();
         stage.releases.publish(&second).unwrap();
