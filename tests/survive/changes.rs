@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use banger_tests::support::Result;
-use banger_tests::support::command::Output;
+use banger_tests::support::command::{self, Output};
 use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::Stage;
 
@@ -132,4 +132,55 @@ fn every_change_during_restarts_an_update_and_a_rollback_is_carried_out() {
     // the rollback that was asked for, and no other
     let version = stage.banger(&["--version"]).unwrap().ok().unwrap();
     assert_eq!(version, "banger 0.1.0");
+}
+
+/// What an update does to a process that it finds in the helper's control group: moves it into the
+/// scope of its VM. The helper is stopped meanwhile, so that it comes second.
+const MOVE_FIRST: &str = r#"
+helper=$(systemctl show --value --property MainPID bangerd-root.service)
+moved=
+echo watching >/root/moved
+while :; do
+    while read -r pid; do
+        case " $helper $moved " in *" $pid "*) continue ;; esac
+        kill -STOP "$helper"
+        words=$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")
+        case $words in *--jail-gate*) ;; *) kill -CONT "$helper"; continue ;; esac
+        id=${words#*--id }
+        busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+            org.freedesktop.systemd1.Manager StartTransientUnit 'ssa(sv)a(sa(sv))' \
+            "banger-vm-${id%% *}.scope" fail 2 PIDs au 1 "$pid" Slice s banger.slice 0 \
+            >>/root/moved 2>&1
+        kill -CONT "$helper"
+        moved="$moved $pid"
+    done </sys/fs/cgroup/system.slice/bangerd-root.service/cgroup.procs
+done"#;
+
+#[test]
+fn a_vm_that_somebody_else_moves_into_its_scope_first_starts_with_its_limits() {
+    let stage = Stage::installed("0.1.0").unwrap();
+    let mut mover = stage
+        .host
+        .command(["/bin/sh", "-c", MOVE_FIRST])
+        .stdin(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let moved = || fs_err::read_to_string(stage.host.path("/root/moved")).unwrap_or_default();
+    command::wait_for("the mover", 30, || {
+        let seen = Some(()).filter(|()| !moved().is_empty());
+        seen.ok_or_else(|| "nothing yet".to_owned())
+    })
+    .unwrap();
+    for number in 0..5 {
+        stage.run_guest(&format!("vm-{number}")).unwrap();
+    }
+    mover.kill().unwrap();
+    mover.wait().unwrap();
+    let moved = moved();
+    assert!(moved.contains("o \""), "none was moved first: {moved}");
+    for vm in stage.vms().unwrap() {
+        let scope = format!("banger-vm-{}.scope", vm.id);
+        let tasks = stage.host.property(&scope, "TasksMax").unwrap();
+        assert_eq!(tasks, "17", "{vm:?}: {moved}");
+    }
 }

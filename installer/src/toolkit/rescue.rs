@@ -216,6 +216,9 @@ impl Watch {
             if facts.is_starting() {
                 // nobody hides a helper's silence behind the start of a service of her own
                 starting |= !owners;
+                if let Some(service) = self.owners.get_mut(unit) {
+                    service.starting(unit, &facts, effects, report)?;
+                }
             } else {
                 asked.push(unit.clone());
             }
@@ -303,6 +306,24 @@ impl OwnersService {
         }
         self.take(unit, evidence, report);
         Ok(None)
+    }
+
+    /// Takes note of a start that its owner holds up. A start that merely takes long is systemd's to
+    /// end.
+    fn starting(
+        &mut self,
+        unit: &UnitName,
+        facts: &UnitFacts,
+        effects: &Effects<'_>,
+        report: &mut dyn Report,
+    ) -> Result<(), ToolkitError> {
+        let main_pid = facts.service.as_ref().map_or(0, |service| service.main_pid);
+        let process = effects.processes.facts(main_pid);
+        if process.is_some_and(|process| process.stopped) {
+            let evidence = inquire(unit, false, &mut self.inquiry, effects)?;
+            self.take(unit, evidence, report);
+        }
+        Ok(())
     }
 
     /// Keeps, and tells once, what keeps it from answering.

@@ -76,6 +76,14 @@ impl ScopeLimits {
             cpu_quota: cpus * ONE_CPU,
         }
     }
+
+    fn properties(self) -> [(&'static str, Variant<'static>); 3] {
+        [
+            ("MemoryMax", Variant::from(self.memory_max)),
+            ("TasksMax", Variant::from(self.tasks_max)),
+            ("CPUQuotaPerSecUSec", Variant::from(self.cpu_quota)),
+        ]
+    }
 }
 
 /// A process that is to be moved into the scope of its VM.
@@ -114,6 +122,13 @@ trait Manager {
         properties: &[(&str, Variant<'_>)],
         auxiliary: &[(&str, Vec<(&str, Variant<'_>)>)],
     ) -> zbus::Result<OwnedObjectPath>;
+
+    fn set_unit_properties(
+        &self,
+        name: &str,
+        runtime: bool,
+        properties: &[(&str, Variant<'_>)],
+    ) -> zbus::Result<()>;
 }
 
 /// Scopes by systemd's D-Bus interface (org.freedesktop.systemd1(5)).
@@ -125,14 +140,24 @@ impl Scopes for SystemdScopes {
         Box::pin(async move {
             let scope = scope_name(&placement.id);
             let begun = Instant::now();
-            tokio::time::timeout(PATIENCE, start_scope(&scope, placement))
+            let started = tokio::time::timeout(PATIENCE, start_scope(&scope, placement))
                 .await
-                .map_err(|_| ScopeError::Late)??;
+                .map_err(|_| ScopeError::Late)?;
+            // an update that is in progress moves whom it finds in this service's control group
+            let exists = match started {
+                Err(error) if is_unit_exists(&error) => true,
+                started => started.map(|()| false)?,
+            };
             let (process, inside) = (Arc::clone(&placement.process), scope.clone());
             // reads of /proc are reads of files
             tokio::task::spawn_blocking(move || wait_until_inside(&inside, &process, begun))
                 .await
                 .map_err(|error| ScopeError::Unreadable(std::io::Error::other(error)))??;
+            if exists {
+                tokio::time::timeout(PATIENCE, set_limits(&scope, placement.limits))
+                    .await
+                    .map_err(|_| ScopeError::Late)??;
+            }
             Ok(scope)
         })
     }
@@ -180,8 +205,7 @@ async fn start_with(
     placement: &Placement,
     process: (&str, Variant<'_>),
 ) -> Result<(), zbus::Error> {
-    let limits = placement.limits;
-    let properties = [
+    let mut properties = vec![
         (
             "Description",
             Variant::from(format!("banger VM {}", placement.name)),
@@ -190,14 +214,27 @@ async fn start_with(
         ("Slice", Variant::from("banger.slice")),
         // one that failed leaves nothing behind that would refuse the name
         ("CollectMode", Variant::from("inactive-or-failed")),
-        ("MemoryMax", Variant::from(limits.memory_max)),
-        ("TasksMax", Variant::from(limits.tasks_max)),
-        ("CPUQuotaPerSecUSec", Variant::from(limits.cpu_quota)),
     ];
+    properties.extend(placement.limits.properties());
     manager
         .start_transient_unit(scope, "fail", &properties, &[])
         .await?;
     Ok(())
+}
+
+/// Gives a scope that somebody else started its limits.
+async fn set_limits(scope: &str, limits: ScopeLimits) -> Result<(), zbus::Error> {
+    let connection = zbus::Connection::system().await?;
+    let manager = ManagerProxy::new(&connection).await?;
+    manager
+        .set_unit_properties(scope, true, &limits.properties())
+        .await
+}
+
+/// systemd's answer when a unit of that name is there already (`bus_common_errors`).
+fn is_unit_exists(error: &zbus::Error) -> bool {
+    const NAME: &str = "org.freedesktop.systemd1.UnitExists";
+    matches!(error, zbus::Error::MethodError(name, _, _) if name.as_str() == NAME)
 }
 
 /// systemd's answer to a property that it does not know (`bus_unit_set_properties`).

@@ -5,10 +5,11 @@ use super::machine::{Deed, Machine};
 use crate::ErrorKind;
 use crate::toolkit::Rescued;
 
-const BY_THE_OWNER: [Deed; 5] = [
+const BY_THE_OWNER: [Deed; 6] = [
     Deed::Killed,
     Deed::KilledAtStart,
     Deed::Stopped,
+    Deed::StoppedAtStart,
     Deed::Replaced,
     Deed::Answered,
 ];

@@ -141,7 +141,10 @@ impl Machine {
                 self.write("var/lib/toy/things/one/record.json", r#"{"schema":2}"#);
             }
             let deed = self.deed.get();
-            let fails = matches!(deed, Deed::KilledAtStart | Deed::ExitsAtStart);
+            let fails = matches!(
+                deed,
+                Deed::KilledAtStart | Deed::StoppedAtStart | Deed::ExitsAtStart
+            );
             if fails && !program.starts_with("toyd 0.1.0\n") {
                 // started again and again, and so neither up nor down
                 unit.runs = Some(program);

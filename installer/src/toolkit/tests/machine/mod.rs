@@ -83,6 +83,8 @@ pub(super) enum Deed {
     KilledAtStart,
     /// It is stopped.
     Stopped,
+    /// The same, before it is ready: systemd ends and starts it anew, again and again.
+    StoppedAtStart,
     /// Another listens on its socket, and says what it likes.
     Replaced,
     /// Another process answers by the right socket.

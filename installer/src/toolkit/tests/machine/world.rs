@@ -58,7 +58,7 @@ impl Systemd for Machine {
         });
         Ok(UnitFacts {
             load_state: word(unit.text.is_some(), "loaded", "not-found"),
-            active_state: if self.starts_slowly.get() {
+            active_state: if self.starts_slowly.get() || self.is_held_up(name) {
                 "activating".into()
             } else if unit.failed {
                 "failed".into()
@@ -234,7 +234,7 @@ impl Processes for Machine {
             return Some(ProcessFacts {
                 start_time: 1,
                 control_group: String::new(),
-                stopped: self.deed_on_new() == Deed::Stopped,
+                stopped: matches!(self.deed_on_new(), Deed::Stopped | Deed::StoppedAtStart),
             });
         }
         let control_group = self.child.borrow().clone().filter(|_| pid == CHILD.pid)?;
@@ -341,6 +341,11 @@ impl Machine {
             return Deed::Nothing;
         }
         deed
+    }
+
+    /// The service is on its way up, and its process is stopped.
+    fn is_held_up(&self, unit: &UnitName) -> bool {
+        unit.as_str() == "toyd.service" && self.deed_on_new() == Deed::StoppedAtStart
     }
 
     /// What systemd knows of the service's process.
