@@ -154,9 +154,11 @@ fn product() -> Result<Product, Box<dyn Error>> {
                 optional: false,
             },
         ],
+        shared: Vec::new(),
         layout: Layout {
             versions: "/usr/local/lib/toy".into(),
             programs: "/usr/local/bin".into(),
+            share: "/usr/local/share".into(),
             units: "/etc/systemd/system".into(),
             config: "/etc/toy".into(),
             install_state: "/var/lib/toy-install".into(),

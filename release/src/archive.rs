@@ -1,10 +1,11 @@
 //! The archive of a release.
 //!
-//! Guarantees: regular files in the order of their names, owner 0:0, one fixed time, fixed modes;
+//! Guarantees: regular files in the order of their names, the list of them first, owner 0:0, one fixed time, fixed modes;
 //! so the same files give the same bytes on every machine.
 
 use std::io;
 
+use banger_installer::model::RELEASE_LIST_NAME;
 use flate2::{Compression, GzBuilder};
 use tar::{EntryType, Header};
 
@@ -24,7 +25,7 @@ pub struct File {
 /// # Errors
 /// When a path is too long for ustar.
 pub fn write(mut files: Vec<File>, mtime: u64) -> io::Result<Vec<u8>> {
-    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files.sort_by_cached_key(|file| (file.path != RELEASE_LIST_NAME, file.path.clone()));
     // mtime 0 and operating system "unknown" (255): nothing of this machine is in the header
     let gzip = GzBuilder::new()
         .mtime(0)

@@ -6,7 +6,8 @@ use std::process::ExitStatus;
 
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{
-    KeyId, KeyListError, KeyTextError, ManifestError, Version, VersionError,
+    KeyId, KeyListError, KeyTextError, ManifestError, ReleaseListError, UnitNameError, Version,
+    VersionError,
 };
 
 use banger_installer::verify::SIGNATURES_LIMIT;
@@ -259,6 +260,12 @@ pub enum ReleaseError {
     /// The manifest cannot stand.
     #[error("the manifest cannot be written")]
     Manifest(#[source] ManifestError),
+    /// The list of what belongs in the release cannot stand.
+    #[error("this is not a release that installers would take")]
+    Files(#[source] ReleaseListError),
+    /// A unit's name.
+    #[error("a unit of the release has no unit's name")]
+    Unit(#[source] UnitNameError),
     /// A release that cannot be published.
     #[error(transparent)]
     Publish(#[from] PublishError),

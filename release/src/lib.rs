@@ -17,6 +17,7 @@ mod publish;
 mod reproducible;
 mod sbom;
 mod script;
+mod set;
 mod sums;
 mod whole_file;
 
@@ -33,6 +34,7 @@ pub use publish::{PublishError, PublishOptions, Published, publish};
 pub use reproducible::commit_time;
 pub use sbom::{SBOM_TOOL, sbom, sbom_name};
 pub use script::{ScriptOptions, script};
+pub use set::ReleaseSet;
 pub use sums::{SUMS_NAME, Sums, digest};
 
 /// The product's name in manifests and archives.

@@ -1,16 +1,23 @@
 //! From built programs and unit templates to a signed release.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use banger_installer::fetch::{ExpectedEntries, MANIFEST_NAME, SIGNATURE_NAME};
-use banger_installer::model::{Artefact, ArtefactKind, KeyId, Manifest, Urgency, Version};
+use banger_installer::fetch::{MANIFEST_NAME, SIGNATURE_NAME};
+use banger_installer::model::{
+    Artefact, ArtefactKind, KeyId, ListedFile, Manifest, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA,
+    ReleaseList, Urgency, Version,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::key::{SigningKey, sign_all};
 use crate::sums::{SUMS_NAME, Sums, digest};
 use crate::whole_file::{IfThere, write};
-use crate::{PRODUCT, PROGRAMS, ReleaseError, UNITS, archive, sbom_name};
+use crate::{PRODUCT, ReleaseError, ReleaseSet, archive, sbom_name};
+
+/// The handover that the programs of this workspace understand.
+const HANDOVER: u32 = banger_installer::toolkit::HANDOVER;
 
 /// Seconds from 1970 to 2020, the beginning of sequence numbers.
 const YEAR_2020: i64 = 1_577_836_800;
@@ -22,6 +29,11 @@ pub struct PackOptions {
     pub binaries: PathBuf,
     /// The folder with the unit templates.
     pub units: PathBuf,
+    /// What belongs in the release.
+    pub set: ReleaseSet,
+    /// Write a second archive for installed programs that know neither a list nor another set of units
+    /// than [`ReleaseSet::of_banger`].
+    pub legacy: bool,
     /// The release's version; each program must say it.
     pub version: Version,
     /// The channel.
@@ -87,14 +99,12 @@ pub fn pack_and_open_keys(
     options: &PackOptions,
     open_keys: impl FnOnce() -> Result<Vec<SigningKey>, ReleaseError>,
 ) -> Result<Packed, ReleaseError> {
-    for program in PROGRAMS {
-        check_version(&options.binaries.join(program), program, &options.version)?;
+    for program in &options.set.programs {
+        let path = options.binaries.join(&program.name);
+        check_version(&path, &program.name, &options.version)?;
     }
-    let name = format!("{PRODUCT}-{}-{}.tar.gz", options.version, options.target);
-    let archive_path = options.out.join(&name);
-    let archive_bytes = archive::write(read_files(options)?, options.source_date_epoch)
-        .map_err(ReleaseError::write(&archive_path))?;
-    let manifest = describe(options, &name, &archive_bytes)?;
+    let archives = archives(options)?;
+    let manifest = describe(options, &archives)?;
     let manifest_bytes = manifest.to_json().map_err(ReleaseError::Manifest)?;
     let comment = format!(
         "{PRODUCT} {} channel {} sequence {}",
@@ -103,7 +113,7 @@ pub fn pack_and_open_keys(
     let keys = open_keys()?;
     let signature = sign_all(&keys, &manifest_bytes, &comment)?;
     let packed = Packed {
-        archive: archive_path,
+        archive: options.out.join(&archives[0].name),
         manifest_path: options.out.join(MANIFEST_NAME),
         signature_path: options.out.join(SIGNATURE_NAME),
         manifest,
@@ -111,7 +121,8 @@ pub fn pack_and_open_keys(
     };
     fs_err::create_dir_all(&options.out).map_err(ReleaseError::write(&options.out))?;
     // what is named comes before what names it
-    let mut files = vec![(name, archive_bytes)];
+    let archives = archives.into_iter();
+    let mut files: Vec<_> = archives.map(|one| (one.name, one.bytes)).collect();
     if let Some(sbom) = &options.sbom {
         files.push((sbom_name(&options.version), sbom.clone()));
     }
@@ -156,27 +167,112 @@ fn check_version(path: &Path, program: &str, expected: &Version) -> Result<(), R
     }
 }
 
-/// Reads what the installer will expect, from the folders where it lies here.
-fn read_files(options: &PackOptions) -> Result<Vec<archive::File>, ReleaseError> {
-    ExpectedEntries::of(PROGRAMS, UNITS)
-        .entries()
-        .iter()
-        .map(|entry| {
-            let path = match entry.path.split_once('/') {
-                Some(("bin", name)) => options.binaries.join(name),
-                Some((_, name)) => options.units.join(name),
-                None => options.units.join(&entry.path),
-            };
-            Ok(archive::File {
-                path: entry.path.clone(),
-                mode: entry.mode,
-                content: fs_err::read(&path).map_err(ReleaseError::read(&path))?,
-            })
-        })
-        .collect()
+/// An archive to be.
+struct PackedArchive {
+    name: String,
+    kind: ArtefactKind,
+    bytes: Vec<u8>,
 }
 
-fn describe(options: &PackOptions, name: &str, archive: &[u8]) -> Result<Manifest, ReleaseError> {
+/// The archive with the list first; then the one without, where it is wanted.
+fn archives(options: &PackOptions) -> Result<Vec<PackedArchive>, ReleaseError> {
+    let files = read_files(options)?;
+    let stem = format!("{PRODUCT}-{}-{}", options.version, options.target);
+    let written = |name: String, kind, files| {
+        let bytes = archive::write(files, options.source_date_epoch)
+            .map_err(ReleaseError::write(&options.out.join(&name)))?;
+        Ok::<_, ReleaseError>(PackedArchive { name, kind, bytes })
+    };
+    let mut bundle = files.clone();
+    bundle.push(archive::File {
+        path: RELEASE_LIST_NAME.into(),
+        mode: 0o644,
+        content: list(options, &files)?,
+    });
+    let mut archives = vec![written(
+        format!("{stem}.tar.gz"),
+        ArtefactKind::Bundle,
+        bundle,
+    )?];
+    if options.legacy && options.set.is_known_to_legacy() {
+        let known = files.into_iter();
+        let known = known.filter(|file| !file.path.starts_with("share/"));
+        archives.push(written(
+            format!("{stem}.legacy.tar.gz"),
+            ArtefactKind::Release,
+            known.collect(),
+        )?);
+    }
+    Ok(archives)
+}
+
+/// The bytes of `release.json`.
+fn list(options: &PackOptions, files: &[archive::File]) -> Result<Vec<u8>, ReleaseError> {
+    let listed = |file: &archive::File| {
+        let listed = ListedFile {
+            mode: file.mode,
+            sha256: digest(&file.content),
+        };
+        (file.path.clone(), listed)
+    };
+    let list = ReleaseList {
+        schema: RELEASE_LIST_SCHEMA,
+        product: PRODUCT.into(),
+        version: options.version.clone(),
+        handover: HANDOVER,
+        programs: options.set.programs.clone(),
+        units: options.set.units.clone(),
+        files: files.iter().map(listed).collect::<BTreeMap<_, _>>(),
+    };
+    list.to_json().map_err(ReleaseError::Files)
+}
+
+/// Reads what belongs in the archives, from the folders where it lies here.
+fn read_files(options: &PackOptions) -> Result<Vec<archive::File>, ReleaseError> {
+    let set = &options.set;
+    let programs = set.programs.iter().map(|program| {
+        let path = format!("bin/{}", program.name);
+        (path, 0o755, options.binaries.join(&program.name))
+    });
+    let units = set.units.iter().map(|unit| {
+        let name = format!("{}.in", unit.name);
+        (format!("units/{name}"), 0o644, options.units.join(name))
+    });
+    let mut sources: Vec<_> = programs.chain(units).collect();
+    if let Some(share) = &set.share {
+        find_shared(share, "share", &mut sources)?;
+    }
+    let read = |(path, mode, from): (String, u32, PathBuf)| {
+        let content = fs_err::read(&from).map_err(ReleaseError::read(&from))?;
+        Ok(archive::File {
+            path,
+            mode,
+            content,
+        })
+    };
+    sources.into_iter().map(read).collect()
+}
+
+/// Every file beneath a folder.
+fn find_shared(
+    folder: &Path,
+    name: &str,
+    found: &mut Vec<(String, u32, PathBuf)>,
+) -> Result<(), ReleaseError> {
+    let failed = || ReleaseError::read(folder);
+    for entry in fs_err::read_dir(folder).map_err(failed())? {
+        let entry = entry.map_err(failed())?;
+        let path = format!("{name}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type().map_err(failed())?.is_dir() {
+            find_shared(&entry.path(), &path, found)?;
+        } else {
+            found.push((path, 0o644, entry.path()));
+        }
+    }
+    Ok(())
+}
+
+fn describe(options: &PackOptions, archives: &[PackedArchive]) -> Result<Manifest, ReleaseError> {
     // whole seconds: what is shown is what is compared
     let released = options.released.unwrap_or_else(Timestamp::now);
     let released = Timestamp::from_second(released.as_second()).unwrap_or(released);
@@ -198,14 +294,17 @@ fn describe(options: &PackOptions, name: &str, archive: &[u8]) -> Result<Manifes
         expires,
         urgency: options.urgency,
         notes: options.notes.clone(),
-        artefacts: vec![Artefact {
-            name: name.into(),
-            url: name.into(),
-            kind: ArtefactKind::Release,
-            target: options.target.clone(),
-            size: archive.len() as u64,
-            digest: digest(archive),
-            upgrades_from: options.upgrades_from.clone(),
-        }],
+        artefacts: archives
+            .iter()
+            .map(|archive| Artefact {
+                name: archive.name.clone(),
+                url: archive.name.clone(),
+                kind: archive.kind,
+                target: options.target.clone(),
+                size: archive.bytes.len() as u64,
+                digest: digest(&archive.bytes),
+                upgrades_from: options.upgrades_from.clone(),
+            })
+            .collect(),
     })
 }

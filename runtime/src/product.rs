@@ -100,6 +100,7 @@ pub fn product() -> Result<Product, UnitNameError> {
         target: target(),
         programs: vec![program("banger"), program("bangerd")],
         units,
+        shared: Vec::new(),
         layout: layout(),
         slice: "banger.slice".parse()?,
         scope_prefix: "banger-vm-".into(),
@@ -118,6 +119,7 @@ pub fn layout() -> Layout {
     Layout {
         versions: "/usr/local/lib/banger".into(),
         programs: "/usr/local/bin".into(),
+        share: "/usr/local/share".into(),
         units: "/etc/systemd/system".into(),
         config: "/etc/banger".into(),
         install_state: "/var/lib/banger-install".into(),

@@ -57,6 +57,8 @@ impl Workshop {
 
     fn options(&self) -> PackOptions {
         PackOptions {
+            set: banger_release::ReleaseSet::of_banger().unwrap(),
+            legacy: false,
             binaries: self.path("bin"),
             units: self.path("units"),
             version: Version::new(0, 1, 1),

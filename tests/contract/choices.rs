@@ -56,6 +56,8 @@ impl Follower {
     /// Packs a version of a channel, signed by a key.
     fn release(&self, version: &str, channel: &str, sequence: u64, key: &Path) -> Packed {
         pack(&PackOptions {
+            set: banger_release::ReleaseSet::of_banger().unwrap(),
+            legacy: false,
             binaries: programs::banger(version).unwrap(),
             units: place::workspace().join("units"),
             version: version.parse().unwrap(),

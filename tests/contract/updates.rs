@@ -131,6 +131,8 @@ fn bad_releases_and_sources_are_refused_and_change_nothing() {
 /// Packs 0.1.1 with changes to the options.
 fn pack_with(stage: &Stage, sequence: u64, change: impl FnOnce(&mut PackOptions)) -> Packed {
     let mut options = PackOptions {
+        set: banger_release::ReleaseSet::of_banger().unwrap(),
+        legacy: false,
         binaries: programs::banger("0.1.1").unwrap(),
         units: place::workspace().join("units"),
         version: "0.1.1".parse().unwrap(),

@@ -117,6 +117,7 @@ impl Bench {
             )
             .expect("a signed archive is fetched")
             .unpack(&expected(), to)
+            .map(drop)
     }
 
     fn signed(&self, archive: &[u8]) -> Verified<Manifest> {

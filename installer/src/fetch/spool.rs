@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::transport::Incoming;
 use super::{ARCHIVE_LIMIT, ExpectedEntries, FetchError, UnpackError, unpack};
-use crate::model::Artefact;
+use crate::model::{Artefact, ReleaseList};
 use crate::verify::HashingWriter;
 
 const BUFFER: usize = 64 * 1024;
@@ -46,7 +46,8 @@ impl SpooledArchive {
         &self.place
     }
 
-    /// Unpacks it into `destination`, which must not exist; its parent must.
+    /// Unpacks it into `destination`, which must not exist; its parent must. Gives the archive's own
+    /// list, when it has one.
     ///
     /// # Errors
     /// [`UnpackError`]; what had been written beneath `destination` is gone then.
@@ -54,7 +55,7 @@ impl SpooledArchive {
         mut self,
         expected: &ExpectedEntries,
         destination: &Path,
-    ) -> Result<(), UnpackError> {
+    ) -> Result<Option<ReleaseList>, UnpackError> {
         self.file
             .seek(SeekFrom::Start(0))
             .map_err(UnpackError::Archive)?;

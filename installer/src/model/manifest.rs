@@ -113,6 +113,10 @@ pub struct Artefact {
 pub enum ArtefactKind {
     /// `NAME-VERSION-TARGET.tar.gz`: programs and unit templates.
     Release,
+    /// `NAME-VERSION-TARGET.bundle.tar.gz`: the same with the list of what belongs, `release.json`,
+    /// and with whatever files that list names. Taken before a [`Self::Release`], which is for
+    /// programs that do not know it.
+    Bundle,
     /// A kernel for guests.
     GuestKernel,
     /// A root file system for guests.
@@ -232,11 +236,13 @@ impl Manifest {
         Ok(bytes)
     }
 
-    /// The release archive for a target, when there is one.
+    /// The release archive for a target, when there is one: the one with a list, else the one without.
     pub fn release_for(&self, target: &str) -> Option<&Artefact> {
-        self.artefacts
-            .iter()
-            .find(|artefact| artefact.kind == ArtefactKind::Release && artefact.target == target)
+        let of_kind = |kind| {
+            let mut artefacts = self.artefacts.iter();
+            artefacts.find(|artefact| artefact.kind == kind && artefact.target == target)
+        };
+        of_kind(ArtefactKind::Bundle).or_else(|| of_kind(ArtefactKind::Release))
     }
 
     fn without_unknown_kinds(mut self) -> Self {

@@ -6,11 +6,13 @@
 mod digest;
 mod found;
 mod host;
+mod installed_set;
 mod key_id;
 mod key_list;
 mod manifest;
 mod product;
 mod receipt;
+mod release_list;
 mod seen;
 mod trial;
 mod unit_facts;
@@ -20,6 +22,7 @@ mod version;
 pub use digest::{Digest, DigestError};
 pub use found::{Contents, FileImage, Fingerprint, Found};
 pub use host::{End, Owner, ProcessIdentity, Survivor};
+pub use installed_set::{INSTALLED_SET_SCHEMA, InstalledSet, InstalledSetError, InstalledUnit};
 pub use key_id::{KeyId, KeyTextError, PublicKeyText};
 pub use key_list::{KEY_LIST_SCHEMA, KeyList, KeyListError};
 pub use manifest::{
@@ -27,6 +30,10 @@ pub use manifest::{
 };
 pub use product::{Layout, Product, Program, Requirement, StateFiles, UnitSpec};
 pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
+pub use release_list::{
+    ListedFile, RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, ReleaseList,
+    ReleaseListError,
+};
 pub use seen::{SEEN_SCHEMA, Seen, SeenChannel, SeenError, SignedText};
 pub use trial::{SavedFile, TRIAL_SCHEMA, Trial, TrialError};
 pub use unit_facts::{RateLimit, ServiceFacts, UnitFacts, UnitSearch};

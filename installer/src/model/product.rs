@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{UnitKind, UnitName};
+use serde::{Deserialize, Serialize};
+
+use super::{InstalledSet, ReleaseList, UnitKind, UnitName};
 
 /// A product: the names, programs, units and places that the toolkit handles for it.
 ///
@@ -22,9 +24,11 @@ use super::{UnitKind, UnitName};
 ///     target: "x86_64-unknown-linux-gnu".into(),
 ///     programs: vec![Program { name: "toyd".into() }],
 ///     units: vec![keeper],
+///     shared: Vec::new(),
 ///     layout: Layout {
 ///         versions: "/usr/local/lib/toy".into(),
 ///         programs: "/usr/local/bin".into(),
+///         share: "/usr/local/share".into(),
 ///         units: "/etc/systemd/system".into(),
 ///         config: "/etc/toy".into(),
 ///         install_state: "/var/lib/toy-install".into(),
@@ -52,6 +56,8 @@ pub struct Product {
     pub programs: Vec<Program>,
     /// The units of a release, in `units/` of the archive, in the order in which they start.
     pub units: Vec<UnitSpec>,
+    /// Other files of a release that are linked beneath [`Layout::share`]: `share/man/man1/toy.1`.
+    pub shared: Vec<String>,
     /// Where everything lies.
     pub layout: Layout,
     /// The slice that holds the survivors' scopes; one of `units`, or systemd's own.
@@ -90,24 +96,27 @@ pub struct Requirement {
 }
 
 /// A program of the product.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// File name, and the first word of its version line.
     pub name: String,
 }
 
 /// A unit of the product. The archive holds its template, `units/NAME.in`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitSpec {
     /// The unit's name.
     pub name: UnitName,
     /// Enabled at install (it has an `[Install]` section).
+    #[serde(default)]
     pub enable: bool,
     /// A service with children that must outlive it: its effective `KillMode` must be `process`
     /// before anything stops it, and its health is probed after a start.
+    #[serde(default, rename = "stateful")]
     pub keeps_children: bool,
     /// Enabled and started only where somebody asked for updates without a person
     /// ([`super::Receipt::auto_update`]).
+    #[serde(default)]
     pub optional: bool,
 }
 
@@ -136,6 +145,8 @@ pub struct Layout {
     pub versions: PathBuf,
     /// Where programs are called: `/usr/local/bin`.
     pub programs: PathBuf,
+    /// Where man pages, completions and documents are looked for: `/usr/local/share`.
+    pub share: PathBuf,
     /// Where units are written: `/etc/systemd/system`.
     pub units: PathBuf,
     /// Receipt, configuration and keys: `/etc/banger`.
@@ -156,6 +167,28 @@ impl Product {
             .iter()
             .filter(|unit| unit.keeps_children)
             .map(|unit| &unit.name)
+    }
+
+    /// The same product with what a release says that it consists of.
+    #[must_use]
+    pub fn with_list(&self, list: &ReleaseList) -> Self {
+        Self {
+            programs: list.programs.clone(),
+            units: list.units.clone(),
+            shared: list.shared().map(str::to_owned).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// The same product with what a version put on the host.
+    #[must_use]
+    pub fn with_set(&self, set: &InstalledSet) -> Self {
+        Self {
+            programs: set.programs.clone(),
+            units: set.specs().cloned().collect(),
+            shared: set.shared.clone(),
+            ..self.clone()
+        }
     }
 }
 
@@ -195,6 +228,11 @@ impl Layout {
         self.install_state.join("trial.json")
     }
 
+    /// The record of what a version put on the host.
+    pub fn set(&self, version: &super::Version) -> PathBuf {
+        self.install_state.join(format!("set-{version}.json"))
+    }
+
     /// The record of releases and keys that were seen.
     pub fn seen(&self) -> PathBuf {
         self.install_state.join("seen.json")
@@ -229,6 +267,11 @@ impl Layout {
         self.programs.join(name)
     }
 
+    /// Where a file of a release, `share/...`, is looked for on the host.
+    pub fn shared(&self, path: &str) -> PathBuf {
+        self.share.join(path.strip_prefix("share/").unwrap_or(path))
+    }
+
     /// The same layout beneath another root folder, for tests and image builds.
     #[must_use]
     pub fn beneath(&self, root: &Path) -> Self {
@@ -236,6 +279,7 @@ impl Layout {
         Self {
             versions: moved(&self.versions),
             programs: moved(&self.programs),
+            share: moved(&self.share),
             units: moved(&self.units),
             config: moved(&self.config),
             install_state: moved(&self.install_state),

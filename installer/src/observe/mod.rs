@@ -4,6 +4,7 @@
 //! anew first, since what it says of itself ("no reload needed") is not to be trusted; the facts
 //! from before are kept beside those from after.
 
+mod set;
 mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +15,12 @@ use crate::effect::systemd::SystemdError;
 use crate::effect::{BoxError, Effects, FilesError, Status, Untrusted, trust};
 use crate::hint;
 use crate::model::{
-    Fingerprint, Found, Product, RECEIPT_SCHEMA, Receipt, ReceiptError, SavedFile, Survivor, Trial,
-    UnitFacts, UnitName, UnitSpec, Version,
+    Fingerprint, Found, InstalledSet, Product, RECEIPT_SCHEMA, Receipt, ReceiptError, SavedFile,
+    Survivor, Trial, UnitFacts, UnitName, UnitSpec, Version,
 };
 use crate::plan::FolderMode;
+use set::leaving;
+pub(crate) use set::{installed_set, read_set};
 pub(crate) use units::same_path;
 
 /// The host, as far as it concerns the product.
@@ -31,6 +34,12 @@ pub struct HostState {
     pub versions: Vec<Version>,
     /// What each program's link names; none where it is no link.
     pub programs: BTreeMap<String, Option<PathBuf>>,
+    /// What each link beneath the host's `share` folder names; none where it is no link.
+    pub shared: BTreeMap<String, Option<PathBuf>>,
+    /// What the installed version brought and the next one does not.
+    pub retired: Retired,
+    /// What the installed version put on the host, where it was written down.
+    pub set: Option<InstalledSet>,
     /// The files of the installed version that the receipt has a digest of, and its programs, as
     /// they are now: by their path in the version's folder; none where there is no file.
     pub published: BTreeMap<String, Option<Fingerprint>>,
@@ -48,6 +57,17 @@ pub struct HostState {
     pub folders: BTreeMap<PathBuf, FolderMode>,
     /// What the services that run answered; missing where one did not.
     pub answers: BTreeMap<UnitName, Version>,
+}
+
+/// What a version brought and another does not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retired {
+    /// Units.
+    pub units: Vec<UnitState>,
+    /// Programs.
+    pub programs: Vec<String>,
+    /// Files that are linked beneath the host's `share` folder.
+    pub shared: Vec<String>,
 }
 
 /// A unit on the host.
@@ -185,22 +205,37 @@ pub fn observe(
     effects: &Effects<'_>,
     freshness: Freshness,
 ) -> Result<HostState, ObserveError> {
-    let units = units::units(product, effects, freshness)?;
-    let answers = answers(&units, effects);
     let receipt = read_receipt(product, effects)?;
+    let set = installed_set(product, receipt.as_ref(), effects)?;
+    let leaving = leaving(product, set.as_ref(), receipt.as_ref());
+    let mut all = product.clone();
+    all.units.extend(leaving.units);
+    let mut units = units::units(&all, effects, freshness)?;
+    let retired = Retired {
+        units: units.split_off(product.units.len()),
+        programs: leaving.programs,
+        shared: leaving.shared,
+    };
+    let answers = answers(&units, effects);
     Ok(HostState {
         published: published(product, receipt.as_ref(), effects)?,
         receipt,
         current: link_target(&product.layout.current(), effects)?,
         versions: versions(product, effects)?,
-        programs: product
-            .programs
-            .iter()
-            .map(|program| {
-                let target = link_target(&product.layout.program(&program.name), effects)?;
-                Ok((program.name.clone(), target))
-            })
-            .collect::<Result<_, FilesError>>()?,
+        programs: links(
+            product.programs.iter().map(|program| &program.name),
+            &retired.programs,
+            |name| product.layout.program(name),
+            effects,
+        )?,
+        shared: links(
+            product.shared.iter(),
+            &retired.shared,
+            |path| product.layout.shared(path),
+            effects,
+        )?,
+        retired,
+        set,
         units,
         survivors: effects.survivors.list().map_err(ObserveError::Survivors)?,
         trial: read_trial(product, effects)?,
@@ -213,6 +248,20 @@ pub fn observe(
         known: effects.health.known().ok().flatten().unwrap_or_default(),
         answers,
     })
+}
+
+/// What the names of links lead to.
+fn links<'a>(
+    names: impl Iterator<Item = &'a String>,
+    retired: &'a [String],
+    link: impl Fn(&str) -> PathBuf,
+    effects: &Effects<'_>,
+) -> Result<BTreeMap<String, Option<PathBuf>>, FilesError> {
+    let targets = names.chain(retired).map(|name| {
+        let target = link_target(&link(name), effects)?;
+        Ok((name.clone(), target))
+    });
+    targets.collect()
 }
 
 fn answers(units: &[UnitState], effects: &Effects<'_>) -> BTreeMap<UnitName, Version> {
@@ -320,13 +369,14 @@ fn published(
         return Ok(BTreeMap::new());
     };
     let folder = product.layout.version(&receipt.version);
-    let recorded = receipt.contents.get(&receipt.version).into_iter().flatten();
-    let programs = product.programs.iter();
-    // the receipt names the programs, too: each is to be read once
-    let names: BTreeSet<String> = programs
-        .map(|one| format!("bin/{}", one.name))
-        .chain(recorded.map(|(path, _)| path.clone()))
-        .collect();
+    // the receipt names the programs, too, unless it is of a version from before that
+    let names: Vec<String> = match receipt.contents.get(&receipt.version) {
+        Some(recorded) => recorded.keys().cloned().collect(),
+        None => {
+            let programs = product.programs.iter();
+            programs.map(|one| format!("bin/{}", one.name)).collect()
+        }
+    };
     let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     let found = effects.files.fingerprints(&paths)?;
     Ok(names.into_iter().zip(found).collect())

@@ -7,9 +7,13 @@ use jiff::Timestamp;
 use super::{
     BeginTrial, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, Cleanup, DisableUnits,
     EnableUnits, Link, Operation, Plan, ReloadSystemd, RemoveFile, RestartUnits, RestoreState,
-    StageRelease, StartRescue, StartUnits, StopUnits, WriteReceipt, WriteUnit, mend,
+    StageRelease, StartRescue, StartUnits, StopUnits, WriteReceipt, WriteSet, WriteUnit, mend,
+    retire,
 };
-use crate::model::{Found, Product, Receipt, TRIAL_SCHEMA, Trial, UnitKind, UnitName, Version};
+use crate::model::{
+    Found, INSTALLED_SET_SCHEMA, InstalledSet, InstalledUnit, Product, Receipt, TRIAL_SCHEMA,
+    Trial, UnitKind, UnitName, UnitSpec, Version,
+};
 use crate::observe::{HostState, UnitState};
 
 /// What the host is to become.
@@ -53,6 +57,28 @@ pub struct Stage {
     pub replaces: bool,
 }
 
+impl Goal {
+    /// What the version puts on the host.
+    fn set(&self, product: &Product) -> InstalledSet {
+        let text = |unit: &UnitName| {
+            let rendered = self.units.iter().find(|found| found.unit == *unit);
+            rendered.map(|found| found.text.clone()).unwrap_or_default()
+        };
+        let unit = |spec: &UnitSpec| InstalledUnit {
+            text: text(&spec.name),
+            spec: spec.clone(),
+        };
+        InstalledSet {
+            schema: INSTALLED_SET_SCHEMA,
+            version: self.version.clone(),
+            programs: product.programs.clone(),
+            units: product.units.iter().map(unit).collect(),
+            shared: product.shared.clone(),
+            unknown: serde_json::Map::new(),
+        }
+    }
+}
+
 /// The plan that leads there.
 pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
     let mut plan = Plan::new(goal.operation);
@@ -68,6 +94,7 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
     let written = write_units(product, state, goal, &mut plan);
     watch(product, state, goal, &mut plan);
     flip(product, state, goal, &mut plan);
+    retire::stop(state, goal, &mut plan);
     if owner_changes(state, goal) {
         plan.push(
             receipt(product, goal),
@@ -78,10 +105,14 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
     // not before they were started: a boot in between would start what nobody takes back
     enable(state, goal, &mut plan);
     no_more_by_itself(state, goal, &mut plan);
+    retire::remove(product, state, &mut plan);
     mend::drop_unneeded(product, state, goal, &mut plan);
     let is_written = first || owner_changes(state, goal);
     if !is_written && state.receipt.as_ref() != Some(&goal.receipt) {
         plan.push(receipt(product, goal), "what is installed has changed");
+    }
+    if !plan.is_empty() || state.set.as_ref() != Some(&goal.set(product)) {
+        write_set(product, state, goal, &mut plan);
     }
     if !plan.is_empty() {
         prune(product, state, goal, &mut plan);
@@ -241,6 +272,35 @@ fn flip(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
             plan.push(Link { link, target }, "programs are called through current");
         }
     }
+    for path in &product.shared {
+        let (link, target) = shared_link(product, path);
+        let found = state.shared.get(path).cloned().flatten();
+        if found.as_ref() != Some(&target) {
+            plan.push(Link { link, target }, "it is read through current");
+        }
+    }
+}
+
+fn write_set(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
+    let set = goal.set(product);
+    if state.set.as_ref() != Some(&set) {
+        plan.push(
+            WriteSet {
+                path: product.layout.set(&goal.version),
+                set: Box::new(set),
+            },
+            "so that a rollback brings back the very same",
+        );
+    }
+}
+
+/// The link of a file that is looked for beneath the host's `share` folder, and what it names.
+pub(super) fn shared_link(product: &Product, path: &str) -> (PathBuf, PathBuf) {
+    let named = product.layout.current().join(path);
+    let link = product.layout.shared(path);
+    let folder = link.parent().unwrap_or(&product.layout.share);
+    let target = relative(folder, &named);
+    (link, target)
 }
 
 /// A program's link, and what it names.
@@ -413,8 +473,20 @@ fn prune(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
             .versions
             .iter()
             .filter(|version| !kept(version))
-            .map(|version| Cleanup::whole(product.layout.version(version))),
+            .flat_map(|version| {
+                let layout = &product.layout;
+                let set = Cleanup::whole(layout.set(version));
+                [Cleanup::whole(layout.version(version)), set]
+            }),
     );
+    for path in &state.retired.shared {
+        let folder = product.layout.shared(path);
+        plan.cleanup.extend(
+            folder
+                .parent()
+                .map(|folder| Cleanup::if_empty(folder.into())),
+        );
+    }
     for unit in &state.units {
         let own = product.layout.keep_guests_drop_in(&unit.spec.name);
         if let Some(folder) = own.parent() {

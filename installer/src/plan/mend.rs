@@ -36,7 +36,8 @@ pub(super) fn mend(
             format!("it overrules {}", unit.spec.name),
         );
     }
-    let endangered: Vec<&UnitState> = state.units.iter().filter(|unit| in_danger(unit)).collect();
+    let all = || state.units.iter().chain(&state.retired.units);
+    let endangered: Vec<&UnitState> = all().filter(|unit| in_danger(unit)).collect();
     // a drop-in has no effect on a unit without a file: that one is helped by writing the file
     let loaded: Vec<&UnitState> = endangered
         .iter()
@@ -132,12 +133,8 @@ pub(super) fn endangered(state: &HostState, texts: &[Rendered]) -> Vec<String> {
 /// stands, or the unit that is to be loaded bounds the group, and so counts them with its daemon.
 fn to_move<'a>(state: &'a HostState, texts: &[Rendered]) -> Vec<&'a Survivor> {
     let must_leave = |unit: &&UnitState| in_danger(unit) || bounds_its_group(unit, texts);
-    let units: Vec<&UnitName> = state
-        .units
-        .iter()
-        .filter(must_leave)
-        .map(|unit| &unit.spec.name)
-        .collect();
+    let all = state.units.iter().chain(&state.retired.units);
+    let units: Vec<&UnitName> = all.filter(must_leave).map(|unit| &unit.spec.name).collect();
     state
         .survivors
         .iter()

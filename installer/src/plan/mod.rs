@@ -14,6 +14,7 @@ mod mend;
 mod obstacle;
 mod offer;
 mod published;
+mod retire;
 mod staleness;
 mod step;
 mod uninstall;
@@ -36,7 +37,7 @@ pub use step::{
     BeginTrial, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant,
     DisableUnits, EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests,
     RestartUnits, RestoreState, SetAside, StageRelease, StartRescue, StartUnits, Step, StopGuests,
-    StopUnits, WriteReceipt, WriteUnit,
+    StopUnits, WriteReceipt, WriteSet, WriteUnit,
 };
 pub use uninstall::{Purge, uninstall};
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::converge::program_link;
+use super::converge::{program_link, shared_link};
 use super::finding::{Danger, Drift, Finding};
 use crate::model::{Fingerprint, Product, Receipt};
 use crate::observe::HostState;
@@ -48,6 +48,13 @@ fn links(product: &Product, state: &HostState, receipt: &Receipt) -> Vec<(Drift,
     for program in &product.programs {
         let target = state.programs.get(&program.name).cloned().flatten();
         let (link, named) = program_link(product, &program.name);
+        if target.as_ref() != Some(&named) {
+            found.push((Drift::ProgramLink { found: target }, link));
+        }
+    }
+    for path in &product.shared {
+        let target = state.shared.get(path).cloned().flatten();
+        let (link, named) = shared_link(product, path);
         if target.as_ref() != Some(&named) {
             found.push((Drift::ProgramLink { found: target }, link));
         }

@@ -61,7 +61,7 @@ pub fn uninstall(product: &Product, state: &HostState, purge: Purge) -> Plan {
         plan.push(DisableUnits { units: enabled }, "before their files go");
     }
     remove_files(product, state, &mut plan);
-    clean_up(product, purge, &mut plan);
+    clean_up(product, state, purge, &mut plan);
     plan
 }
 
@@ -87,6 +87,12 @@ fn remove_files(product: &Product, state: &HostState, plan: &mut Plan) {
             plan.push(RemoveFile { path }, "written by this software");
         }
     }
+    for path in &product.shared {
+        if state.shared.get(path).is_some_and(Option::is_some) {
+            let path = layout.shared(path);
+            plan.push(RemoveFile { path }, "written by this software");
+        }
+    }
     if state.current.is_some() || !state.versions.is_empty() {
         let mut aside = layout.versions.as_os_str().to_owned();
         aside.push(".removed");
@@ -104,7 +110,7 @@ fn remove_files(product: &Product, state: &HostState, plan: &mut Plan) {
     }
 }
 
-fn clean_up(product: &Product, purge: Purge, plan: &mut Plan) {
+fn clean_up(product: &Product, state: &HostState, purge: Purge, plan: &mut Plan) {
     let layout = &product.layout;
     let mut cleanup: Vec<Cleanup> = product
         .units
@@ -122,6 +128,16 @@ fn clean_up(product: &Product, purge: Purge, plan: &mut Plan) {
         cleanup.push(Cleanup::whole(layout.seen()));
         cleanup.push(Cleanup::whole(layout.config_file()));
     }
+    for path in &product.shared {
+        let folder = layout.shared(path);
+        cleanup.extend(
+            folder
+                .parent()
+                .map(|folder| Cleanup::if_empty(folder.into())),
+        );
+    }
+    let versions = state.versions.iter();
+    cleanup.extend(versions.map(|version| Cleanup::whole(layout.set(version))));
     cleanup.push(Cleanup::whole(layout.trial()));
     cleanup.push(Cleanup::whole(layout.receipt()));
     cleanup.push(Cleanup::if_empty(layout.keys()));

@@ -183,6 +183,9 @@ pub enum StepError {
     /// The receipt cannot be written as JSON.
     #[error(transparent)]
     Receipt(#[from] crate::model::ReceiptError),
+    /// What a version put on the host cannot be written as JSON.
+    #[error("what this version puts on the host cannot be written down")]
+    Set(#[from] crate::model::InstalledSetError),
 }
 
 /// Whom a stop would reach, by name where somebody is there.

@@ -25,6 +25,7 @@ mod toggle_units;
 mod trial;
 mod undo;
 mod write_receipt;
+mod write_set;
 mod write_unit;
 
 use crate::effect::Effects;
@@ -75,6 +76,7 @@ fn actor(step: &Step) -> &dyn Act {
         Step::BeginTrial(step) => step,
         Step::RestoreState(step) => step,
         Step::WriteReceipt(step) => step,
+        Step::WriteSet(step) => step,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::effect::systemd::SystemdError;
 use crate::effect::{FilesError, LockError};
 use crate::engine::RunError;
 use crate::journal::JournalError;
-use crate::model::{Requirement, SeenError, UnitName, Version};
+use crate::model::{ReleaseListError, Requirement, SeenError, UnitName, Version};
 use crate::observe::ObserveError;
 use crate::plan::{Obstacle, Operation};
 use crate::unit::RenderError;
@@ -84,6 +84,15 @@ pub enum ToolkitError {
         /// Where it belongs.
         path: PathBuf,
     },
+    /// The list of what belongs in a release cannot be followed.
+    #[error("{} cannot be followed", path.display())]
+    List {
+        /// Where it lies.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: ReleaseListError,
+    },
     /// The release lacks a unit template.
     #[error("the release has no unit template {}", path.display())]
     NoTemplate {
@@ -133,7 +142,7 @@ impl ToolkitError {
                      sudo mv {path} {path}.damaged"
                 ))
             }
-            Self::NoTemplate { .. } | Self::Template { .. } => None,
+            Self::List { .. } | Self::NoTemplate { .. } | Self::Template { .. } => None,
         }
     }
 
@@ -152,7 +161,7 @@ impl ToolkitError {
             Self::InTheWay(_) => ErrorKind::InTheWay,
             Self::GuestsInTheWay { .. } => ErrorKind::GuestsInTheWay,
             Self::Seen { .. } | Self::NoRecord { .. } => ErrorKind::Damaged,
-            Self::NoTemplate { .. } => ErrorKind::Refused,
+            Self::List { .. } | Self::NoTemplate { .. } => ErrorKind::Refused,
             Self::Template { .. } | Self::NothingBefore { .. } => ErrorKind::BadInput,
         }
     }

@@ -5,6 +5,7 @@
 //! host as it was. Nothing here prints: what happens goes to a [`Report`].
 
 mod error;
+mod handover;
 mod host_side;
 mod memory;
 mod planner;
@@ -26,6 +27,7 @@ use crate::plan::{Finding, Plan, Step};
 pub use crate::engine::RunError;
 pub use crate::report::{Event, Report, Silent};
 pub use error::ToolkitError;
+pub use handover::HANDOVER;
 pub use host_side::HostSide;
 pub use memory::{remember_keys, seen};
 pub use planner::{Planner, Preview};
@@ -247,8 +249,9 @@ fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), T
         return Ok(());
     }
     let names = files.list(&layout.install_state)?;
-    if !names.is_empty() {
-        files.remove(&layout.journal())?;
+    let journal = layout.journal();
+    if names.iter().any(|name| is_beside(name, &journal)) {
+        files.remove(&journal)?;
     }
     // a record whose writing was cut off
     let seen = layout.seen();

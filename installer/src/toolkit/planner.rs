@@ -6,8 +6,8 @@
 use std::path::Path;
 
 use super::prepare::{
-    all_findings, installed_receipt, render_units, rolled_back_receipt, updated_receipt,
-    with_contents,
+    all_findings, installed_product, installed_receipt, product_in, render_units,
+    rolled_back_receipt, updated_receipt, with_contents,
 };
 use super::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, ToolkitError, UninstallRequest,
@@ -15,8 +15,8 @@ use super::{
 };
 use crate::effect::{Effects, Lock};
 use crate::journal::Journal;
-use crate::model::{Found, Product, Receipt, Version};
-use crate::observe::{Freshness, HostState, observe, read_receipt};
+use crate::model::{Found, InstalledSet, InstalledUnit, Product, Receipt, Version};
+use crate::observe::{Freshness, HostState, observe, read_receipt, read_set};
 use crate::plan::{self, Finding, Goal, Operation, Plan, Purge, Rendered, Stage};
 use crate::unit;
 
@@ -93,20 +93,21 @@ impl<'a> Planner<'a> {
         {
             return Err(ToolkitError::Requirement(lacks.clone()));
         }
-        let state = self.observe()?;
+        let product = self.product_in(&request.release.path)?;
+        let state = self.observe(&product)?;
         let receipt = installed_receipt(request, &state, self.effects.clock.now());
+        let units = self.render(&product, &request.release.path, &request.values)?;
         let goal = Goal {
             stage: self.stage(&request.release, &state)?,
             stop_guests: request.stop_guests,
             ..self.goal(
                 Operation::Install,
-                self.with_contents(receipt, &request.release)?,
-                &request.release.path,
-                &request.values,
-            )?
+                self.with_contents(receipt, &product, &request.release)?,
+                units,
+            )
         };
-        let findings = all_findings(self.product, &state, Some(&goal.units));
-        self.converge(state, &goal, findings)
+        let findings = all_findings(&product, &state, Some(&goal.units));
+        converge(&product, state, &goal, findings)
     }
 
     /// What an update would do.
@@ -115,20 +116,21 @@ impl<'a> Planner<'a> {
     /// [`ToolkitError`].
     pub fn update(&self, request: &UpdateRequest) -> Result<Preview, ToolkitError> {
         let old = self.receipt()?;
-        let state = self.observe()?;
+        let product = self.product_in(&request.release.path)?;
+        let state = self.observe(&product)?;
         let receipt = updated_receipt(&old, request, self.effects.clock.now());
+        let units = self.render(&product, &request.release.path, &request.values)?;
         let goal = Goal {
             stage: self.stage(&request.release, &state)?,
             stop_guests: request.stop_guests,
             ..self.goal(
                 Operation::Update,
-                self.with_contents(receipt, &request.release)?,
-                &request.release.path,
-                &request.values,
-            )?
+                self.with_contents(receipt, &product, &request.release)?,
+                units,
+            )
         };
         let findings = self.findings(&state, &old, &request.values);
-        self.converge(state, &goal, findings)
+        converge(&product, state, &goal, findings)
     }
 
     /// What a rollback would do.
@@ -145,14 +147,23 @@ impl<'a> Planner<'a> {
         if self.effects.files.look(&folder)? != Found::Folder {
             return Err(nothing());
         }
-        let state = self.observe()?;
+        // the very set that was there, where it was written down
+        let (product, units) = match read_set(self.product, &version, &self.effects)? {
+            Some(set) => (self.product.with_set(&set), texts(&set)),
+            None => {
+                let product = self.product_in(&folder)?;
+                let units = self.render(&product, &folder, &request.values)?;
+                (product, units)
+            }
+        };
+        let state = self.observe(&product)?;
         let receipt = rolled_back_receipt(&old, &version, request, self.effects.clock.now());
         let goal = Goal {
             stop_guests: request.stop_guests,
-            ..self.goal(Operation::Rollback, receipt, &folder, &request.values)?
+            ..self.goal(Operation::Rollback, receipt, units)
         };
         let findings = self.findings(&state, &old, &request.values);
-        self.converge(state, &goal, findings)
+        converge(&product, state, &goal, findings)
     }
 
     /// What a restart would do.
@@ -161,15 +172,17 @@ impl<'a> Planner<'a> {
     /// [`ToolkitError`].
     pub fn restart(&self, request: &RestartRequest) -> Result<Preview, ToolkitError> {
         let receipt = self.receipt()?;
-        let state = self.observe()?;
+        let product = installed_product(self.product, Some(&receipt), &self.effects)?;
+        let state = self.observe(&product)?;
         let folder = self.product.layout.version(&receipt.version);
+        let units = self.render(&product, &folder, &request.values)?;
         let goal = Goal {
             restart: true,
             stop_guests: request.stop_guests,
-            ..self.goal(Operation::Restart, receipt, &folder, &request.values)?
+            ..self.goal(Operation::Restart, receipt, units)
         };
-        let findings = all_findings(self.product, &state, Some(&goal.units));
-        self.converge(state, &goal, findings)
+        let findings = all_findings(&product, &state, Some(&goal.units));
+        converge(&product, state, &goal, findings)
     }
 
     /// What an uninstall would do. A receipt is not needed for it: whatever an interrupted run, or
@@ -181,18 +194,36 @@ impl<'a> Planner<'a> {
         if !self.anything_left(request.purge)? {
             return Err(self.not_installed());
         }
-        let state = self.observe()?;
+        let product = self.all_that_may_lie_there()?;
+        let state = self.observe(&product)?;
         if !state.survivors.is_empty() && !request.stop_guests {
             return Err(ToolkitError::GuestsInTheWay {
                 names: state.survivors.iter().map(|one| one.name.clone()).collect(),
             });
         }
         Ok(Preview {
-            plan: plan::uninstall(self.product, &state, request.purge),
+            plan: plan::uninstall(&product, &state, request.purge),
             state,
             findings: Vec::new(),
             version: None,
         })
+    }
+
+    /// The product with all that the installed version put on the host, and all that this one would.
+    fn all_that_may_lie_there(&self) -> Result<Product, ToolkitError> {
+        let receipt = read_receipt(self.product, &self.effects)?;
+        let mut product = installed_product(self.product, receipt.as_ref(), &self.effects)?;
+        for unit in &self.product.units {
+            if product.units.iter().all(|known| known.name != unit.name) {
+                product.units.push(unit.clone());
+            }
+        }
+        for program in &self.product.programs {
+            if !product.programs.contains(program) {
+                product.programs.push(program.clone());
+            }
+        }
+        Ok(product)
     }
 
     /// Whether the product left anything that an uninstall would take away. A unit's name alone is no
@@ -226,56 +257,36 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// # Errors
-    /// [`ToolkitError::InTheWay`]: what an administrator did on purpose is not fought.
-    fn converge(
-        &self,
-        state: HostState,
-        goal: &Goal,
-        findings: Vec<Finding>,
-    ) -> Result<Preview, ToolkitError> {
-        if let Some(obstacle) = plan::obstacle(self.product, &state, &goal.units) {
-            return Err(ToolkitError::InTheWay(Box::new(obstacle)));
-        }
-        Ok(Preview {
-            plan: plan::converge(self.product, &state, goal),
-            state,
-            findings,
-            version: Some(goal.version.clone()),
-        })
-    }
-
-    /// What is to be in the end: the version of `receipt`, with the units of the release in `folder`.
-    /// Nothing has to come from elsewhere, nobody is stopped, and nothing restarts without need.
-    fn goal(
-        &self,
-        operation: Operation,
-        receipt: Receipt,
-        folder: &Path,
-        values: &unit::Values,
-    ) -> Result<Goal, ToolkitError> {
-        Ok(Goal {
+    /// What is to be in the end: the version of `receipt`, with these units. Nothing has to come from
+    /// elsewhere, nobody is stopped, and nothing restarts without need.
+    fn goal(&self, operation: Operation, receipt: Receipt, units: Vec<Rendered>) -> Goal {
+        Goal {
             operation,
             version: receipt.version.clone(),
             stage: None,
-            units: self.render(folder, values)?,
+            units,
             receipt,
             restart: false,
             stop_guests: false,
             now: self.effects.clock.now(),
-        })
+        }
     }
 
     fn with_contents(
         &self,
         receipt: Receipt,
+        product: &Product,
         release: &ReleaseFolder,
     ) -> Result<Receipt, ToolkitError> {
-        with_contents(receipt, self.product, release, &self.effects)
+        with_contents(receipt, product, release, &self.effects)
     }
 
-    fn observe(&self) -> Result<HostState, ToolkitError> {
-        Ok(observe(self.product, &self.effects, self.freshness)?)
+    fn product_in(&self, folder: &Path) -> Result<Product, ToolkitError> {
+        product_in(self.product, folder, &self.effects)
+    }
+
+    fn observe(&self, product: &Product) -> Result<HostState, ToolkitError> {
+        Ok(observe(product, &self.effects, self.freshness)?)
     }
 
     /// What is not as `installed` left it.
@@ -286,8 +297,10 @@ impl<'a> Planner<'a> {
         values: &unit::Values,
     ) -> Vec<Finding> {
         let folder = self.product.layout.version(&installed.version);
-        let units = self.render(&folder, values).ok();
-        all_findings(self.product, state, units.as_deref())
+        let then = installed_product(self.product, Some(installed), &self.effects);
+        let then = then.unwrap_or_else(|_| self.product.clone());
+        let units = self.render(&then, &folder, values).ok();
+        all_findings(&then, state, units.as_deref())
     }
 
     /// How a release's folder gets to its place.
@@ -316,7 +329,40 @@ impl<'a> Planner<'a> {
         }))
     }
 
-    fn render(&self, folder: &Path, values: &unit::Values) -> Result<Vec<Rendered>, ToolkitError> {
-        render_units(self.product, &self.effects, folder, values)
+    fn render(
+        &self,
+        product: &Product,
+        folder: &Path,
+        values: &unit::Values,
+    ) -> Result<Vec<Rendered>, ToolkitError> {
+        render_units(product, &self.effects, folder, values)
     }
+}
+
+/// # Errors
+/// [`ToolkitError::InTheWay`]: what an administrator did on purpose is not fought.
+fn converge(
+    product: &Product,
+    state: HostState,
+    goal: &Goal,
+    findings: Vec<Finding>,
+) -> Result<Preview, ToolkitError> {
+    if let Some(obstacle) = plan::obstacle(product, &state, &goal.units) {
+        return Err(ToolkitError::InTheWay(Box::new(obstacle)));
+    }
+    Ok(Preview {
+        plan: plan::converge(product, &state, goal),
+        state,
+        findings,
+        version: Some(goal.version.clone()),
+    })
+}
+
+/// The units of a set, as they were.
+fn texts(set: &InstalledSet) -> Vec<Rendered> {
+    let rendered = |unit: &InstalledUnit| Rendered {
+        unit: unit.spec.name.clone(),
+        text: unit.text.clone(),
+    };
+    set.units.iter().map(rendered).collect()
 }

@@ -7,8 +7,11 @@ use jiff::Timestamp;
 
 use super::{InstallRequest, ReleaseFolder, RollbackRequest, ToolkitError, UpdateRequest};
 use crate::effect::Effects;
-use crate::model::{Found, LastUpdate, Product, RECEIPT_SCHEMA, Receipt, RolledBack, Version};
-use crate::observe::HostState;
+use crate::model::{
+    Found, LastUpdate, Product, RECEIPT_SCHEMA, RELEASE_LIST_NAME, Receipt, ReleaseList,
+    RolledBack, Version,
+};
+use crate::observe::{HostState, installed_set};
 use crate::plan::{self, Finding, Rendered};
 use crate::unit;
 
@@ -31,9 +34,14 @@ pub(super) fn all_findings(
             .find(|found| found.unit == unit.spec.name)?;
         Some(rendered.text.as_str())
     };
-    state
-        .units
-        .iter()
+    let units = state.units.iter().chain(&state.retired.units);
+    units
+        .filter(|unit| {
+            product
+                .units
+                .iter()
+                .any(|known| known.name == unit.spec.name)
+        })
         .flat_map(|unit| plan::findings(product, unit, text(unit), receipt.auto_update))
         .chain(plan::findings_of_release(product, state))
         .chain(folders)
@@ -50,13 +58,17 @@ pub(super) fn with_contents(
 ) -> Result<Receipt, ToolkitError> {
     let itself = release.path == product.layout.version(&release.version);
     if !itself || !receipt.contents.contains_key(&release.version) {
-        let mut files = BTreeMap::new();
+        let mut paths = Vec::new();
         for folder in ["bin", "units"] {
             for name in effects.files.list(&release.path.join(folder))? {
-                let path = format!("{folder}/{}", name.to_string_lossy());
-                if let Some(print) = effects.files.fingerprint(&release.path.join(&path))? {
-                    files.insert(path, print.digest);
-                }
+                paths.push(format!("{folder}/{}", name.to_string_lossy()));
+            }
+        }
+        paths.extend(product.shared.iter().cloned());
+        let mut files = BTreeMap::new();
+        for path in paths {
+            if let Some(print) = effects.files.fingerprint(&release.path.join(&path))? {
+                files.insert(path, print.digest);
             }
         }
         receipt.contents.insert(release.version.clone(), files);
@@ -66,6 +78,48 @@ pub(super) fn with_contents(
         .contents
         .retain(|kept, _| kept == version || Some(kept) == previous.as_ref());
     Ok(receipt)
+}
+
+/// The list that a release's folder holds; none in one of a version that had none.
+///
+/// # Errors
+/// [`ToolkitError::List`], when it is there and cannot be followed.
+pub(super) fn release_list(
+    folder: &Path,
+    effects: &Effects<'_>,
+) -> Result<Option<ReleaseList>, ToolkitError> {
+    let path = folder.join(RELEASE_LIST_NAME);
+    let Found::File(image) = effects.files.look(&path)? else {
+        return Ok(None);
+    };
+    let list = ReleaseList::from_json(image.contents.as_bytes())
+        .map_err(|source| ToolkitError::List { path, source })?;
+    Ok(Some(list))
+}
+
+/// The product as the release in a folder has it.
+pub(super) fn product_in(
+    product: &Product,
+    folder: &Path,
+    effects: &Effects<'_>,
+) -> Result<Product, ToolkitError> {
+    let list = release_list(folder, effects)?;
+    Ok(list.map_or_else(|| product.clone(), |list| product.with_list(&list)))
+}
+
+/// The product as the installed version put it on the host, as far as that is known.
+pub(super) fn installed_product(
+    product: &Product,
+    receipt: Option<&Receipt>,
+    effects: &Effects<'_>,
+) -> Result<Product, ToolkitError> {
+    let Some(receipt) = receipt else {
+        return Ok(product.clone());
+    };
+    match installed_set(product, Some(receipt), effects)? {
+        Some(set) => Ok(product.with_set(&set)),
+        None => product_in(product, &product.layout.version(&receipt.version), effects),
+    }
 }
 
 pub(super) fn render_units(

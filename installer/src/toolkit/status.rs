@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::ToolkitError;
-use super::prepare::{all_findings, render_units};
+use super::prepare::{all_findings, installed_product, render_units};
 use crate::effect::{Effects, Lock, meanwhile};
 use crate::journal::{Journal, JournalError};
 use crate::model::{Product, Receipt, Survivor, UnitFacts, UnitName, Version};
-use crate::observe::{Freshness, observe};
+use crate::observe::{Freshness, observe, read_receipt};
 use crate::plan::{Finding, Operation};
 use crate::unit;
 
@@ -60,6 +60,8 @@ pub fn status(
     let lock = &product.layout.lock;
     // only root can look into the toolkit's folder, and the kernel takes its time to show its locks
     let holder = || Lock::holder(lock).ok().flatten();
+    let receipt = read_receipt(product, effects)?;
+    let product = &installed_product(product, receipt.as_ref(), effects)?;
     let (mut at_work, state) = meanwhile(holder, || observe(product, effects, Freshness::AsLoaded));
     let state = state?;
     let installed = state.receipt.as_ref().and_then(|receipt| {

@@ -263,16 +263,17 @@ impl Run<'_> {
             )
             .map_err(NoMirror::into_most_telling)
             .map_err(CheckError::Fetch)?;
-        let expected = ExpectedEntries::of(PROGRAMS, UNITS);
+        let expected = ExpectedEntries::of(PROGRAMS, UNITS).or_listed(PRODUCT, &manifest.version);
         let unpacked = staging.join(format!("{}-{}", manifest.version, artefact.target));
-        archive
+        let list = archive
             .unpack(&expected, &unpacked)
             .map_err(|source| CheckError::Unpack {
                 name: artefact.name.clone(),
                 source,
             })?;
         fs_err::remove_dir_all(&unpacked).map_err(ReleaseError::write(&unpacked))?;
-        Ok(format!(", {} files unpacked", expected.entries().len()))
+        let files = list.map_or(expected.entries().len(), |list| list.files.len());
+        Ok(format!(", {files} files unpacked"))
     }
 
     /// What people check by hand.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use banger_installer::fetch::host_target;
 use banger_installer::model::{Urgency, Version};
 use banger_release::{
-    BuildOptions, PackOptions, Packed, Profile, ReleaseError, build, commit_time, notes,
-    pack_and_open_keys, sbom, sbom_name,
+    BuildOptions, PackOptions, Packed, Profile, ReleaseError, ReleaseSet, build, commit_time,
+    notes, pack_and_open_keys, sbom, sbom_name,
 };
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -162,6 +162,8 @@ fn options(args: BuildArgs) -> Result<BuildOptions, ReleaseError> {
         pack: PackOptions {
             binaries,
             units: args.workspace.join("units"),
+            set: ReleaseSet::of_banger()?,
+            legacy: true,
             version: args.version,
             channel: args.channel,
             target: host_target().into(),
@@ -219,7 +221,8 @@ fn report(packed: &Packed, options: &PackOptions) {
         manifest.version, manifest.channel, manifest.sequence, manifest.expires
     );
     for artefact in &manifest.artefacts {
-        println!("  {}   {} bytes", packed.archive.display(), artefact.size);
+        let path = options.out.join(&artefact.name);
+        println!("  {}   {} bytes", path.display(), artefact.size);
         println!("  {}", artefact.digest);
     }
     if options.sbom.is_some() {

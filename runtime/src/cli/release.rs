@@ -44,7 +44,9 @@ impl Offer {
         if destination.exists() {
             fs_err::remove_dir_all(&destination).map_err(|error| cannot_stage(&error))?;
         }
-        archive.unpack(&ExpectedEntries::of_product(product), &destination)?;
+        let expected = ExpectedEntries::of_product(product);
+        let expected = expected.or_listed(&product.name, &manifest.version);
+        archive.unpack(&expected, &destination)?;
         Ok(destination)
     }
 }

@@ -118,6 +118,8 @@ impl Releases {
         banger_release::pack(&PackOptions {
             binaries: binaries.to_owned(),
             units,
+            set: banger_release::ReleaseSet::of_banger().map_err(|error| wrong(&error))?,
+            legacy: false,
             version: parsed(version)?,
             channel: "stable".to_owned(),
             target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),

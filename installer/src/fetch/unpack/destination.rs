@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use super::{ExpectedEntry, UnpackError};
 use crate::fetch::error::is_disk_full;
+use crate::verify::HashingWriter;
 
 const FOLDER_MODE: u32 = 0o755;
 
@@ -50,23 +51,34 @@ impl Destination {
         content: &mut dyn Read,
     ) -> Result<(), UnpackError> {
         let failed = |error: io::Error| write_failed(&self.path.join(&entry.path), size, error);
-        let (folder, name) = entry
-            .path
-            .rsplit_once('/')
-            .ok_or_else(|| failed(Errno::INVAL.into()))?;
-        self.make_folder(folder).map_err(failed)?;
+        let (folder, name) = match entry.path.rsplit_once('/') {
+            Some((folder, name)) => (Some(folder), name),
+            None => (None, entry.path.as_str()),
+        };
+        if let Some(folder) = folder {
+            self.make_folders(folder).map_err(failed)?;
+        }
         let folders = self.folders.borrow();
-        let folder = folders
-            .get(folder)
-            .ok_or_else(|| failed(Errno::NOENT.into()))?;
+        let folder = match folder {
+            Some(folder) => folders.get(folder),
+            None => Some(&self.root),
+        };
+        let folder = folder.ok_or_else(|| failed(Errno::NOENT.into()))?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let descriptor = openat(folder, name, flags, Mode::from_raw_mode(0o600))
             .map_err(|errno| failed(errno.into()))?;
         let mut file = File::from(descriptor);
-        let copied = copy(content, &mut file, failed)?;
+        let mut hashing = HashingWriter::new(&mut file);
+        let copied = copy(content, &mut hashing, failed)?;
+        let (_, measured) = hashing.finish();
         if copied != size {
             return Err(UnpackError::Archive(io::ErrorKind::UnexpectedEof.into()));
+        }
+        if entry.digest.is_some_and(|digest| digest != measured.digest) {
+            return Err(UnpackError::Digest {
+                name: entry.path.clone(),
+            });
         }
         fchmod(&file, Mode::from_raw_mode(entry.mode)).map_err(|errno| failed(errno.into()))?;
         file.sync_all().map_err(failed)
@@ -89,12 +101,28 @@ impl Destination {
         let _ = fs_err::remove_dir_all(&self.path);
     }
 
-    fn make_folder(&self, name: &str) -> io::Result<()> {
-        let mut folders = self.folders.borrow_mut();
-        if !folders.contains_key(name) {
-            mkdirat(&self.root, name, Mode::from_raw_mode(0o700))?;
-            folders.insert(name.into(), open_folder(&self.root, Path::new(name))?);
+    /// Makes a folder and those above it, each in the held one above.
+    fn make_folders(&self, path: &str) -> io::Result<()> {
+        let ends = path.match_indices('/').map(|(end, _)| end);
+        for end in ends.chain([path.len()]) {
+            self.make_folder(path.get(..end).unwrap_or(path))?;
         }
+        Ok(())
+    }
+
+    fn make_folder(&self, path: &str) -> io::Result<()> {
+        let mut folders = self.folders.borrow_mut();
+        if folders.contains_key(path) {
+            return Ok(());
+        }
+        let (above, name) = match path.rsplit_once('/') {
+            Some((above, name)) => (folders.get(above), name),
+            None => (Some(&self.root), path),
+        };
+        let above = above.ok_or(Errno::NOENT)?;
+        mkdirat(above, name, Mode::from_raw_mode(0o700))?;
+        let folder = open_folder(above, name)?;
+        folders.insert(path.into(), folder);
         Ok(())
     }
 }
@@ -110,10 +138,9 @@ fn open_folder(
 /// Like [`io::copy`], but tells a bad archive from a bad disk.
 fn copy(
     from: &mut dyn Read,
-    to: &mut File,
+    to: &mut dyn io::Write,
     failed: impl Fn(io::Error) -> UnpackError,
 ) -> Result<u64, UnpackError> {
-    use io::Write as _;
     let mut buffer = vec![0; 64 * 1024];
     let mut copied = 0;
     loop {

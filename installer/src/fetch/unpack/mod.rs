@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use self::destination::Destination;
 use super::error::disk_full_hint;
 use crate::error_kind::ErrorKind;
-use crate::model::Product;
+use crate::model::{Digest, Product, ReleaseList, ReleaseListError, Version};
 
 /// No file in an archive is larger, in bytes.
 const ENTRY_LIMIT: u64 = 256 * 1024 * 1024;
@@ -31,12 +31,16 @@ pub struct ExpectedEntry {
     pub path: String,
     /// The permission bits that it gets.
     pub mode: u32,
+    /// What its bytes must hash to, where that is known.
+    pub digest: Option<Digest>,
 }
 
 /// All that an archive must hold, no more and no less; with the caps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedEntries {
     entries: Vec<ExpectedEntry>,
+    /// The release whose own list says it; the entries count where an archive has none.
+    listed: Option<(String, Version)>,
     entry_limit: u64,
     total_limit: u64,
 }
@@ -50,16 +54,19 @@ impl ExpectedEntries {
         let program = |name: &str| ExpectedEntry {
             path: format!("bin/{name}"),
             mode: 0o755,
+            digest: None,
         };
         let unit = |name: &str| ExpectedEntry {
             path: format!("units/{name}.in"),
             mode: 0o644,
+            digest: None,
         };
         let mut entries: Vec<_> = programs.into_iter().map(program).collect();
         entries.extend(units.into_iter().map(unit));
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         Self {
             entries,
+            listed: None,
             entry_limit: ENTRY_LIMIT,
             total_limit: TOTAL_LIMIT,
         }
@@ -71,6 +78,13 @@ impl ExpectedEntries {
             product.programs.iter().map(|program| program.name.as_str()),
             product.units.iter().map(|unit| unit.name.as_str()),
         )
+    }
+
+    /// The same, or what the archive's own list says, where it begins with that of this release.
+    #[must_use]
+    pub fn or_listed(mut self, product: &str, version: &Version) -> Self {
+        self.listed = Some((product.into(), version.clone()));
+        self
     }
 
     /// With other caps, in bytes.
@@ -149,6 +163,15 @@ pub enum UnpackError {
         /// The cap.
         limit: u64,
     },
+    /// A list that cannot be followed.
+    #[error("the archive's list of files cannot be followed")]
+    List(#[source] ReleaseListError),
+    /// A file that is not the listed one.
+    #[error("{name:?} in the archive is not the file that its list names")]
+    Digest {
+        /// The name.
+        name: String,
+    },
     /// No room.
     #[error("no room for {needed} bytes in {}", path.display())]
     DiskFull {
@@ -195,10 +218,12 @@ pub(super) fn unpack(
     archive: File,
     expected: &ExpectedEntries,
     destination: &Path,
-) -> Result<(), UnpackError> {
+) -> Result<Option<ReleaseList>, UnpackError> {
     let destination = Destination::create(destination)?;
-    let outcome =
-        reader::read(archive, expected, &destination).and_then(|()| destination.publish());
+    let outcome = reader::read(archive, expected, &destination).and_then(|list| {
+        destination.publish()?;
+        Ok(list)
+    });
     if outcome.is_err() {
         destination.discard();
     }

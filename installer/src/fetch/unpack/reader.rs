@@ -3,6 +3,7 @@
 //! Guarantees: no header field of the archive reaches the file system; names are compared byte for
 //! byte with the expected ones, so nothing is normalised and nothing can be meant differently.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,6 +13,7 @@ use tar::{Archive, Entry, Header};
 
 use super::destination::Destination;
 use super::{ExpectedEntries, ExpectedEntry, UnpackError};
+use crate::model::{RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, ReleaseList};
 
 /// tar(5): the type of a regular file in the ustar format. The older NUL is not taken.
 const REGULAR: u8 = b'0';
@@ -23,7 +25,7 @@ pub(super) fn read(
     archive: File,
     expected: &ExpectedEntries,
     destination: &Destination,
-) -> Result<(), UnpackError> {
+) -> Result<Option<ReleaseList>, UnpackError> {
     let mut gzip = GzDecoder::new(BufReader::new(archive));
     let mut content = Capped {
         inner: &mut gzip,
@@ -36,10 +38,10 @@ pub(super) fn read(
             limit: expected.total_limit,
         });
     }
-    outcome?;
+    let list = outcome?;
     let mut rest = gzip.into_inner();
     match rest.fill_buf().map_err(UnpackError::Archive)? {
-        [] => Ok(()),
+        [] => Ok(list),
         _ => Err(UnpackError::Trailing {
             place: "bytes after the gzip member",
         }),
@@ -50,15 +52,23 @@ fn read_tar(
     content: &mut Capped<'_>,
     expected: &ExpectedEntries,
     destination: &Destination,
-) -> Result<(), UnpackError> {
-    let mut seen = BTreeSet::new();
+) -> Result<Option<ReleaseList>, UnpackError> {
+    let mut seen = BTreeSet::<String>::new();
+    let mut expected = Cow::Borrowed(expected);
+    let mut list = None;
     let mut archive = Archive::new(&mut *content);
     // raw: extension headers are shown as the entries they are, and so refused
     let entries = archive.entries().map_err(UnpackError::Archive)?.raw(true);
     for entry in entries {
         let mut entry = entry.map_err(UnpackError::Archive)?;
-        let wanted = judge(&entry, expected)?;
-        if !seen.insert(wanted.path.as_str()) {
+        if seen.is_empty() && list.is_none() && is_list(&entry, &expected) {
+            let found = read_list(&mut entry, &expected, destination)?;
+            expected = Cow::Owned(listed(&found, &expected));
+            list = Some(found);
+            continue;
+        }
+        let wanted = judge(&entry, &expected)?;
+        if !seen.insert(wanted.path.clone()) {
             return Err(UnpackError::Twice {
                 name: wanted.path.clone(),
             });
@@ -70,13 +80,60 @@ fn read_tar(
     let names: Vec<String> = expected
         .entries()
         .iter()
-        .filter(|entry| !seen.contains(entry.path.as_str()))
+        .filter(|entry| !seen.contains(&entry.path))
         .map(|entry| entry.path.clone())
         .collect();
     if names.is_empty() {
-        Ok(())
+        Ok(list)
     } else {
         Err(UnpackError::Missing { names })
+    }
+}
+
+/// Whether an archive that may have a list of its own begins with one.
+fn is_list<R: Read>(entry: &Entry<'_, R>, expected: &ExpectedEntries) -> bool {
+    expected.listed.is_some() && *entry.header().path_bytes() == *RELEASE_LIST_NAME.as_bytes()
+}
+
+/// Reads the list, which the rules for any other entry hold for, too, and keeps it with what it lists.
+fn read_list<R: Read>(
+    entry: &mut Entry<'_, R>,
+    expected: &ExpectedEntries,
+    destination: &Destination,
+) -> Result<ReleaseList, UnpackError> {
+    let itself = ExpectedEntry {
+        path: RELEASE_LIST_NAME.into(),
+        mode: 0o644,
+        digest: None,
+    };
+    let alone = ExpectedEntries {
+        entries: vec![itself.clone()],
+        entry_limit: RELEASE_LIST_LIMIT,
+        ..expected.clone()
+    };
+    judge(entry, &alone)?;
+    let size = entry.size();
+    let mut bytes = Vec::new();
+    let taken = entry.take(RELEASE_LIST_LIMIT + 1).read_to_end(&mut bytes);
+    taken.map_err(UnpackError::Archive)?;
+    let list = ReleaseList::from_json(&bytes).map_err(UnpackError::List)?;
+    if let Some((product, version)) = &expected.listed {
+        list.require(product, version).map_err(UnpackError::List)?;
+    }
+    destination.write(&itself, size, &mut bytes.as_slice())?;
+    Ok(list)
+}
+
+/// What an archive with this list holds.
+fn listed(list: &ReleaseList, expected: &ExpectedEntries) -> ExpectedEntries {
+    let entries = list.files.iter().map(|(path, file)| ExpectedEntry {
+        path: path.clone(),
+        mode: file.mode,
+        digest: Some(file.sha256),
+    });
+    ExpectedEntries {
+        entries: entries.collect(),
+        ..expected.clone()
     }
 }
 

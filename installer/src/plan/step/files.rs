@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Receipt, SavedFile, Trial, UnitName};
+use crate::model::{InstalledSet, Receipt, SavedFile, Trial, UnitName};
 
 /// Points a link elsewhere, in one rename: `current` at a version, or a program's name through
 /// `current`. A plain program that stood there (as releases before the toolkit installed it) is
@@ -100,6 +100,21 @@ pub struct WriteReceipt {
 impl fmt::Display for WriteReceipt {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "write the receipt {}", self.path.display())
+    }
+}
+
+/// Writes down what a version put on the host, for a rollback to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteSet {
+    /// Where.
+    pub path: PathBuf,
+    /// What.
+    pub set: Box<InstalledSet>,
+}
+
+impl fmt::Display for WriteSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "write {}", self.path.display())
     }
 }
 

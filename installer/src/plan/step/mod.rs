@@ -8,7 +8,8 @@ mod units;
 use serde::{Deserialize, Serialize};
 
 pub use files::{
-    BeginTrial, Link, RemoveFile, RestoreState, SetAside, StageRelease, WriteReceipt, WriteUnit,
+    BeginTrial, Link, RemoveFile, RestoreState, SetAside, StageRelease, WriteReceipt, WriteSet,
+    WriteUnit,
 };
 pub use guests::{
     CheckKillMode, CheckSurvivors, CheckVacant, KeepGuests, Move, RescopeGuests, StopGuests,
@@ -90,6 +91,8 @@ steps! {
     RestoreState,
     /// Write the receipt.
     WriteReceipt,
+    /// Write down what a version put on the host.
+    WriteSet,
 }
 
 /// Units or people in a list, as a sentence takes them: `a, b and c`.

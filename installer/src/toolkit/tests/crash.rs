@@ -23,7 +23,21 @@ struct Case {
     run: fn(&Machine) -> Result<Outcome, ToolkitError>,
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 7] = [
+    Case {
+        name: "update to another set",
+        start: with_plain_set,
+        run: |machine| machine.update_to("0.1.1", "wide"),
+    },
+    Case {
+        name: "rollback to another set",
+        start: || {
+            let machine = with_plain_set();
+            machine.update_to("0.1.1", "wide").expect("the update");
+            machine
+        },
+        run: Machine::rollback,
+    },
     Case {
         name: "install",
         start: Machine::new,
@@ -58,6 +72,13 @@ const CASES: [Case; 5] = [
         run: |machine| machine.uninstall(Purge::State),
     },
 ];
+
+/// A version that brought a list of what belongs in it, with a child.
+fn with_plain_set() -> Machine {
+    let machine = Machine::new();
+    machine.set_up_with("0.1.0", "plain");
+    machine
+}
 
 /// How many effects the operation has when nothing dies, and the machine after it.
 fn whole(case: &Case) -> (usize, Machine) {

@@ -10,6 +10,7 @@ mod plans;
 mod power;
 mod properties;
 mod rescue;
+mod sets;
 
 use machine::Machine;
 

@@ -20,9 +20,11 @@ fn product() -> Product {
             name: "toyd".into(),
         }],
         units: Vec::new(),
+        shared: Vec::new(),
         layout: Layout {
             versions: "/v".into(),
             programs: "/b".into(),
+            share: "/usr/local/share".into(),
             units: "/etc/systemd/system".into(),
             config: "/c".into(),
             install_state: "/s".into(),

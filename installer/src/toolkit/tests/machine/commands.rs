@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 
+use super::sets::Set;
 use super::{Machine, name};
 use crate::effect::Effects;
 use crate::model::{
@@ -17,7 +18,7 @@ use crate::toolkit::{
 };
 use crate::unit::Values;
 
-const SERVICE: &str = "[Unit]\nDescription=toy @version@\n[Service]\nExecStart=@programs@/toyd\n\
+pub(super) const SERVICE: &str = "[Unit]\nDescription=toy @version@\n[Service]\nExecStart=@programs@/toyd\n\
                        KillMode=process\n[Install]\nWantedBy=multi-user.target\n";
 
 /// A second service, where a test asks for one.
@@ -27,6 +28,7 @@ pub(super) fn product(root: &Path) -> Product {
     let layout = Layout {
         versions: "/usr/local/lib/toy".into(),
         programs: "/usr/local/bin".into(),
+        share: "/usr/local/share".into(),
         units: "/etc/systemd/system".into(),
         config: "/etc/toy".into(),
         install_state: "/var/lib/toy-install".into(),
@@ -40,6 +42,7 @@ pub(super) fn product(root: &Path) -> Product {
         optional: false,
     };
     Product {
+        shared: Vec::new(),
         name: "toy".into(),
         target: "any".into(),
         programs: vec![Program {
@@ -64,12 +67,15 @@ pub(super) fn product(root: &Path) -> Product {
 }
 
 impl Machine {
-    fn release(&self, version: &str, behaviour: &str, folder: PathBuf) -> ReleaseFolder {
+    pub(super) fn release(&self, version: &str, behaviour: &str, folder: PathBuf) -> ReleaseFolder {
         let label = if behaviour == "mislabelled" {
             "9.9.9"
         } else {
             version
         };
+        if let Some(set) = Set::of(behaviour) {
+            return self.listed_release(version, behaviour, set, folder);
+        }
         let mut service = SERVICE.replace("@version@", version);
         if behaviour == "bounded" {
             service = service.replace("KillMode=", "MemoryMax=64M\nKillMode=");
@@ -151,7 +157,16 @@ impl Machine {
         version: &str,
         uid: u32,
     ) -> Result<Outcome, ToolkitError> {
-        let release = self.release(version, "", self.path("root/release"));
+        self.install_set(version, "", uid)
+    }
+
+    pub(in super::super) fn install_set(
+        &self,
+        version: &str,
+        behaviour: &str,
+        uid: u32,
+    ) -> Result<Outcome, ToolkitError> {
+        let release = self.release(version, behaviour, self.path("root/release"));
         self.run(|mut toolkit| {
             toolkit.install(&InstallRequest {
                 owner: Owner {

@@ -1,5 +1,7 @@
 //! What the machine's service manager does with units.
 
+use std::collections::BTreeSet;
+
 use super::ground::WANTS;
 use super::{Deed, Machine, Unit, name};
 use crate::effect::systemd::JobResult;
@@ -18,12 +20,13 @@ impl Machine {
     /// `Restart=always` without a start limit: what starts at boot and could not is tried again.
     pub(in super::super) fn try_again(&self) {
         let mut units = self.units.borrow_mut();
-        for spec in &self.product.units {
-            if let Some(unit) = units.get_mut(&spec.name)
-                && self.is_enabled(&spec.name)
+        let names: Vec<UnitName> = units.keys().cloned().collect();
+        for name in &names {
+            if let Some(unit) = units.get_mut(name)
+                && self.is_enabled(name)
                 && !unit.active
             {
-                self.start(&spec.name, unit);
+                self.start(name, unit);
             }
         }
     }
@@ -73,10 +76,19 @@ impl Machine {
     pub(in super::super) fn load(&self) {
         let folder = &self.product.layout.units;
         let mut units = self.units.borrow_mut();
-        for spec in &self.product.units {
-            let unit = units.entry(spec.name.clone()).or_default();
-            unit.text = self.ground.text(&folder.join(spec.name.as_str()));
-            let drop_ins = folder.join(format!("{}.d", spec.name));
+        let known = self.product.units.iter().map(|spec| spec.name.clone());
+        let lie_there = self.ground.list(folder).unwrap_or_default();
+        let lie_there = lie_there
+            .into_iter()
+            .filter_map(|name| name.to_str()?.parse().ok());
+        let names: BTreeSet<UnitName> = known
+            .chain(lie_there)
+            .chain(units.keys().cloned())
+            .collect();
+        for name in names {
+            let unit = units.entry(name.clone()).or_default();
+            unit.text = self.ground.text(&folder.join(name.as_str()));
+            let drop_ins = folder.join(format!("{name}.d"));
             let names = self.ground.list(&drop_ins).expect("a folder");
             unit.drop_ins = names
                 .into_iter()

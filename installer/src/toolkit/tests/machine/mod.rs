@@ -4,6 +4,7 @@ mod commands;
 mod death;
 mod ground;
 mod manager;
+mod sets;
 mod world;
 
 use std::cell::{Cell, RefCell};
@@ -171,7 +172,13 @@ impl Machine {
 
     /// Installs a version, whose daemon starts a child and keeps something.
     pub(super) fn set_up(&self, version: &str) {
-        self.install(version).expect("the install");
+        self.set_up_with(version, "");
+    }
+
+    /// The same for a release that behaves, or consists of other things, in this way.
+    pub(super) fn set_up_with(&self, version: &str, behaviour: &str) {
+        let installed = self.install_set(version, behaviour, 1000);
+        installed.expect("the install");
         *self.child.borrow_mut() = Some("/system.slice/toyd.service".into());
         self.write("var/lib/toy/state", "kept");
     }

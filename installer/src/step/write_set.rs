@@ -1,0 +1,20 @@
+use super::{Act, Detail, StepError, Undo};
+use crate::effect::Effects;
+use crate::model::FileImage;
+use crate::plan::WriteSet;
+use crate::report::Report;
+
+impl Act for WriteSet {
+    fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError> {
+        Ok(Undo::Put {
+            path: self.path.clone(),
+            before: effects.files.look(&self.path)?,
+        })
+    }
+
+    fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
+        let image = FileImage::private(self.set.to_json()?);
+        effects.files.write_whole(&self.path, &image)?;
+        Ok(String::new())
+    }
+}
