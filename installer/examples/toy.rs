@@ -155,6 +155,7 @@ fn product() -> Result<Product, Box<dyn Error>> {
             },
         ],
         shared: Vec::new(),
+        delegate: None,
         layout: Layout {
             versions: "/usr/local/lib/toy".into(),
             programs: "/usr/local/bin".into(),

@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use banger_installer::model::{
-    Layout, Owner, Product, Program, StateFiles, UnitKind, UnitName, UnitNameError, UnitSpec,
+    Delegate, Layout, Owner, Product, Program, StateFiles, UnitKind, UnitName, UnitNameError,
+    UnitSpec,
 };
 use banger_installer::unit::Values;
 
@@ -101,6 +102,10 @@ pub fn product() -> Result<Product, UnitNameError> {
         programs: vec![program("banger"), program("bangerd")],
         units,
         shared: Vec::new(),
+        delegate: Some(Delegate {
+            program: NAME.into(),
+            words: ["system", "carry-out"].map(str::to_owned).to_vec(),
+        }),
         layout: layout(),
         slice: "banger.slice".parse()?,
         scope_prefix: "banger-vm-".into(),

@@ -108,7 +108,37 @@ impl Lock {
     }
 }
 
+impl std::os::fd::AsFd for Lock {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self._file.as_fd()
+    }
+}
+
 impl Lock {
+    /// The lock at `path` as this process inherited it, under that number, from one that holds it. It
+    /// lasts until both have ended.
+    ///
+    /// # Errors
+    /// [`LockError`], when the descriptor is no such lock.
+    pub fn inherited(descriptor: u32, path: &Path) -> Result<Self, LockError> {
+        let failed = |source| LockError::File {
+            path: path.into(),
+            source,
+        };
+        let file = File::open(format!("/proc/self/fd/{descriptor}")).map_err(failed)?;
+        if !names_this_file(path, &file) {
+            return Err(failed(std::io::Error::other("it is another file")));
+        }
+        // the locks of this very open file (proc_pid_fdinfo(5)), whoever else may hold one
+        let facts = format!("/proc/self/fdinfo/{descriptor}");
+        let facts = std::fs::read_to_string(facts).map_err(failed)?;
+        let is_held = |line: &str| line.starts_with("lock:") && line.contains(" FLOCK ");
+        if !facts.lines().any(is_held) {
+            return Err(failed(std::io::Error::other("it is not locked")));
+        }
+        Ok(Self { _file: file })
+    }
+
     /// Who holds the lock at `path`, by the kernel's own table (`proc_locks(5)`); none when it is
     /// free. Takes no lock, so that nobody is turned away for the sake of a look.
     ///

@@ -6,6 +6,7 @@
 mod at_once;
 mod clock;
 mod files;
+mod handover;
 mod lock;
 mod processes;
 mod programs;
@@ -19,6 +20,7 @@ pub use at_once::{each_at_once, meanwhile};
 pub use clock::{Clock, HostClock};
 pub(crate) use files::sync_enablement;
 pub use files::{Disk, Files, FilesError, HostFiles, Kind, Status, Untrusted, trust};
+pub use handover::{Call, Called, HANDOVER_OPTION, HandoverError, hand_over};
 pub use lock::{Lock, LockError};
 pub use processes::{HostProcesses, ProcessFacts, Processes};
 pub use programs::{HostPrograms, ProgramError, Programs};

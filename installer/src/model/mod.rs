@@ -28,7 +28,7 @@ pub use key_list::{KEY_LIST_SCHEMA, KeyList, KeyListError};
 pub use manifest::{
     Artefact, ArtefactKind, MANIFEST_SCHEMA, Manifest, ManifestError, NOTES_LIMIT, Urgency,
 };
-pub use product::{Layout, Product, Program, Requirement, StateFiles, UnitSpec};
+pub use product::{Delegate, Layout, Product, Program, Requirement, StateFiles, UnitSpec};
 pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
 pub use release_list::{
     ListedFile, RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, ReleaseList,

@@ -39,6 +39,7 @@ use super::{InstalledSet, ReleaseList, UnitKind, UnitName};
 ///     scope_prefix: "toy-".into(),
 ///     required: Vec::new(),
 ///     rescue: None,
+///     delegate: None,
 ///     state_files: Vec::new(),
 /// };
 /// assert_eq!(toy.layout.receipt(), Path::new("/etc/toy/install.json"));
@@ -70,8 +71,20 @@ pub struct Product {
     /// is changed, and takes the change back when the updater dies or the version does not stay
     /// well.
     pub rescue: Option<UnitName>,
+    /// Which program of a release makes the plan for it, and with what arguments; none where the
+    /// installed program plans for every version.
+    pub delegate: Option<Delegate>,
     /// The small files of the product's own state whose format a version may change.
     pub state_files: Vec<StateFiles>,
+}
+
+/// The program that plans and carries out what another version of the product began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegate {
+    /// The program, in `bin/` of a release.
+    pub program: String,
+    /// Its first arguments; the handover's follow.
+    pub words: Vec<String>,
 }
 
 /// Files of the product's state: JSON with a number `schema`, of which a version reads its own and
@@ -231,6 +244,11 @@ impl Layout {
     /// The record of what a version put on the host.
     pub fn set(&self, version: &super::Version) -> PathBuf {
         self.install_state.join(format!("set-{version}.json"))
+    }
+
+    /// A program that is kept as long as only it can read the journal.
+    pub fn keeper(&self) -> PathBuf {
+        self.versions.join(".keeper")
     }
 
     /// The record of releases and keys that were seen.

@@ -2,12 +2,13 @@ use std::path::PathBuf;
 
 use crate::ErrorKind;
 use crate::effect::systemd::SystemdError;
-use crate::effect::{FilesError, LockError};
+use crate::effect::{FilesError, HandoverError, LockError};
 use crate::engine::RunError;
 use crate::journal::JournalError;
 use crate::model::{ReleaseListError, Requirement, SeenError, UnitName, Version};
 use crate::observe::ObserveError;
 use crate::plan::{Obstacle, Operation};
+use crate::step::StepError;
 use crate::unit::RenderError;
 
 /// A request that was not fulfilled. All but a [`RunError::Stuck`] and a
@@ -32,6 +33,21 @@ pub enum ToolkitError {
     /// The run did not hold.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The release's own program was not called, or made no plan that can be followed.
+    #[error("the release cannot be taken; nothing was changed")]
+    Handover(#[from] HandoverError),
+    /// The release's own program does not say the version of the release.
+    #[error("the release cannot be taken; nothing was changed")]
+    Program(#[from] StepError),
+    /// The release's programs understand another handover than this one.
+    #[error("{version} cannot be taken by this version's update")]
+    LaterHandover {
+        /// The release.
+        version: Version,
+    },
+    /// The product names no program that plans for itself.
+    #[error("the product names no program that makes a plan")]
+    NoDelegate,
     /// The host lacks what the product needs.
     #[error("this machine has no {} ({})", .0.what, .0.path.display())]
     Requirement(Requirement),
@@ -142,7 +158,16 @@ impl ToolkitError {
                      sudo mv {path} {path}.damaged"
                 ))
             }
-            Self::List { .. } | Self::NoTemplate { .. } | Self::Template { .. } => None,
+            Self::LaterHandover { .. } => Some(
+                "unpack the release and type: sudo bin/PROGRAM system install; the guests stay"
+                    .into(),
+            ),
+            Self::Program(error) => error.hint(),
+            Self::Handover(_) => Some("tell the publisher; what is installed goes on".into()),
+            Self::NoDelegate
+            | Self::List { .. }
+            | Self::NoTemplate { .. }
+            | Self::Template { .. } => None,
         }
     }
 
@@ -161,7 +186,12 @@ impl ToolkitError {
             Self::InTheWay(_) => ErrorKind::InTheWay,
             Self::GuestsInTheWay { .. } => ErrorKind::GuestsInTheWay,
             Self::Seen { .. } | Self::NoRecord { .. } => ErrorKind::Damaged,
-            Self::List { .. } | Self::NoTemplate { .. } => ErrorKind::Refused,
+            Self::Handover(_)
+            | Self::Program(_)
+            | Self::LaterHandover { .. }
+            | Self::List { .. }
+            | Self::NoTemplate { .. } => ErrorKind::Refused,
+            Self::NoDelegate => ErrorKind::Other,
             Self::Template { .. } | Self::NothingBefore { .. } => ErrorKind::BadInput,
         }
     }

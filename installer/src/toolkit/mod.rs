@@ -10,16 +10,16 @@ mod host_side;
 mod memory;
 mod planner;
 mod prepare;
+mod prepared;
 mod request;
 mod rescue;
 mod status;
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::effect::{Effects, Lock};
 use crate::engine;
-use crate::journal;
 use crate::model::{End, Found, Product, Receipt, Survivor, Version};
 use crate::observe::Freshness;
 use crate::plan::{Finding, Plan, Step};
@@ -27,10 +27,11 @@ use crate::plan::{Finding, Plan, Step};
 pub use crate::engine::RunError;
 pub use crate::report::{Event, Report, Silent};
 pub use error::ToolkitError;
-pub use handover::HANDOVER;
+pub use handover::{HANDOVER, Handed, HandedUpdate, Taken, take_over};
 pub use host_side::HostSide;
 pub use memory::{remember_keys, seen};
 pub use planner::{Planner, Preview};
+pub use prepared::{Prepared, Request};
 pub use request::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, UninstallRequest, UpdateRequest,
 };
@@ -76,6 +77,8 @@ pub struct Ended {
 pub struct Toolkit<'a> {
     planner: Planner<'a>,
     report: &'a mut dyn Report,
+    /// This program, where another one that may not read its record began the operation.
+    program: Option<PathBuf>,
 }
 
 impl<'a> Toolkit<'a> {
@@ -89,13 +92,13 @@ impl<'a> Toolkit<'a> {
         report: &'a mut dyn Report,
     ) -> Result<Self, ToolkitError> {
         let lock = Lock::take(&product.layout.lock)?;
-        let services: Vec<_> = product.keepers().cloned().collect();
-        journal::recover(&product.layout.journal(), &services, &effects, report)?;
+        handover::recover(product, &effects, &lock, report)?;
         sweep_staging(product, &effects)?;
         sweep_empty_folders(product, &effects)?;
         Ok(Self {
             planner: Planner::new(product, effects, Freshness::Reload, lock),
             report,
+            program: None,
         })
     }
 
@@ -118,8 +121,7 @@ impl<'a> Toolkit<'a> {
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.
     pub fn install(&mut self, request: &InstallRequest) -> Result<Outcome, ToolkitError> {
-        let preview = self.planner.install(request)?;
-        self.carry_out(preview)
+        self.run(Request::Install(request.clone()))
     }
 
     /// Moves to another version. One that does not hold is remembered.
@@ -127,11 +129,7 @@ impl<'a> Toolkit<'a> {
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.
     pub fn update(&mut self, request: &UpdateRequest) -> Result<Outcome, ToolkitError> {
-        let preview = self.planner.update(request)?;
-        self.carry_out(preview).inspect_err(|error| {
-            // the first error is the one to tell
-            let _ = self.remember_failure(&request.release.version, error);
-        })
+        self.run(Request::Update(request.clone()))
     }
 
     /// Moves back to the version before, which every update keeps.
@@ -139,8 +137,7 @@ impl<'a> Toolkit<'a> {
     /// # Errors
     /// [`ToolkitError::NothingBefore`]; [`ToolkitError`]. The host is as it was then.
     pub fn rollback(&mut self, request: &RollbackRequest) -> Result<Outcome, ToolkitError> {
-        let preview = self.planner.rollback(request)?;
-        self.carry_out(preview)
+        self.run(Request::Rollback(request.clone()))
     }
 
     /// Restarts the services, after mending what would hurt those who must live.
@@ -148,8 +145,7 @@ impl<'a> Toolkit<'a> {
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.
     pub fn restart(&mut self, request: &RestartRequest) -> Result<Outcome, ToolkitError> {
-        let preview = self.planner.restart(request)?;
-        self.carry_out(preview)
+        self.run(Request::Restart(request.clone()))
     }
 
     /// Removes the product. The run is over with it: the lock's own folder goes, too.
@@ -157,16 +153,12 @@ impl<'a> Toolkit<'a> {
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.
     pub fn uninstall(mut self, request: UninstallRequest) -> Result<Outcome, ToolkitError> {
-        let preview = self.planner.uninstall(request)?;
-        let outcome = self.carry_out(preview)?;
-        let Planner {
-            product, effects, ..
-        } = &self.planner;
-        effects.files.remove(&product.layout.lock)?;
-        effects
-            .files
-            .remove_if_empty(&product.layout.install_state)?;
-        Ok(outcome)
+        self.run(Request::Uninstall(request))
+    }
+
+    fn run(&mut self, request: Request) -> Result<Outcome, ToolkitError> {
+        let prepared = self.planner.prepare(request)?;
+        self.execute(prepared)
     }
 
     fn carry_out(&mut self, preview: Preview) -> Result<Outcome, ToolkitError> {
@@ -187,7 +179,15 @@ impl<'a> Toolkit<'a> {
             sweep_staging(product, effects)?;
             return Ok(Outcome::Unchanged);
         }
-        if let Err(error) = engine::run(&plan, &product.layout, effects, self.report) {
+        if let Some(program) = &self.program {
+            handover::keep(product, effects.files, program)?;
+        }
+        let ran = engine::run(&plan, &product.layout, effects, self.report);
+        if self.program.is_some() {
+            // the next operation sweeps it, too
+            let _ = handover::forget_keeper(product, effects);
+        }
+        if let Err(error) = ran {
             if !matches!(error, RunError::Stuck { .. } | RunError::Undecided { .. }) {
                 // the first error is the one to tell, and the next run sweeps again
                 let _ = sweep_empty_folders(product, effects);

@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::prepare::{
     all_findings, installed_product, installed_receipt, product_in, render_units,
     rolled_back_receipt, updated_receipt, with_contents,
@@ -38,7 +40,7 @@ pub struct Planner<'a> {
     pub(super) product: &'a Product,
     pub(super) effects: Effects<'a>,
     freshness: Freshness,
-    _lock: Lock,
+    pub(super) lock: Lock,
 }
 
 impl<'a> Planner<'a> {
@@ -68,7 +70,7 @@ impl<'a> Planner<'a> {
             product,
             effects,
             freshness,
-            _lock: lock,
+            lock,
         }
     }
 
@@ -81,10 +83,11 @@ impl<'a> Planner<'a> {
     }
 
     /// What an install would do.
-    ///
-    /// # Errors
-    /// [`ToolkitError`].
-    pub fn install(&self, request: &InstallRequest) -> Result<Preview, ToolkitError> {
+    pub(super) fn install(
+        &self,
+        request: &InstallRequest,
+        now: Timestamp,
+    ) -> Result<Preview, ToolkitError> {
         if let Some(lacks) = self
             .product
             .required
@@ -95,15 +98,16 @@ impl<'a> Planner<'a> {
         }
         let product = self.product_in(&request.release.path)?;
         let state = self.observe(&product)?;
-        let receipt = installed_receipt(request, &state, self.effects.clock.now());
+        let receipt = installed_receipt(request, &state, now);
         let units = self.render(&product, &request.release.path, &request.values)?;
         let goal = Goal {
             stage: self.stage(&request.release, &state)?,
             stop_guests: request.stop_guests,
-            ..self.goal(
+            ..goal(
                 Operation::Install,
                 self.with_contents(receipt, &product, &request.release)?,
                 units,
+                now,
             )
         };
         let findings = all_findings(&product, &state, Some(&goal.units));
@@ -111,22 +115,24 @@ impl<'a> Planner<'a> {
     }
 
     /// What an update would do.
-    ///
-    /// # Errors
-    /// [`ToolkitError`].
-    pub fn update(&self, request: &UpdateRequest) -> Result<Preview, ToolkitError> {
+    pub(super) fn update(
+        &self,
+        request: &UpdateRequest,
+        now: Timestamp,
+    ) -> Result<Preview, ToolkitError> {
         let old = self.receipt()?;
         let product = self.product_in(&request.release.path)?;
         let state = self.observe(&product)?;
-        let receipt = updated_receipt(&old, request, self.effects.clock.now());
+        let receipt = updated_receipt(&old, request, now);
         let units = self.render(&product, &request.release.path, &request.values)?;
         let goal = Goal {
             stage: self.stage(&request.release, &state)?,
             stop_guests: request.stop_guests,
-            ..self.goal(
+            ..goal(
                 Operation::Update,
                 self.with_contents(receipt, &product, &request.release)?,
                 units,
+                now,
             )
         };
         let findings = self.findings(&state, &old, &request.values);
@@ -137,7 +143,11 @@ impl<'a> Planner<'a> {
     ///
     /// # Errors
     /// [`ToolkitError::NothingBefore`], when the version before is not there; [`ToolkitError`].
-    pub fn rollback(&self, request: &RollbackRequest) -> Result<Preview, ToolkitError> {
+    pub(super) fn rollback(
+        &self,
+        request: &RollbackRequest,
+        now: Timestamp,
+    ) -> Result<Preview, ToolkitError> {
         let old = self.receipt()?;
         let nothing = || ToolkitError::NothingBefore {
             version: old.version.clone(),
@@ -157,10 +167,10 @@ impl<'a> Planner<'a> {
             }
         };
         let state = self.observe(&product)?;
-        let receipt = rolled_back_receipt(&old, &version, request, self.effects.clock.now());
+        let receipt = rolled_back_receipt(&old, &version, request, now);
         let goal = Goal {
             stop_guests: request.stop_guests,
-            ..self.goal(Operation::Rollback, receipt, units)
+            ..goal(Operation::Rollback, receipt, units, now)
         };
         let findings = self.findings(&state, &old, &request.values);
         converge(&product, state, &goal, findings)
@@ -170,7 +180,11 @@ impl<'a> Planner<'a> {
     ///
     /// # Errors
     /// [`ToolkitError`].
-    pub fn restart(&self, request: &RestartRequest) -> Result<Preview, ToolkitError> {
+    pub(super) fn restart(
+        &self,
+        request: &RestartRequest,
+        now: Timestamp,
+    ) -> Result<Preview, ToolkitError> {
         let receipt = self.receipt()?;
         let product = installed_product(self.product, Some(&receipt), &self.effects)?;
         let state = self.observe(&product)?;
@@ -179,7 +193,7 @@ impl<'a> Planner<'a> {
         let goal = Goal {
             restart: true,
             stop_guests: request.stop_guests,
-            ..self.goal(Operation::Restart, receipt, units)
+            ..goal(Operation::Restart, receipt, units, now)
         };
         let findings = all_findings(&product, &state, Some(&goal.units));
         converge(&product, state, &goal, findings)
@@ -190,7 +204,7 @@ impl<'a> Planner<'a> {
     ///
     /// # Errors
     /// [`ToolkitError::GuestsInTheWay`], [`ToolkitError::NotInstalled`].
-    pub fn uninstall(&self, request: UninstallRequest) -> Result<Preview, ToolkitError> {
+    pub(super) fn uninstall(&self, request: UninstallRequest) -> Result<Preview, ToolkitError> {
         if !self.anything_left(request.purge)? {
             return Err(self.not_installed());
         }
@@ -254,21 +268,6 @@ impl<'a> Planner<'a> {
     fn not_installed(&self) -> ToolkitError {
         ToolkitError::NotInstalled {
             product: self.product.name.clone(),
-        }
-    }
-
-    /// What is to be in the end: the version of `receipt`, with these units. Nothing has to come from
-    /// elsewhere, nobody is stopped, and nothing restarts without need.
-    fn goal(&self, operation: Operation, receipt: Receipt, units: Vec<Rendered>) -> Goal {
-        Goal {
-            operation,
-            version: receipt.version.clone(),
-            stage: None,
-            units,
-            receipt,
-            restart: false,
-            stop_guests: false,
-            now: self.effects.clock.now(),
         }
     }
 
@@ -356,6 +355,21 @@ fn converge(
         findings,
         version: Some(goal.version.clone()),
     })
+}
+
+/// What is to be in the end: the version of `receipt`, with these units. Nothing has to come from
+/// elsewhere, nobody is stopped, and nothing restarts without need.
+fn goal(operation: Operation, receipt: Receipt, units: Vec<Rendered>, now: Timestamp) -> Goal {
+    Goal {
+        operation,
+        version: receipt.version.clone(),
+        stage: None,
+        units,
+        receipt,
+        restart: false,
+        stop_guests: false,
+        now,
+    }
 }
 
 /// The units of a set, as they were.

@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use super::{Event, Report, RollbackRequest, Toolkit, ToolkitError};
 use crate::effect::{Effects, Lock, LockError};
-use crate::journal::Journal;
-use crate::model::{Product, Receipt, Trial, UnitFacts, UnitName, Version};
+use crate::model::{Found, Product, Receipt, Trial, UnitFacts, UnitName, Version};
 use crate::observe::read_trial;
 use crate::plan::{Evidence, Inquiry};
 use crate::step::{inquire, proven};
@@ -80,7 +79,7 @@ pub fn rescue(
             effects.clock.pause(limits.pause);
             continue;
         }
-        if Journal::load(&product.layout.journal(), effects.files)?.is_some() {
+        if effects.files.look(&product.layout.journal())? != Found::Missing {
             // whoever wrote it holds no lock, so it is dead; taking the lock takes it back
             match Toolkit::begin(product, effects, report) {
                 Ok(_) | Err(ToolkitError::Lock(LockError::Held { .. })) => {}

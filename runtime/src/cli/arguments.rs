@@ -84,6 +84,13 @@ Examples:
     /// What banger-rescue.service runs: take back what a dead update left, watch a new version
     #[command(hide = true)]
     Rescue,
+    /// Carry out what the installed version began: how `banger update` calls a release's own program
+    #[command(hide = true)]
+    CarryOut {
+        /// Descriptors that are inherited
+        #[arg(long, value_name = "NUMBERS")]
+        handover: String,
+    },
     /// Remove banger from this machine
     #[command(after_help = "\
 Examples:

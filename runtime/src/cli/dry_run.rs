@@ -5,20 +5,19 @@
 
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::plan::{Fate, Operation, fates};
-use banger_installer::toolkit::{Preview, ToolkitError};
+use banger_installer::toolkit::Preview;
 
 use super::arguments::DryRunOptions;
 use super::{Failure, Screen, Tone};
 
 /// Shows a plan instead of carrying it out.
 pub(super) fn show(
-    preview: Result<Preview, ToolkitError>,
+    preview: &Preview,
     options: DryRunOptions,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let preview = preview?;
     if options.json {
-        let text = serde_json::to_string_pretty(&as_json(&preview))
+        let text = serde_json::to_string_pretty(&as_json(preview))
             .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
         screen.raw(&text);
         return Ok(());
@@ -29,7 +28,7 @@ pub(super) fn show(
     }
     if preview.plan.is_empty() {
         screen.line("Nothing would be changed: all is as it should be.");
-        guests(&preview, screen);
+        guests(preview, screen);
         return Ok(());
     }
     let title = format!("This is what {operation} would do; nothing was changed");
@@ -45,7 +44,7 @@ pub(super) fn show(
             screen.paint(Tone::Faint, "when all of that holds")
         ));
     }
-    guests(&preview, screen);
+    guests(preview, screen);
     Ok(())
 }
 

@@ -5,12 +5,14 @@
 
 mod arguments;
 mod caller;
+mod carry_out;
 mod check;
 mod dry_run;
 mod failure;
 mod host;
 mod offer;
 mod preview;
+mod question;
 mod release;
 mod report;
 mod root;

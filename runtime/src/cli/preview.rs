@@ -2,13 +2,12 @@
 //!
 //! Guarantees: every line follows from the plan that will run; each guest is named with its fate.
 
-use banger_installer::model::{KeyId, Product, Receipt, UnitName, Urgency};
+use banger_installer::model::{KeyId, Receipt, UnitName, Urgency};
 use banger_installer::plan::{Plan, Step, fates};
-use banger_installer::toolkit::Preview;
+use banger_installer::toolkit::{HandedUpdate, Preview};
 
 use super::dry_run::told;
 use super::failure::printable;
-use super::offer::Offer;
 use super::{Screen, Tone};
 
 /// Lines of release notes before the question; the rest is a file.
@@ -41,20 +40,18 @@ fn tell_news(notes: &str, screen: &Screen) {
 
 /// Prints the header, what changes, and the fate of each guest.
 pub(super) fn announce(
-    offer: &Offer,
+    manifest: &HandedUpdate,
     receipt: &Receipt,
-    product: &Product,
     preview: &Preview,
     screen: &Screen,
 ) {
-    let manifest = &offer.manifest;
     let title = format!("banger {} → {}", receipt.version, manifest.version);
     screen.line(&format!(
         "\n{}   {}, released {}, signed by {}",
         screen.paint(Tone::Strong, &title),
         manifest.channel,
         manifest.released.strftime("%Y-%m-%d"),
-        signers(manifest.signed_by()),
+        signers(&manifest.signed_by),
     ));
     if manifest.urgency >= Urgency::High {
         let word = format!("urgency {}", manifest.urgency.word());
@@ -67,8 +64,7 @@ pub(super) fn announce(
     }
     screen.line(&format!(
         "    {:<25} swapped in one step; {} is kept",
-        format!("{} programs", product.programs.len()),
-        receipt.version
+        "programs", receipt.version
     ));
     guests(preview, screen);
 }

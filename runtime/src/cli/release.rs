@@ -5,12 +5,20 @@
 use std::path::PathBuf;
 
 use banger_installer::fetch::{self, ExpectedEntries, MirrorError, NoMirror, Progress};
-use banger_installer::model::{Product, Receipt};
+use banger_installer::model::{Product, Receipt, ReleaseList};
 use banger_installer::verify;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use super::offer::Offer;
 use super::{Failure, Screen};
+
+/// A release that was verified and unpacked.
+pub(super) struct Staged {
+    /// Where it lies.
+    pub(super) path: PathBuf,
+    /// What it says that it consists of.
+    pub(super) list: Option<ReleaseList>,
+}
 
 impl Offer {
     /// Fetches the archive and unpacks it beneath the staging folder.
@@ -19,7 +27,7 @@ impl Offer {
         product: &Product,
         receipt: &Receipt,
         screen: &Screen,
-    ) -> Result<PathBuf, Failure> {
+    ) -> Result<Staged, Failure> {
         let manifest = &self.manifest;
         if let Some(artefact) = manifest.release_for(&product.target) {
             verify::check_upgrade(&receipt.version, &manifest.version, artefact)?;
@@ -46,8 +54,11 @@ impl Offer {
         }
         let expected = ExpectedEntries::of_product(product);
         let expected = expected.or_listed(&product.name, &manifest.version);
-        archive.unpack(&expected, &destination)?;
-        Ok(destination)
+        let list = archive.unpack(&expected, &destination)?;
+        Ok(Staged {
+            path: destination,
+            list,
+        })
     }
 }
 

@@ -7,15 +7,16 @@ use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{InstallMethod, Owner, Receipt};
 use banger_installer::plan::{Plan, Purge};
 use banger_installer::toolkit::{
-    InstallRequest, Outcome, Planner, ReleaseFolder, RescueLimits, Rescued, RestartRequest,
-    Toolkit, ToolkitError, UninstallRequest, rescue,
+    InstallRequest, Outcome, Planner, ReleaseFolder, Request, RescueLimits, Rescued,
+    RestartRequest, Toolkit, ToolkitError, UninstallRequest, rescue,
 };
 use nix::errno::Errno;
 
 use super::arguments::{DryRunOptions, InstallOptions, Switch, SystemCommand};
 use super::host::Host;
+use super::question::Question;
 use super::report::{ScreenReport, told_of_guests};
-use super::{Failure, Screen, Tone, caller, dry_run, root, source, status};
+use super::{Failure, Screen, Tone, caller, carry_out, dry_run, root, source, status};
 use crate::build::Build;
 use crate::jail;
 use crate::product::UNIT_TEMPLATES;
@@ -31,6 +32,7 @@ pub(super) fn run(
         SystemCommand::Install(options) => install(&options, build, screen),
         SystemCommand::Status { json } => status::run(json, screen),
         SystemCommand::Rescue => watch(screen),
+        SystemCommand::CarryOut { handover } => carry_out::run(&handover, build, screen),
         SystemCommand::Restart {
             stop_guests,
             dry_run,
@@ -59,7 +61,8 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
         let installed = installed_owner(planner.receipt())?;
         let owner = owner(options, installed.as_ref(), screen)?;
         let (request, _unpacked) = install_request(options, build, &host, owner)?;
-        dry_run::show(planner.install(&request), options.dry_run, screen)?;
+        let prepared = planner.prepare(Request::Install(request))?;
+        dry_run::show(prepared.preview(), options.dry_run, screen)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
@@ -288,7 +291,8 @@ fn restart(
     if options.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
         let request = request(&planner.receipt()?.owner)?;
-        dry_run::show(planner.restart(&request), options, screen)?;
+        let prepared = planner.prepare(Request::Restart(request))?;
+        dry_run::show(prepared.preview(), options, screen)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
@@ -311,19 +315,25 @@ fn uninstall(
     let host = Host::connect()?;
     if options.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
-        dry_run::show(planner.uninstall(request), options, screen)?;
+        let prepared = planner.prepare(Request::Uninstall(request))?;
+        dry_run::show(prepared.preview(), options, screen)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
-    let toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let preview = toolkit.planner().uninstall(request)?;
-    list_removals(&preview.plan, screen);
-    if !yes && !screen.confirm("Remove all this?") {
-        screen.line("Nothing was changed.");
+    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
+    let prepared = toolkit.planner().prepare(Request::Uninstall(request))?;
+    let question = Question {
+        text: "Remove all this?",
+        yes,
+    };
+    let agreed = question.settle(&toolkit, prepared, screen, &|preview| {
+        list_removals(&preview.plan, screen);
+    })?;
+    let Some(prepared) = agreed else {
         return Ok(ExitCode::SUCCESS);
-    }
+    };
     host.hold_signals()?;
-    toolkit.uninstall(request)?;
+    toolkit.execute(prepared)?;
     screen.line("\nbanger is removed.");
     Ok(ExitCode::SUCCESS)
 }

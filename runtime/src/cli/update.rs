@@ -1,18 +1,22 @@
 //! `banger update`.
 
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{InstallMethod, Receipt};
 use banger_installer::plan::{Judgement, Operation};
 use banger_installer::toolkit::{
-    InstallRequest, Outcome, Planner, ReleaseFolder, RollbackRequest, Toolkit, UpdateRequest,
+    HANDOVER, HandedUpdate, InstallRequest, Outcome, Planner, ReleaseFolder, Request,
+    RollbackRequest, Toolkit, UpdateRequest,
 };
 
 use super::arguments::{DryRunOptions, UpdateOptions};
+use super::carry_out::HandedOptions;
 use super::host::Host;
 use super::offer::{Offer, look};
 use super::preview::{announce, announce_rollback};
+use super::question::Question;
+use super::release::Staged;
 use super::report::{ScreenReport, told_of_guests};
 use super::{Failure, Screen, caller, check, dry_run, root};
 use crate::build::Build;
@@ -106,7 +110,8 @@ pub(super) fn nothing_to_take(judgement: &Judgement, offer: &Offer, receipt: &Re
     }
 }
 
-/// Fetches what is offered, tells what it changes, asks, and updates.
+/// Fetches what is offered. A release that says what it consists of plans for itself; for any other this
+/// program tells what it changes, asks, and updates.
 fn take(
     options: &UpdateOptions,
     offer: &Offer,
@@ -115,36 +120,107 @@ fn take(
     host: &Host,
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
-    // a release that is refused or does not hold is not kept; the next try fetches it anew
-    let clear = || fs_err::remove_dir_all(host.product.layout.staging());
-    let request = fetch(options, offer, receipt, host, screen).inspect_err(|_| drop(clear()))?;
-    let preview = toolkit
-        .planner()
-        .update(&request)
-        .inspect_err(|_| drop(clear()))?;
-    announce(offer, receipt, &host.product, &preview, screen);
-    if !options.yes && !screen.confirm("Continue?") {
-        drop(clear());
-        screen.line("Nothing was changed.");
-        return Ok(ExitCode::SUCCESS);
+    // a release that is refused or fails is not kept; the next try fetches it anew
+    let clear = || drop(fs_err::remove_dir_all(host.product.layout.staging()));
+    let taken = offer
+        .stage(&host.product, receipt, screen)
+        .and_then(|staged| match &staged.list {
+            Some(list) => {
+                host.hold_signals()?;
+                let handed = handed(options, offer, &staged)?;
+                let status = toolkit.planner().hand_over(handed, list)?;
+                ended(status)
+            }
+            None => take_by_own_plan(options, offer, &staged, receipt, toolkit, host, screen),
+        });
+    // what was taken has left it, and anything else is of no use any more
+    clear();
+    taken
+}
+
+/// The update as it is handed to the release's own program.
+fn handed(
+    options: &UpdateOptions,
+    offer: &Offer,
+    staged: &Staged,
+) -> Result<HandedUpdate, Failure> {
+    let manifest = &offer.manifest;
+    let options_for_it = serde_json::to_value(HandedOptions::of(options))
+        .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
+    Ok(HandedUpdate {
+        handover: HANDOVER,
+        release: staged.path.clone(),
+        version: manifest.version.clone(),
+        channel: manifest.channel.clone(),
+        sequence: manifest.sequence,
+        released: manifest.released,
+        signed_by: manifest.signed_by().to_vec(),
+        urgency: manifest.urgency,
+        notes: manifest.notes.clone(),
+        stop_guests: options.stop_guests,
+        options: options_for_it,
+    })
+}
+
+/// The exit code of the release's own program, which has said all that there is to say, unless it was
+/// ended by a signal.
+fn ended(status: ExitStatus) -> Result<ExitCode, Failure> {
+    use std::os::unix::process::ExitStatusExt as _;
+    if let Some(code) = status.code() {
+        return Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)));
     }
+    let signal = status.signal().unwrap_or_default();
+    if signal == signal_hook::consts::SIGINT {
+        return Ok(ExitCode::from(ErrorKind::Interrupted.exit_code()));
+    }
+    Err(Failure::plain(
+        format!(
+            "the new version's program was ended by signal {signal} in the middle of the update"
+        ),
+        Some("what it had begun is rolled back by itself: sudo banger system status".into()),
+        ErrorKind::Other,
+    ))
+}
+
+/// A release from before releases planned for themselves.
+fn take_by_own_plan(
+    options: &UpdateOptions,
+    offer: &Offer,
+    staged: &Staged,
+    receipt: &Receipt,
+    toolkit: &mut Toolkit<'_>,
+    host: &Host,
+    screen: &Screen,
+) -> Result<ExitCode, Failure> {
+    let request = Request::Update(own_request(options, offer, staged, receipt, host));
+    let prepared = toolkit.planner().prepare(request)?;
+    let handed = handed(options, offer, staged)?;
+    let question = Question {
+        text: "Continue?",
+        yes: options.yes,
+    };
+    let agreed = question.settle(toolkit, prepared, screen, &|preview| {
+        announce(&handed, receipt, preview, screen);
+    })?;
+    let Some(prepared) = agreed else {
+        return Ok(ExitCode::SUCCESS);
+    };
     host.hold_signals()?;
-    let outcome = toolkit.update(&request).inspect_err(|_| drop(clear()))?;
+    let outcome = toolkit.execute(prepared)?;
     conclude(&outcome, screen);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fetches, verifies and unpacks what is offered.
-fn fetch(
+fn own_request(
     options: &UpdateOptions,
     offer: &Offer,
+    staged: &Staged,
     receipt: &Receipt,
     host: &Host,
-    screen: &Screen,
-) -> Result<UpdateRequest, Failure> {
-    Ok(UpdateRequest {
+) -> UpdateRequest {
+    UpdateRequest {
         release: ReleaseFolder {
-            path: offer.stage(&host.product, receipt, screen)?,
+            path: staged.path.clone(),
             version: offer.manifest.version.clone(),
         },
         values: host.unit_values(&receipt.owner),
@@ -152,7 +228,7 @@ fn fetch(
         sequence: offer.manifest.sequence,
         released: offer.manifest.released,
         stop_guests: options.stop_guests,
-    })
+    }
 }
 
 /// `--dry-run`: what an update would do. The release is fetched and verified for it, and thrown away.
@@ -169,18 +245,27 @@ fn look_ahead(
     let offer = look(options, build, host, &receipt, &|keys| {
         planner.remember_keys(keys)
     })?;
-    let preview = if refuse_older(&offer, &receipt)? == Judgement::Take {
-        let quiet = Screen::silent();
-        let screen = if options.json { &quiet } else { screen };
-        let preview = fetch(options, &offer, &receipt, host, screen)
-            .and_then(|request| Ok(planner.update(&request)?));
-        drop(fs_err::remove_dir_all(host.product.layout.staging()));
-        preview?
-    } else {
-        planner.install(&as_installed(options, &receipt, host))?
-    };
-    dry_run::show(Ok(preview), showing(options), screen)?;
-    Ok(ExitCode::SUCCESS)
+    if refuse_older(&offer, &receipt)? != Judgement::Take {
+        let request = Request::Install(as_installed(options, &receipt, host));
+        let prepared = planner.prepare(request)?;
+        dry_run::show(prepared.preview(), showing(options), screen)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let quiet = Screen::silent();
+    let told = if options.json { &quiet } else { screen };
+    let shown = offer
+        .stage(&host.product, &receipt, told)
+        .and_then(|staged| match &staged.list {
+            Some(list) => ended(planner.hand_over(handed(options, &offer, &staged)?, list)?),
+            None => {
+                let request = own_request(options, &offer, &staged, &receipt, host);
+                let prepared = planner.prepare(Request::Update(request))?;
+                dry_run::show(prepared.preview(), showing(options), screen)?;
+                Ok(ExitCode::SUCCESS)
+            }
+        });
+    drop(fs_err::remove_dir_all(host.product.layout.staging()));
+    shown
 }
 
 const fn showing(options: &UpdateOptions) -> DryRunOptions {
@@ -200,7 +285,8 @@ fn roll_back(options: &UpdateOptions, host: &Host, screen: &Screen) -> Result<Ex
     if options.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
         let request = request(&planner.receipt()?);
-        dry_run::show(planner.rollback(&request), showing(options), screen)?;
+        let prepared = planner.prepare(Request::Rollback(request))?;
+        dry_run::show(prepared.preview(), showing(options), screen)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
@@ -208,15 +294,20 @@ fn roll_back(options: &UpdateOptions, host: &Host, screen: &Screen) -> Result<Ex
     let receipt = toolkit.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
-    let request = request(&receipt);
-    let preview = toolkit.planner().rollback(&request)?;
-    announce_rollback(&receipt, &preview, screen);
-    if !options.yes && !screen.confirm("Continue?") {
-        screen.line("Nothing was changed.");
+    let request = Request::Rollback(request(&receipt));
+    let prepared = toolkit.planner().prepare(request)?;
+    let question = Question {
+        text: "Continue?",
+        yes: options.yes,
+    };
+    let agreed = question.settle(&toolkit, prepared, screen, &|preview| {
+        announce_rollback(&receipt, preview, screen);
+    })?;
+    let Some(prepared) = agreed else {
         return Ok(ExitCode::SUCCESS);
-    }
+    };
     host.hold_signals()?;
-    let outcome = toolkit.rollback(&request)?;
+    let outcome = toolkit.execute(prepared)?;
     conclude(&outcome, screen);
     Ok(ExitCode::SUCCESS)
 }
@@ -282,7 +373,7 @@ fn as_installed(options: &UpdateOptions, receipt: &Receipt, host: &Host) -> Inst
     }
 }
 
-fn conclude(outcome: &Outcome, screen: &Screen) {
+pub(super) fn conclude(outcome: &Outcome, screen: &Screen) {
     match outcome {
         Outcome::Unchanged => screen.line("Nothing had to be changed."),
         Outcome::Changed(summary) => {

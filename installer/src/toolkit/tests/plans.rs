@@ -21,6 +21,7 @@ fn product() -> Product {
         }],
         units: Vec::new(),
         shared: Vec::new(),
+        delegate: None,
         layout: Layout {
             versions: "/v".into(),
             programs: "/b".into(),

@@ -43,6 +43,7 @@ pub(super) fn product(root: &Path) -> Product {
     };
     Product {
         shared: Vec::new(),
+        delegate: None,
         name: "toy".into(),
         target: "any".into(),
         programs: vec![Program {
