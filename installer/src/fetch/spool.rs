@@ -180,9 +180,10 @@ impl<'a> Spool<'a> {
     }
 }
 
-/// Makes the staging folder, or sees that it is ours alone.
+/// Makes the staging folder, or sees that it is ours alone. Others may pass through it, but neither
+/// look nor write: a program in it is first run as nobody.
 fn prepare_staging(staging: &Path) -> Result<(), FetchError> {
-    match DirBuilder::new().mode(0o700).create(staging) {
+    match DirBuilder::new().mode(0o711).create(staging) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             return Err(FetchError::of_write(staging, 0, error));
         }
@@ -201,7 +202,7 @@ fn prepare_staging(staging: &Path) -> Result<(), FetchError> {
     if found.uid() != me {
         return Err(unsafe_because(format!("it belongs to uid {}", found.uid())));
     }
-    if found.mode() & 0o077 != 0 {
+    if found.mode() & 0o066 != 0 {
         return Err(unsafe_because(format!(
             "its mode is {:04o}",
             found.mode() & 0o7777
