@@ -12,6 +12,7 @@ mod damage;
 mod dry_run;
 mod install_script;
 mod life;
+mod linked;
 mod locks;
 mod manners;
 mod rooms;
