@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use banger_installer::model::PublicKeyText;
+use banger_installer_trust::model::PublicKeyText;
 
 use crate::key::SigningKey;
 use crate::pack::{PackOptions, Packed, pack_and_open_keys};

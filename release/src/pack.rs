@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use banger_installer::fetch::{ExpectedEntries, MANIFEST_NAME, SIGNATURE_NAME};
-use banger_installer::model::{Artefact, ArtefactKind, KeyId, Manifest, Urgency, Version};
+use banger_installer_fetch::{ExpectedEntries, MANIFEST_NAME, SIGNATURE_NAME};
+use banger_installer_trust::model::{Artefact, ArtefactKind, KeyId, Manifest, Urgency, Version};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::key::{SigningKey, sign_all};

@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use banger_installer::model::Version;
+use banger_installer_trust::model::Version;
 use serde_json::Value;
 
 use crate::reproducible::{output_of, variable};

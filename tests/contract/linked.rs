@@ -55,3 +55,27 @@ fn the_command_line_links_the_updater_and_no_daemon() {
         assert!(line.contains(*name), "{name} is linked nowhere");
     }
 }
+
+#[test]
+fn each_part_of_the_toolkit_links_no_more_than_it_needs() {
+    const NETWORK: &[&str] = &["self_update", "ureq", "rustls", "ring"];
+    const ARCHIVES: &[&str] = &["tar", "flate2"];
+    const SIGNATURES: &[&str] = &["minisign-verify"];
+    const MANAGER: &[&str] = &["zbus", "tokio"];
+    for (part, forbidden) in [
+        ("host", &[NETWORK, ARCHIVES, SIGNATURES, MANAGER][..]),
+        ("systemd", &[NETWORK, ARCHIVES, SIGNATURES]),
+        ("trust", &[NETWORK, ARCHIVES, MANAGER]),
+        ("fetch", &[MANAGER]),
+        ("converge", &[NETWORK, ARCHIVES, SIGNATURES]),
+    ] {
+        let linked = linked(&format!("banger-installer-{part}"));
+        println!("banger-installer-{part} links {} crates", linked.len());
+        let found: Vec<_> = forbidden
+            .iter()
+            .flat_map(|names| names.iter())
+            .filter(|name| linked.contains(**name))
+            .collect();
+        assert!(found.is_empty(), "banger-installer-{part} links {found:?}");
+    }
+}

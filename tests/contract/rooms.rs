@@ -26,10 +26,11 @@ const EFFECTS: &[&str] = &[
 
 /// The folders of what is pure.
 const PURE: &[&str] = &[
+    "installer/converge/src/model",
+    "installer/converge/src/plan",
     "installer/host/src/model",
     "installer/systemd/src/unit",
-    "installer/src/model",
-    "installer/src/plan",
+    "installer/trust/src/model",
     "runtime/vms/src/reconcile",
 ];
 
@@ -43,44 +44,34 @@ const ROOMS: &[Room] = &[
         forbidden: &["crate::"],
     },
     Room {
-        folder: "installer/src/model",
-        forbidden: &[
-            "crate::effect",
-            "crate::observe",
-            "crate::plan",
-            "crate::step",
-            "crate::journal",
-            "crate::engine",
-            "crate::verify",
-            "crate::fetch",
-        ],
+        folder: "installer/trust/src/model",
+        forbidden: &["crate::"],
     },
     Room {
-        folder: "installer/src/plan",
+        folder: "installer/converge/src/model",
+        forbidden: &["crate::"],
+    },
+    Room {
+        folder: "installer/converge/src/plan",
         forbidden: &[
             "crate::effect",
             "crate::step::",
             "crate::engine",
             "crate::journal",
-            "crate::fetch",
+            "banger_installer_systemd::client",
         ],
     },
     Room {
-        folder: "installer/src/step",
-        forbidden: &["crate::toolkit", "crate::engine", "crate::journal"],
+        folder: "installer/converge/src/step",
+        forbidden: &["crate::engine", "crate::journal"],
     },
     Room {
-        folder: "installer/src/journal",
-        forbidden: &["crate::toolkit", "crate::engine"],
+        folder: "installer/converge/src/journal",
+        forbidden: &["crate::engine"],
     },
     Room {
-        folder: "installer/src/effect",
-        forbidden: &[
-            "crate::step",
-            "crate::engine",
-            "crate::plan",
-            "crate::toolkit",
-        ],
+        folder: "installer/converge/src/effect",
+        forbidden: &["crate::step", "crate::engine", "crate::plan"],
     },
     Room {
         folder: "installer",
@@ -93,10 +84,6 @@ const ROOMS: &[Room] = &[
     Room {
         folder: "runtime/src/owner",
         forbidden: &["crate::helper", "crate::jail"],
-    },
-    Room {
-        folder: "release/src",
-        forbidden: &["banger_installer::engine", "banger_installer::step"],
     },
 ];
 

@@ -23,9 +23,9 @@ pub use hashing::{HashingWriter, Measured};
 pub use lock::{Lock, LockError};
 pub use model::{
     Answer, Contents, Digest, DigestError, End, FileImage, Fingerprint, ForeignListener, Found,
-    InstallMethod, LastUpdate, Layout, Owner, ProcessIdentity, RECEIPT_SCHEMA, Receipt,
-    ReceiptError, RolledBack, Survivor, UnitKind, UnitName, UnitNameError, Version, VersionError,
-    schema_of,
+    InstallMethod, LastUpdate, Layout, Owner, ProcessIdentity, Product, Program, RECEIPT_SCHEMA,
+    Receipt, ReceiptError, Requirement, RolledBack, StateFiles, Survivor, UnitKind, UnitName,
+    UnitNameError, UnitSpec, Version, VersionError, schema_of,
 };
 pub use processes::{HostProcesses, ProcessFacts, Processes, descriptor};
 

@@ -19,7 +19,7 @@ mod verify;
 use std::error::Error;
 use std::process::ExitCode;
 
-use banger_installer::error_kind::ErrorKind;
+use banger_installer_host::error_kind::ErrorKind;
 use banger_release::{CheckError, ReleaseError};
 use clap::{Parser, Subcommand};
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use banger_installer::model::{Manifest, Urgency};
+use banger_installer_trust::model::{Manifest, Urgency};
 use banger_release::SBOM_TOOL;
 use serde_json::Value;
 
@@ -162,7 +162,7 @@ fn the_bill_of_materials_names_what_is_built_and_nothing_of_this_machine() {
                 "--prefix",
                 "none",
                 "--target",
-                banger_installer::fetch::host_target(),
+                banger_installer_fetch::host_target(),
             ])
             .current_dir(workspace()),
     );

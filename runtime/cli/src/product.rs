@@ -27,11 +27,10 @@ pub fn product() -> Result<Product, UnitNameError> {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let program = |name: &str| Program { name: name.into() };
     Ok(Product {
         name: NAME.into(),
         target: target(),
-        programs: vec![program("banger"), program("bangerd")],
+        programs: PROGRAMS.map(|name| Program { name: name.into() }).to_vec(),
         units,
         layout: layout(),
         slice: "banger.slice".parse()?,

@@ -13,6 +13,9 @@ use banger_installer_systemd::unit::Values;
 /// The product's short name.
 pub const NAME: &str = "banger";
 
+/// The programs of a release.
+pub const PROGRAMS: [&str; 2] = ["banger", "bangerd"];
+
 /// The owner daemon's unit.
 pub const OWNER_SERVICE: &str = "bangerd.service";
 
@@ -76,6 +79,17 @@ pub const UNIT_TEMPLATES: [(&str, &str); 8] = [
         include_str!("../../../units/banger-update.timer.in"),
     ),
 ];
+
+/// The units of a release; their templates are `NAME.in`.
+pub const UNITS: [&str; UNIT_TEMPLATES.len()] = {
+    let mut names = [""; UNIT_TEMPLATES.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = UNIT_TEMPLATES[at].0;
+        at += 1;
+    }
+    names
+};
 
 /// The target triple that this program was built for, as manifests name it.
 pub fn target() -> String {

@@ -18,7 +18,7 @@ pub const MANIFEST_SCHEMA: u32 = 1;
 pub const NOTES_LIMIT: usize = 64 * 1024;
 
 /// A manifest that has been parsed and checked for form. Whether to believe it is for
-/// [`crate::verify`] to say.
+/// [`crate`] to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     /// The product's name.

@@ -9,12 +9,15 @@ mod key_list;
 mod key_set;
 mod keyring;
 mod manifest;
+pub mod model;
 mod seen;
 mod signature;
 mod trust;
-pub(crate) mod trusted_file;
+pub mod trusted_file;
 
 use std::ops::Deref;
+
+use banger_installer_host::error_kind;
 
 pub use banger_installer_host::{HashingWriter, Measured};
 pub use key_list::{ListExpectation, ListRefusal};

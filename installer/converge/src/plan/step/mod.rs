@@ -93,7 +93,7 @@ steps! {
 }
 
 /// Units or people in a list, as a sentence takes them: `a, b and c`.
-pub(crate) fn listed<T: std::fmt::Display>(things: &[T]) -> String {
+pub fn listed<T: std::fmt::Display>(things: &[T]) -> String {
     match things {
         [] => "none".into(),
         [one] => one.to_string(),

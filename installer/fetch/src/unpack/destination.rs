@@ -12,7 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags, fchmod, mkdirat, openat};
 use rustix::io::Errno;
 
 use super::{ExpectedEntry, UnpackError};
-use crate::fetch::error::is_disk_full;
+use crate::error::is_disk_full;
 
 const FOLDER_MODE: u32 = 0o755;
 

@@ -13,16 +13,19 @@ pub(super) const CLOSELY: Duration = Duration::from_millis(20);
 
 /// No answer of the service itself.
 #[derive(Debug)]
-pub(crate) struct Silence {
+pub struct Silence {
     /// Why.
-    pub(crate) source: BoxError,
+    pub source: BoxError,
     /// Somebody else answered, or listens.
     foreign: bool,
 }
 
 /// An answer, once it is shown to be the service's: by the product, which knows who listens, and by
 /// the process that gave it, which must be the main one.
-pub(crate) fn proven(
+///
+/// # Errors
+/// When systemd cannot say whose process that is.
+pub fn proven(
     unit: &UnitName,
     answer: Result<Answer, BoxError>,
     effects: &Effects<'_>,
@@ -61,7 +64,10 @@ fn is_foreign(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// Looks into the silence of a service that runs as another user than root; none for the others,
 /// whose silence is always their own.
-pub(crate) fn look(
+///
+/// # Errors
+/// When systemd cannot describe the service.
+pub fn look(
     unit: &UnitName,
     foreign: bool,
     inquiry: &mut Inquiry,
@@ -124,7 +130,10 @@ impl Silence {
     }
 
     /// As [`look`], for this silence.
-    pub(crate) fn look(
+    ///
+    /// # Errors
+    /// When systemd cannot describe the service.
+    pub fn look(
         &self,
         unit: &UnitName,
         inquiry: &mut Inquiry,

@@ -1,7 +1,7 @@
 //! The list of signing keys, which root keys sign (`RELEASES.md`).
 //!
 //! It is the way by which signing keys are exchanged without a new program. Whether to believe a
-//! list is for [`crate::verify`] to say.
+//! list is for [`crate`] to say.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -32,9 +32,9 @@ pub use crate::plan::Step;
 use crate::report::Report;
 
 pub use check_health::HEALTH_BOUND;
-pub(crate) use check_survivors::end_of;
+pub use check_survivors::end_of;
 pub use error::StepError;
-pub(crate) use inquiry::{look as inquire, proven};
+pub use inquiry::{Silence, look as inquire, proven};
 pub(crate) use undo::restart_those_that_may;
 pub use undo::{Undo, revert};
 

@@ -9,7 +9,7 @@ use super::{Layout, UnitKind, UnitName};
 /// ```
 /// use std::path::Path;
 ///
-/// use banger_installer::model::{Layout, Product, Program, UnitSpec};
+/// use banger_installer_host::{Layout, Product, Program, UnitSpec};
 ///
 /// let keeper = UnitSpec {
 ///     name: "toyd.service".parse()?,
@@ -39,7 +39,7 @@ use super::{Layout, UnitKind, UnitName};
 /// };
 /// assert_eq!(toy.layout.receipt(), Path::new("/etc/toy/install.json"));
 /// assert_eq!(toy.keepers().count(), 1);
-/// # Ok::<(), banger_installer::model::UnitNameError>(())
+/// # Ok::<(), banger_installer_host::UnitNameError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Product {
@@ -60,7 +60,7 @@ pub struct Product {
     pub scope_prefix: String,
     /// What the host must have for the product to run.
     pub required: Vec<Requirement>,
-    /// The unit that runs [`crate::toolkit::rescue`], one of `units`: it is started before a version
+    /// The unit that runs the toolkit's rescue, one of `units`: it is started before a version
     /// is changed, and takes the change back when the updater dies or the version does not stay
     /// well.
     pub rescue: Option<UnitName>,

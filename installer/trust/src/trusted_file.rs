@@ -93,17 +93,14 @@ enum Wanted {
 }
 
 /// Opens a trusted folder; `None` when there is none.
-pub(crate) fn open_folder(
-    path: &Path,
-    required_uid: u32,
-) -> Result<Option<File>, TrustedFileError> {
+pub fn open_folder(path: &Path, required_uid: u32) -> Result<Option<File>, TrustedFileError> {
     open(CWD, path, path, required_uid, Wanted::Folder)
 }
 
 /// Reads a trusted text file beneath an open trusted folder; `None` when there is none.
 ///
 /// `shown` is the whole path, for messages; `name` is the file's name in the folder.
-pub(crate) fn read_beneath(
+pub fn read_beneath(
     folder: &File,
     name: &Path,
     shown: &Path,

@@ -116,7 +116,7 @@ enum NotCommitted {
 ///
 /// # Errors
 /// [`RunError`]. All but [`RunError::Stuck`] and [`RunError::Undecided`] leave the host as it was.
-pub(crate) fn run(
+pub fn run(
     plan: &Plan,
     layout: &Layout,
     effects: &Effects<'_>,

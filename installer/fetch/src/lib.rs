@@ -1,7 +1,7 @@
 //! Brings a release from its source onto the disk, without believing a byte of it too early.
 //!
 //! Guarantees: everything that is read from outside has a cap; a manifest leaves here only as bytes
-//! for [`crate::verify`]; an archive is spooled to a file that has no name, in a folder that only
+//! for [`banger_installer_trust`]; an archive is spooled to a file that has no name, in a folder that only
 //! its owner can enter, and reaches gunzip and tar only after size and SHA-256 are those that were
 //! signed, through the very descriptor that was hashed.
 
@@ -29,6 +29,10 @@ pub use source::{SignedFile, Source};
 pub use spool::{Progress, SpooledArchive};
 pub use transport::{Limits, Transport};
 pub use unpack::{ExpectedEntries, ExpectedEntry, UnpackError};
+
+use banger_installer_host::error_kind;
+use banger_installer_trust as verify;
+use banger_installer_trust::model;
 
 /// The manifest's file name in a source.
 pub const MANIFEST_NAME: &str = "manifest.json";

@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// How a process that is gone ended, once the services have had their time to find out. Who cannot
 /// tell has not explained it.
-pub(crate) fn end_of(survivor: &Survivor, effects: &Effects<'_>) -> End {
+pub fn end_of(survivor: &Survivor, effects: &Effects<'_>) -> End {
     let deadline = effects.clock.monotonic() + ATTRIBUTION_BOUND;
     loop {
         let told = effects.survivors.end_of(survivor).ok().flatten();

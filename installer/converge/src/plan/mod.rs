@@ -31,7 +31,7 @@ pub use obstacle::{Obstacle, obstacle};
 pub use offer::{Judgement, Wish, judge};
 pub use published::{findings_of_release, is_sound};
 pub use staleness::{findings, in_danger};
-pub(crate) use step::listed;
+pub use step::listed;
 pub use step::{
     BeginTrial, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant,
     DisableUnits, EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests,
