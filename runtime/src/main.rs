@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use banger_installer_host::in_one_line;
 use banger_jail::{GATE_OPTION, pass_gate};
 use banger_runtime::arguments::{Arguments, HELP};
 use banger_runtime::daemon::{DaemonError, run_helper, run_owner};
@@ -72,14 +73,7 @@ fn log_to_journal() {
 }
 
 fn log(error: &DaemonError) {
-    let mut line = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(reason) = cause {
-        line.push_str(": ");
-        line.push_str(&reason.to_string());
-        cause = reason.source();
-    }
-    tracing::error!("{line}");
+    tracing::error!("{}", in_one_line(error));
     if let Some(hint) = error.hint() {
         tracing::error!("hint: {hint}");
     }

@@ -131,13 +131,11 @@ fn tell(place: &str, error: &(dyn Error + 'static)) -> String {
     if !line.contains(place) {
         line = format!("{place}: {line}");
     }
-    let mut cause = error.source();
-    while let Some(link) = cause {
-        let text = link.to_string();
+    for cause in banger_installer_host::causes(error) {
+        let text = cause.to_string();
         if !line.contains(&text) {
             line = format!("{line}: {text}");
         }
-        cause = link.source();
     }
     line
 }

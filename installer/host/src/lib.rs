@@ -5,6 +5,7 @@
 //! can link all of it.
 
 mod at_once;
+mod causes;
 mod clock;
 pub mod error_kind;
 mod files;
@@ -14,6 +15,7 @@ mod model;
 mod processes;
 
 pub use at_once::{each_at_once, meanwhile};
+pub use causes::{causes, in_one_line};
 pub use clock::{Clock, HostClock};
 pub use error_kind::ErrorKind;
 pub use files::{

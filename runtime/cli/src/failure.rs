@@ -25,14 +25,12 @@ impl Failure {
     pub fn new(error: &(dyn Error + 'static), hint: Option<String>, kind: ErrorKind) -> Self {
         let message = error.to_string();
         let mut causes: Vec<String> = Vec::new();
-        let mut source = error.source();
-        while let Some(cause) = source {
+        for cause in banger_installer_host::causes(error) {
             let text = cause.to_string();
             let last = causes.last().unwrap_or(&message);
             if !last.contains(&text) {
                 causes.push(text);
             }
-            source = cause.source();
         }
         Self {
             message: printable(&message),

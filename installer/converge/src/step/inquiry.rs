@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use banger_installer_host::causes;
+
 use crate::effect::systemd::SystemdError;
 use crate::effect::{Answer, BoxError, Effects, ForeignListener};
 use crate::model::{UnitName, Version};
@@ -52,14 +54,8 @@ pub fn proven(
 }
 
 fn is_foreign(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut source = Some(error);
-    while let Some(error) = source {
-        if error.is::<ForeignListener>() {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+    let is_listener = <dyn std::error::Error>::is::<ForeignListener>;
+    is_listener(error) || causes(error).any(is_listener)
 }
 
 /// Looks into the silence of a service that runs as another user than root; none for the others,
