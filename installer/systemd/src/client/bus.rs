@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::os::fd::AsFd as _;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
 use rustix::time::ClockId;
+use zbus::OwnedObjectPath;
 use zbus::connection::Builder;
 use zbus::fdo::Error::FileNotFound;
 use zbus::proxy::CacheProperties;
-use zbus::{Fd, OwnedObjectPath, Variant};
 
 use super::proxies::{ManagerProxy, ServiceProperties, SocketProperties, UnitProperties};
-use super::{JobKind, JobResult, ScopeRequest, SystemdError};
+use super::{JobKind, JobResult, NewScope, ScopeRequest, SystemdError, scope};
 use crate::{RateLimit, ServiceFacts, UnitFacts, UnitKind, UnitName, UnitSearch};
 use banger_installer_host::descriptor;
 
@@ -226,56 +226,39 @@ impl Bus {
 
     /// See [`super::Systemd::start_transient_scope`].
     ///
-    /// The scope is made with `Delegate=yes`: systemd then leaves the inside of its control group
-    /// alone, so whoever started the process may set limits there; with
-    /// `CollectMode=inactive-or-failed`: it goes by itself when its last process does.
-    pub async fn start_transient_scope(&self, scope: &ScopeRequest) -> Result<(), SystemdError> {
-        let what = format!("move processes into {}", scope.name);
+    /// The scope is made with `Delegate=yes`, so that whoever started the processes may set limits in
+    /// it.
+    pub async fn start_transient_scope(&self, request: &ScopeRequest) -> Result<(), SystemdError> {
+        let what = format!("move processes into {}", request.name);
         let mut pinned = Vec::new();
-        for process in &scope.processes {
+        for process in &request.processes {
             pinned.push(descriptor(*process).ok_or_else(|| SystemdError::Gone {
                 pid: process.pid,
                 what: what.clone(),
             })?);
         }
-        let descriptors: Vec<_> = pinned.iter().map(|one| Fd::from(one.as_fd())).collect();
-        let by_descriptor = ("PIDFDs", Variant::from(descriptors));
-        let mut results = within(&what, JOB_BOUND, self.queue_scope(scope, by_descriptor)).await?;
-        if results.as_ref().is_err_and(is_unknown_property) {
-            let numbers: Vec<u32> = scope.processes.iter().map(|one| one.pid).collect();
-            let by_number = ("PIDs", Variant::from(numbers));
-            results = within(&what, JOB_BOUND, self.queue_scope(scope, by_number)).await?;
-        }
+        let numbers = request.processes.iter().map(|process| process.pid);
+        let processes: Vec<_> = numbers.zip(pinned.iter().map(AsFd::as_fd)).collect();
+        let new = NewScope {
+            name: request.name.as_str(),
+            slice: request.slice.as_str(),
+            description: &request.description,
+            processes: &processes,
+            delegate: true,
+            limits: &[],
+        };
+        let queue =
+            async |manager: ManagerProxy<'static>| Ok(vec![scope::queue(&manager, &new).await?]);
+        let results = within(&what, JOB_BOUND, self.queue_and_wait(queue)).await?;
         let results = refused(&what, results)?;
         match results.first() {
             Some(JobResult::Done) => Ok(()),
             result => Err(SystemdError::Job {
                 kind: JobKind::Start,
-                unit: scope.name.to_string(),
+                unit: request.name.to_string(),
                 result: result.copied().unwrap_or(JobResult::Unknown),
             }),
         }
-    }
-
-    async fn queue_scope(
-        &self,
-        scope: &ScopeRequest,
-        processes: (&str, Variant<'_>),
-    ) -> zbus::Result<Vec<JobResult>> {
-        let queue = async |manager: ManagerProxy<'static>| {
-            let properties = [
-                processes,
-                ("Slice", Variant::from(scope.slice.as_str())),
-                ("Description", Variant::from(scope.description.as_str())),
-                ("Delegate", Variant::from(true)),
-                ("CollectMode", Variant::from("inactive-or-failed")),
-            ];
-            let job = manager
-                .start_transient_unit(scope.name.as_str(), "fail", &properties, &[])
-                .await?;
-            Ok(vec![job])
-        };
-        self.queue_and_wait(queue).await
     }
 
     /// Queues jobs and waits until each has been removed. The match on the signal stands before
@@ -340,14 +323,6 @@ impl Bus {
         )
         .map(drop)
     }
-}
-
-/// systemd's answer to a property that it does not know (`bus_unit_set_properties` in its sources).
-fn is_unknown_property(error: &zbus::Error) -> bool {
-    let zbus::Error::FDO(error) = error else {
-        return false;
-    };
-    matches!(**error, zbus::fdo::Error::PropertyReadOnly(_))
 }
 
 /// A limit that is in force: systemd counts nothing without a time and a number.

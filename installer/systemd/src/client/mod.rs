@@ -8,6 +8,7 @@ mod bus;
 mod error;
 mod host;
 mod proxies;
+mod scope;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,10 @@ use crate::{UnitFacts, UnitName, UnitSearch};
 pub use bus::{Bus, JOB_BOUND, METHOD_BOUND};
 pub use error::SystemdError;
 pub use host::HostSystemd;
+pub use scope::{NewScope, is_taken, limit_scope, start_scope};
+
+/// What the bus, or systemd by way of the bus, answers when it refuses.
+pub type BusError = zbus::Error;
 
 /// systemd refuses a Reload with less room than this in /run, where it keeps its state over it.
 pub const RELOAD_FLOOR: u64 = 16 * 1024 * 1024;

@@ -32,6 +32,12 @@ pub(super) trait Manager {
         properties: &[(&str, Variant<'_>)],
         auxiliary: &[(&str, &[(&str, Variant<'_>)])],
     ) -> zbus::Result<OwnedObjectPath>;
+    fn set_unit_properties(
+        &self,
+        name: &str,
+        runtime: bool,
+        properties: &[(&str, Variant<'_>)],
+    ) -> zbus::Result<()>;
     fn enable_unit_files(
         &self,
         files: &[&str],
