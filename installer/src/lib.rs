@@ -1,18 +1,12 @@
 //! Installs, updates, verifies, rolls back and removes systemd services whose children must live.
+//!
+//! The parts stand in crates of their own, under the names that they have here.
 
-pub mod effect;
-pub mod engine;
-pub mod error_kind;
-pub mod fetch;
-mod hint;
-pub mod journal;
 pub mod model;
-pub mod observe;
-pub mod plan;
-pub mod report;
-pub mod step;
 pub mod toolkit;
-pub mod unit;
-pub mod verify;
 
-pub use error_kind::ErrorKind;
+pub use banger_installer_converge::{effect, engine, journal, observe, plan, report, step};
+pub use banger_installer_fetch as fetch;
+pub use banger_installer_host::{ErrorKind, error_kind};
+pub use banger_installer_systemd::unit;
+pub use banger_installer_trust as verify;

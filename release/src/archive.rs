@@ -5,7 +5,7 @@
 
 use std::io;
 
-use banger_installer::model::RELEASE_LIST_NAME;
+use banger_installer_host::RELEASE_LIST_NAME;
 use flate2::{Compression, GzBuilder};
 use tar::{EntryType, Header};
 

@@ -4,13 +4,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use banger_installer::error_kind::ErrorKind;
-use banger_installer::model::{
-    KeyId, KeyListError, KeyTextError, ManifestError, ReleaseListError, UnitNameError, Version,
-    VersionError,
+use banger_installer_host::error_kind::ErrorKind;
+use banger_installer_host::{ReleaseListError, UnitNameError};
+use banger_installer_trust::model::{
+    KeyId, KeyListError, KeyTextError, ManifestError, Version, VersionError,
 };
 
-use banger_installer::verify::SIGNATURES_LIMIT;
+use banger_installer_trust::SIGNATURES_LIMIT;
 
 use crate::{ListError, PublishError, SBOM_TOOL};
 

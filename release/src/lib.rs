@@ -37,18 +37,9 @@ pub use script::{ScriptOptions, script};
 pub use set::ReleaseSet;
 pub use sums::{SUMS_NAME, Sums, digest};
 
-/// The product's name in manifests and archives.
-pub const PRODUCT: &str = "banger";
-/// The programs of a release.
-pub const PROGRAMS: [&str; 2] = ["banger", "bangerd"];
-/// The units of a release; their templates are `NAME.in`.
-pub const UNITS: [&str; 8] = [
-    "banger-rescue.service",
-    "banger-update.service",
-    "banger-update.timer",
-    "banger.slice",
-    "bangerd-root.service",
-    "bangerd-root.socket",
-    "bangerd.service",
-    "bangerd.socket",
-];
+// what a release is of, as the product says it
+pub use banger_product::{NAME as PRODUCT, PROGRAMS, UNITS};
+
+/// The crates whose programs those are, each with its folder in the workspace.
+pub(crate) const CRATES: [(&str, &str); 2] =
+    [("banger-cli", "runtime/cli"), ("banger-runtime", "runtime")];

@@ -3,13 +3,13 @@
 //! Guarantees: pure. The form is that of Keep a Changelog (<https://keepachangelog.com/en/1.1.0/>):
 //! a release's section begins with `## [VERSION]` and ends with the next heading of that level.
 
-use banger_installer::model::Version;
+use banger_installer_trust::model::Version;
 
 /// The section of a version without its heading and without empty lines around it; none when there
 /// is no such section, or nothing in it.
 ///
 /// ```
-/// use banger_installer::model::Version;
+/// use banger_installer_trust::model::Version;
 /// use banger_release::notes::cut;
 ///
 /// let changelog = "# Changelog\n\n## [0.1.1] - 2026-11-23\n- one\n\n## [0.1.0]\n- two\n";

@@ -4,20 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use banger_installer::fetch::{MANIFEST_NAME, SIGNATURE_NAME};
-use banger_installer::model::{
-    Artefact, ArtefactKind, KeyId, ListedFile, Manifest, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA,
-    ReleaseList, Urgency, Version,
+use banger_installer_fetch::{MANIFEST_NAME, SIGNATURE_NAME};
+use banger_installer_host::{
+    HANDOVER, ListedFile, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, ReleaseList,
 };
+use banger_installer_trust::model::{Artefact, ArtefactKind, KeyId, Manifest, Urgency, Version};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::key::{SigningKey, sign_all};
 use crate::sums::{SUMS_NAME, Sums, digest};
 use crate::whole_file::{IfThere, write};
 use crate::{PRODUCT, ReleaseError, ReleaseSet, archive, sbom_name};
-
-/// The handover that the programs of this workspace understand.
-const HANDOVER: u32 = banger_installer::toolkit::HANDOVER;
 
 /// Seconds from 1970 to 2020, the beginning of sequence numbers.
 const YEAR_2020: i64 = 1_577_836_800;

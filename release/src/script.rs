@@ -6,8 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use banger_installer::fetch::MANIFEST_NAME;
-use banger_installer::model::{ArtefactKind, Manifest};
+use banger_installer_fetch::MANIFEST_NAME;
+use banger_installer_trust::model::{ArtefactKind, Manifest};
 
 use crate::whole_file::{IfThere, write};
 use crate::{ReleaseError, public_key};

@@ -2,22 +2,10 @@
 
 use std::path::PathBuf;
 
-use banger_installer::model::{Program, UnitSpec};
+use banger_installer_host::{Program, UnitSpec};
+use banger_product::{PROGRAMS, unit_specs};
 
-use crate::{PROGRAMS, ReleaseError};
-
-/// The units of a release in the order in which they start, and what the toolkit must know of each:
-/// whether it starts at boot, whether its children outlive it, whether it is only for those who asked.
-const SPECS: [(&str, bool, bool, bool); 8] = [
-    ("banger.slice", false, false, false),
-    ("bangerd-root.socket", true, false, false),
-    ("bangerd.socket", true, false, false),
-    ("banger-rescue.service", true, false, false),
-    ("bangerd-root.service", true, true, false),
-    ("bangerd.service", true, true, false),
-    ("banger-update.service", false, false, false),
-    ("banger-update.timer", true, false, true),
-];
+use crate::ReleaseError;
 
 /// Programs, units and other files of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,17 +26,9 @@ impl ReleaseSet {
     /// [`ReleaseError::Unit`], which only a wrong name in the table here can cause.
     pub fn of_banger() -> Result<Self, ReleaseError> {
         let program = |name: &str| Program { name: name.into() };
-        let unit = |(name, enable, keeps_children, optional): (&str, bool, bool, bool)| {
-            Ok::<_, ReleaseError>(UnitSpec {
-                name: name.parse().map_err(ReleaseError::Unit)?,
-                enable,
-                keeps_children,
-                optional,
-            })
-        };
         Ok(Self {
             programs: PROGRAMS.map(program).to_vec(),
-            units: SPECS.into_iter().map(unit).collect::<Result<_, _>>()?,
+            units: unit_specs().map_err(ReleaseError::Unit)?,
             share: None,
         })
     }

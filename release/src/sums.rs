@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use banger_installer::model::Digest;
+use banger_installer_trust::model::Digest;
 use sha2::{Digest as _, Sha256};
 
 /// The file's name in a release folder.

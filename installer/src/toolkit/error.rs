@@ -38,7 +38,7 @@ pub enum ToolkitError {
     Handover(#[from] HandoverError),
     /// The release's own program does not say the version of the release.
     #[error("the release cannot be taken; nothing was changed")]
-    Program(#[from] StepError),
+    Program(#[source] Box<StepError>),
     /// The release's programs understand another handover than this one.
     #[error("{version} cannot be taken by this version's update")]
     LaterHandover {
@@ -181,7 +181,7 @@ impl ToolkitError {
             Self::Systemd(error) => error.kind(),
             Self::Run(error) => error.kind(),
             Self::Requirement(_) => ErrorKind::HostLacks,
-            Self::Interrupted { .. } => ErrorKind::Other,
+            Self::Interrupted { .. } | Self::NoDelegate => ErrorKind::Other,
             Self::NotInstalled { .. } | Self::NoRelease { .. } => ErrorKind::NotInstalled,
             Self::InTheWay(_) => ErrorKind::InTheWay,
             Self::GuestsInTheWay { .. } => ErrorKind::GuestsInTheWay,
@@ -191,7 +191,6 @@ impl ToolkitError {
             | Self::LaterHandover { .. }
             | Self::List { .. }
             | Self::NoTemplate { .. } => ErrorKind::Refused,
-            Self::NoDelegate => ErrorKind::Other,
             Self::Template { .. } | Self::NothingBefore { .. } => ErrorKind::BadInput,
         }
     }

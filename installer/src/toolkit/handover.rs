@@ -11,7 +11,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Planner, Report, Silent, Toolkit, ToolkitError};
+pub use banger_installer_host::HANDOVER;
+
+use super::{Planner, Report, Toolkit, ToolkitError};
 use crate::effect::{
     BoxError, Call, Called, Effects, Files, HandoverError, Lock, hand_over, trust,
 };
@@ -19,10 +21,6 @@ use crate::journal::{self, JournalError};
 use crate::model::{Found, KeyId, Product, ReleaseList, Urgency, Version};
 use crate::observe::Freshness;
 use crate::plan::CheckPrograms;
-use crate::step::Act as _;
-
-/// The version of the handover that this code speaks, on both sides.
-pub const HANDOVER: u32 = 1;
 
 /// How long a program may take to make a plan: as long as systemd may to read its units, and more.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -155,7 +153,8 @@ impl Planner<'_> {
             programs: vec![delegate.program.clone()],
             version: version.clone(),
         };
-        check.act(&self.effects, &mut Silent)?;
+        let asked = check.ask(&self.effects);
+        asked.map_err(|error| ToolkitError::Program(Box::new(error)))?;
         let program = folder.join(&delegate.program);
         let status = self.call(&program, &Handed::Update(Box::new(handed)), &version)?;
         Ok(status)
@@ -305,7 +304,7 @@ mod tests {
         judge(right, "toy", &version).unwrap();
         for wrong in [
             &b"garbage"[..],
-            br#"{}"#,
+            b"{}",
             br#"{"handover":1,"product":"toy","version":"0.2.1"}"#,
             br#"{"handover":1,"product":"boy","version":"0.2.0"}"#,
             br#"{"handover":2,"product":"toy","version":"0.2.0"}"#,

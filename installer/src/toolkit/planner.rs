@@ -158,13 +158,13 @@ impl<'a> Planner<'a> {
             return Err(nothing());
         }
         // the very set that was there, where it was written down
-        let (product, units) = match read_set(self.product, &version, &self.effects)? {
-            Some(set) => (self.product.with_set(&set), texts(&set)),
-            None => {
-                let product = self.product_in(&folder)?;
-                let units = self.render(&product, &folder, &request.values)?;
-                (product, units)
-            }
+        let set = read_set(self.product, &version, &self.effects)?;
+        let (product, units) = if let Some(set) = set {
+            (self.product.with_set(&set), texts(&set))
+        } else {
+            let product = self.product_in(&folder)?;
+            let units = self.render(&product, &folder, &request.values)?;
+            (product, units)
         };
         let state = self.observe(&product)?;
         let receipt = rolled_back_receipt(&old, &version, request, now);

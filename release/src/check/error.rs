@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use banger_installer::error_kind::ErrorKind;
-use banger_installer::fetch::{FetchError, UnpackError};
-use banger_installer::verify::{KeyringError, ListRefusal, VerifyError};
+use banger_installer_fetch::{FetchError, UnpackError};
+use banger_installer_host::error_kind::ErrorKind;
+use banger_installer_trust::{KeyringError, ListRefusal, VerifyError};
 
 use crate::ReleaseError;
 

@@ -7,12 +7,12 @@ mod error;
 
 use std::path::{Path, PathBuf};
 
-use banger_installer::fetch::{
+use banger_installer_fetch::{
     ExpectedEntries, MANIFEST_LIMIT, MANIFEST_NAME, Mirrors, NoMirror, SignedFile, Source,
     Transport, host_target,
 };
-use banger_installer::model::{Artefact, ArtefactKind, KeyList, Manifest};
-use banger_installer::verify::{
+use banger_installer_trust::model::{Artefact, ArtefactKind, KeyList, Manifest};
+use banger_installer_trust::{
     BuiltInKeys, Expectation, HashingWriter, KeyId, Keyring, ListExpectation, Measured, Pinned,
     Verified, verify_manifest,
 };

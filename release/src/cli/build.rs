@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use banger_installer::fetch::host_target;
-use banger_installer::model::{Urgency, Version};
+use banger_installer_fetch::host_target;
+use banger_installer_trust::model::{Urgency, Version};
 use banger_release::{
     BuildOptions, PackOptions, Packed, Profile, ReleaseError, ReleaseSet, build, commit_time,
     notes, pack_and_open_keys, sbom, sbom_name,

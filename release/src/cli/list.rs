@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use banger_installer::model::{KeyId, KeyList, PublicKeyText};
+use banger_installer_trust::model::{KeyId, KeyList, PublicKeyText};
 use banger_release::{
     ListChange, PRODUCT, ReleaseError, SignedList, add_signature, change_list, new_list, public_key,
 };

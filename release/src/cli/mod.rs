@@ -19,7 +19,7 @@ mod verify;
 use std::error::Error;
 use std::process::ExitCode;
 
-use banger_installer::error_kind::ErrorKind;
+use banger_installer_host::error_kind::ErrorKind;
 use banger_release::{CheckError, ReleaseError};
 use clap::{Parser, Subcommand};
 
@@ -104,10 +104,8 @@ pub(crate) fn main() -> ExitCode {
 
 fn complain(error: &dyn Error, hint: Option<&str>) {
     eprintln!("error: {error}");
-    let mut cause = error.source();
-    while let Some(link) = cause {
-        eprintln!("  cause: {link}");
-        cause = link.source();
+    for cause in banger_installer_host::causes(error) {
+        eprintln!("  cause: {cause}");
     }
     if let Some(hint) = hint {
         eprintln!("  hint:  {hint}");

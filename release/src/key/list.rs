@@ -7,8 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
-use banger_installer::model::{KEY_LIST_SCHEMA, KeyId, KeyList, PublicKeyText};
-use banger_installer::verify::SIGNATURES_LIMIT;
+use banger_installer_trust::SIGNATURES_LIMIT;
+use banger_installer_trust::model::{KEY_LIST_SCHEMA, KeyId, KeyList, PublicKeyText};
 use jiff::{SignedDuration, Timestamp};
 
 use super::SigningKey;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use banger_installer::model::{KeyId, PublicKeyText};
+use banger_installer_trust::model::{KeyId, PublicKeyText};
 use minisign::{PublicKey, SecretKey, SecretKeyBox};
 
 use super::password::first_line;

@@ -5,8 +5,8 @@
 
 use std::io::Cursor;
 
-use banger_installer::model::KeyId;
-use banger_installer::verify::SIGNATURES_LIMIT;
+use banger_installer_trust::SIGNATURES_LIMIT;
+use banger_installer_trust::model::KeyId;
 
 use super::SigningKey;
 use crate::ReleaseError;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use banger_installer::error_kind::ErrorKind;
-use banger_installer::model::{Digest, ManifestError};
+use banger_installer_host::error_kind::ErrorKind;
+use banger_installer_trust::model::{Digest, ManifestError};
 
 /// A release that is not published.
 #[derive(Debug, thiserror::Error)]

@@ -8,8 +8,8 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 
-use banger_installer::model::Digest;
-use banger_installer::verify::HashingWriter;
+use banger_installer_trust::HashingWriter;
+use banger_installer_trust::model::Digest;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 

@@ -16,8 +16,8 @@ mod rules;
 
 use std::path::{Path, PathBuf};
 
-use banger_installer::fetch::{MANIFEST_NAME, SIGNATURE_NAME};
-use banger_installer::model::{KeyList, Manifest, Version};
+use banger_installer_fetch::{MANIFEST_NAME, SIGNATURE_NAME};
+use banger_installer_trust::model::{KeyList, Manifest, Version};
 
 pub use error::PublishError;
 use folder::Next;

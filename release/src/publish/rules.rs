@@ -2,7 +2,7 @@
 //!
 //! Guarantees: pure.
 
-use banger_installer::model::{Digest, KeyList, Manifest};
+use banger_installer_trust::model::{Digest, KeyList, Manifest};
 
 use super::PublishError;
 use crate::key::SignedList;

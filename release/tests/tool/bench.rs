@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use banger_installer::model::Digest;
+use banger_installer_trust::model::Digest;
 use banger_release::{
     CheckError, CheckOptions, PROGRAMS, SUMS_NAME, UNITS, check as check_folder, digest,
 };

@@ -19,7 +19,7 @@ fn a_folder_holds_what_releases_md_says_and_everyone_agrees_with_it() {
     bench.build("0.1.1", 1, &["ann", "bob"]);
     let said = bench.ok("publish --release out-0.1.1 --to public --keys keys.json");
     assert!(said.contains("public/stable"), "{said}");
-    let target = banger_installer::fetch::host_target();
+    let target = banger_installer_fetch::host_target();
     let mut expected: BTreeSet<String> = [
         "SHA256SUMS",
         "keys.json",
@@ -121,7 +121,7 @@ fn what_may_not_follow_is_refused_and_the_folder_is_as_it_was() {
 
     // releases that are not whole
     bench.build("0.1.2", 7, &["ann"]);
-    let target = banger_installer::fetch::host_target();
+    let target = banger_installer_fetch::host_target();
     let archive = bench.path(&format!("out-0.1.2/banger-0.1.2-{target}.tar.gz"));
     fs_err::write(&archive, "cut").unwrap();
     refused("--release out-0.1.2", 11, "the release says");

@@ -1,7 +1,7 @@
 //! `banger-release verify`: what is good, and each thing that can be wrong with a folder.
 
-use banger_installer::fetch::host_target;
-use banger_installer::model::Manifest;
+use banger_installer_fetch::host_target;
+use banger_installer_trust::model::Manifest;
 use banger_release::archive::{self, File};
 use banger_release::{PROGRAMS, SigningKey, UNITS, digest, sign_all};
 use serde_json::Value;

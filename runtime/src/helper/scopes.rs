@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use zbus::{OwnedObjectPath, Variant};
+use banger_installer_systemd::client::{BusError, NewScope, is_taken, limit_scope, start_scope};
 
 use crate::observe::Pinned;
 use crate::protocol::{Cpus, MemoryMib, VmId};
@@ -32,7 +32,7 @@ const ONE_CPU: u64 = 1_000_000;
 pub enum ScopeError {
     /// systemd refused, or could not be reached.
     #[error("systemd made no scope")]
-    Bus(#[from] zbus::Error),
+    Bus(#[from] BusError),
     /// systemd took too long.
     #[error("systemd made no scope within {} s", PATIENCE.as_secs())]
     Late,
@@ -77,11 +77,11 @@ impl ScopeLimits {
         }
     }
 
-    fn properties(self) -> [(&'static str, Variant<'static>); 3] {
+    fn properties(self) -> [(&'static str, u64); 3] {
         [
-            ("MemoryMax", Variant::from(self.memory_max)),
-            ("TasksMax", Variant::from(self.tasks_max)),
-            ("CPUQuotaPerSecUSec", Variant::from(self.cpu_quota)),
+            ("MemoryMax", self.memory_max),
+            ("TasksMax", self.tasks_max),
+            ("CPUQuotaPerSecUSec", self.cpu_quota),
         ]
     }
 }
@@ -109,28 +109,6 @@ pub trait Scopes: Send + Sync {
     fn place<'a>(&'a self, placement: &'a Placement) -> Placing<'a>;
 }
 
-#[zbus::proxy(
-    interface = "org.freedesktop.systemd1.Manager",
-    default_service = "org.freedesktop.systemd1",
-    default_path = "/org/freedesktop/systemd1"
-)]
-trait Manager {
-    fn start_transient_unit(
-        &self,
-        name: &str,
-        mode: &str,
-        properties: &[(&str, Variant<'_>)],
-        auxiliary: &[(&str, Vec<(&str, Variant<'_>)>)],
-    ) -> zbus::Result<OwnedObjectPath>;
-
-    fn set_unit_properties(
-        &self,
-        name: &str,
-        runtime: bool,
-        properties: &[(&str, Variant<'_>)],
-    ) -> zbus::Result<()>;
-}
-
 /// Scopes by systemd's D-Bus interface (org.freedesktop.systemd1(5)).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemdScopes;
@@ -140,12 +118,12 @@ impl Scopes for SystemdScopes {
         Box::pin(async move {
             let scope = scope_name(&placement.id);
             let begun = Instant::now();
-            let started = tokio::time::timeout(PATIENCE, start_scope(&scope, placement))
+            let started = tokio::time::timeout(PATIENCE, start(&scope, placement))
                 .await
                 .map_err(|_| ScopeError::Late)?;
             // an update that is in progress moves whom it finds in this service's control group
             let exists = match started {
-                Err(error) if is_unit_exists(&error) => true,
+                Err(error) if is_taken(&error) => true,
                 started => started.map(|()| false)?,
             };
             let (process, inside) = (Arc::clone(&placement.process), scope.clone());
@@ -154,7 +132,8 @@ impl Scopes for SystemdScopes {
                 .await
                 .map_err(|error| ScopeError::Unreadable(std::io::Error::other(error)))??;
             if exists {
-                tokio::time::timeout(PATIENCE, set_limits(&scope, placement.limits))
+                let limits = placement.limits.properties();
+                tokio::time::timeout(PATIENCE, limit_scope(&scope, &limits))
                     .await
                     .map_err(|_| ScopeError::Late)??;
             }
@@ -182,67 +161,17 @@ fn wait_until_inside(scope: &str, process: &Pinned, begun: Instant) -> Result<()
     }
 }
 
-/// A connection per scope: a bus that was restarted meanwhile costs nothing then. The process is
-/// named by its pidfd; systemd before 253 knows only numbers.
-async fn start_scope(scope: &str, placement: &Placement) -> Result<(), zbus::Error> {
-    let connection = zbus::Connection::system().await?;
-    let manager = ManagerProxy::new(&connection).await?;
-    let pidfd = zbus::Fd::from(placement.process.as_fd());
-    let by_pidfd = ("PIDFDs", Variant::from(vec![pidfd]));
-    let made = start_with(&manager, scope, placement, by_pidfd).await;
-    match made {
-        Err(error) if is_unknown_property(&error) => {
-            let by_number = ("PIDs", Variant::from(vec![placement.process.seen.pid]));
-            start_with(&manager, scope, placement, by_number).await
-        }
-        made => made,
-    }
-}
-
-async fn start_with(
-    manager: &ManagerProxy<'_>,
-    scope: &str,
-    placement: &Placement,
-    process: (&str, Variant<'_>),
-) -> Result<(), zbus::Error> {
-    let mut properties = vec![
-        (
-            "Description",
-            Variant::from(format!("banger VM {}", placement.name)),
-        ),
-        process,
-        ("Slice", Variant::from("banger.slice")),
-        // one that failed leaves nothing behind that would refuse the name
-        ("CollectMode", Variant::from("inactive-or-failed")),
-    ];
-    properties.extend(placement.limits.properties());
-    manager
-        .start_transient_unit(scope, "fail", &properties, &[])
-        .await?;
-    Ok(())
-}
-
-/// Gives a scope that somebody else started its limits.
-async fn set_limits(scope: &str, limits: ScopeLimits) -> Result<(), zbus::Error> {
-    let connection = zbus::Connection::system().await?;
-    let manager = ManagerProxy::new(&connection).await?;
-    manager
-        .set_unit_properties(scope, true, &limits.properties())
-        .await
-}
-
-/// systemd's answer when a unit of that name is there already (`bus_common_errors`).
-fn is_unit_exists(error: &zbus::Error) -> bool {
-    const NAME: &str = "org.freedesktop.systemd1.UnitExists";
-    matches!(error, zbus::Error::MethodError(name, _, _) if name.as_str() == NAME)
-}
-
-/// systemd's answer to a property that it does not know (`bus_unit_set_properties`).
-fn is_unknown_property(error: &zbus::Error) -> bool {
-    let zbus::Error::FDO(error) = error else {
-        return false;
-    };
-    matches!(**error, zbus::fdo::Error::PropertyReadOnly(_))
+async fn start(scope: &str, placement: &Placement) -> Result<(), BusError> {
+    let process = &placement.process;
+    start_scope(&NewScope {
+        name: scope,
+        slice: "banger.slice",
+        description: &format!("banger VM {}", placement.name),
+        processes: &[(process.seen.pid, process.as_fd())],
+        delegate: false,
+        limits: &placement.limits.properties(),
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -260,23 +189,6 @@ mod tests {
                 cpu_quota: 2_000_000,
             }
         );
-    }
-
-    /// systemd 253 and newer take `ah` (`bus_scope_set_transient_property`).
-    #[test]
-    fn a_pidfd_travels_as_an_array_of_descriptors() {
-        let pinned = Pinned::pin(std::process::id()).unwrap().unwrap();
-        let value = Variant::from(vec![zbus::Fd::from(pinned.as_fd())]);
-        assert_eq!(value.value_signature().to_string(), "ah");
-    }
-
-    #[test]
-    fn only_a_property_that_systemd_does_not_know_is_tried_in_another_way() {
-        let unknown = zbus::fdo::Error::PropertyReadOnly("unknown property".into());
-        assert!(is_unknown_property(&zbus::Error::FDO(unknown.into())));
-        let denied = zbus::fdo::Error::AccessDenied("no".into());
-        assert!(!is_unknown_property(&zbus::Error::FDO(denied.into())));
-        assert!(!is_unknown_property(&zbus::Error::InvalidReply));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use banger_installer::fetch::{ExpectedEntries, Limits, Mirrors, Transport, host_target};
 use banger_installer::verify::{Expectation, Keyring, verify_manifest};
+use banger_installer_host::in_one_line;
 use banger_release::{PRODUCT, PROGRAMS, UNITS};
 
 fn main() {
@@ -39,7 +40,7 @@ fn main() {
     )
     .err();
     let answer = serde_json::json!({
-        "error": error.map(|error| told(error.as_ref())),
+        "error": error.map(|error| in_one_line(error.as_ref())),
         "peak_kib": peak_kib(),
     });
     println!("{answer}");
@@ -71,16 +72,6 @@ fn take(
     let archive = mirrors.archive(transport, &manifest, host_target(), &staging, &mut ())?;
     archive.unpack(&ExpectedEntries::of(PROGRAMS, UNITS), &staging.join("new"))?;
     Ok(())
-}
-
-fn told(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(link) = cause {
-        text = format!("{text}: {link}");
-        cause = link.source();
-    }
-    text
 }
 
 /// The most memory that this process ever had (`VmHWM` of `proc_pid_status(5)`), in KiB.

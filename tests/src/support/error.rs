@@ -62,12 +62,5 @@ impl From<io::Error> for Error {
 
 /// An error with its causes, for a person.
 pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
+    banger_installer_host::in_one_line(error)
 }

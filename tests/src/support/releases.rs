@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use banger_installer::model::Urgency;
-use banger_release::{KeyPairPaths, KeygenOptions, PackOptions, Packed, Password, SigningKey};
+use banger_installer::model::{Program, UnitSpec, Urgency};
+use banger_release::{
+    KeyPairPaths, KeygenOptions, PackOptions, Packed, Password, ReleaseSet, SigningKey,
+};
 use fs_err as fs;
 use tempfile::TempDir;
 
@@ -90,16 +92,68 @@ impl Releases {
 
     /// A release whose `banger` is sound and whose `bangerd` is this script.
     pub fn scripted(&self, version: &str, script: &str) -> Result<Packed> {
-        use std::os::unix::fs::PermissionsExt as _;
         let folder = self.folder.path().join(format!("scripted-{version}"));
         fs::create_dir_all(&folder)?;
         fs::copy(
             programs::banger(version)?.join("banger"),
             folder.join("banger"),
         )?;
-        let daemon = folder.join("bangerd");
-        fs::write(&daemon, script)?;
-        fs::set_permissions(&daemon, std::fs::Permissions::from_mode(0o755))?;
+        write_script(&folder.join("bangerd"), script)?;
+        self.pack(version, &folder)
+    }
+
+    /// A sound release that consists of other things than the usual: without the unattended updates,
+    /// and with a service, its socket and its program, `banger-extra`, and a manual page.
+    pub fn wide(&self, version: &str) -> Result<Packed> {
+        let folder = self.folder.path().join(format!("wide-{version}"));
+        let units = folder.join("units");
+        let page = folder.join("share/man/man8/banger-extra.8");
+        fs::create_dir_all(&units)?;
+        fs::create_dir_all(folder.join("share/man/man8"))?;
+        let sound = programs::banger(version)?;
+        for program in ["banger", "bangerd"] {
+            fs::copy(sound.join(program), folder.join(program))?;
+        }
+        let extra = format!(
+            "#!/bin/sh\ncase $1 in --version) echo banger-extra {version} ;; *) exec sleep 1000000 ;; esac\n"
+        );
+        write_script(&folder.join("banger-extra"), &extra)?;
+        fs::write(page, ".TH banger-extra 8\n")?;
+        let mut set = set()?;
+        set.units
+            .retain(|unit| !unit.name.as_str().starts_with("banger-update"));
+        for unit in &set.units {
+            let name = format!("{}.in", unit.name);
+            fs::copy(
+                place::workspace().join("units").join(&name),
+                units.join(name),
+            )?;
+        }
+        for (name, text) in EXTRA_UNITS {
+            fs::write(units.join(format!("{name}.in")), text)?;
+            set.units.push(UnitSpec {
+                name: name
+                    .parse()
+                    .map_err(|error| Error::Wrong(format!("{error}")))?,
+                enable: true,
+                keeps_children: false,
+                optional: false,
+            });
+        }
+        set.programs.push(Program {
+            name: "banger-extra".into(),
+        });
+        set.share = Some(folder.join("share"));
+        self.pack_set(version, &folder, units, set)
+    }
+
+    /// A release whose program that plans is this script.
+    pub fn planned_by(&self, version: &str, script: &str) -> Result<Packed> {
+        let folder = self.folder.path().join(format!("planned-{version}"));
+        fs::create_dir_all(&folder)?;
+        let sound = programs::banger(version)?;
+        fs::copy(sound.join("bangerd"), folder.join("bangerd"))?;
+        write_script(&folder.join("banger"), script)?;
         self.pack(version, &folder)
     }
 
@@ -110,6 +164,16 @@ impl Releases {
 
     /// The same with unit templates of its own.
     fn pack_with(&self, version: &str, binaries: &Path, units: PathBuf) -> Result<Packed> {
+        self.pack_set(version, binaries, units, set()?)
+    }
+
+    fn pack_set(
+        &self,
+        version: &str,
+        binaries: &Path,
+        units: PathBuf,
+        set: ReleaseSet,
+    ) -> Result<Packed> {
         let parsed = |text: &str| {
             text.parse()
                 .map_err(|error| Error::Wrong(format!("{text:?} is no version: {error}")))
@@ -118,7 +182,7 @@ impl Releases {
         banger_release::pack(&PackOptions {
             binaries: binaries.to_owned(),
             units,
-            set: banger_release::ReleaseSet::of_banger().map_err(|error| wrong(&error))?,
+            set,
             legacy: false,
             version: parsed(version)?,
             channel: "stable".to_owned(),
@@ -151,6 +215,33 @@ impl Releases {
         }
         Ok(())
     }
+}
+
+/// The units that [`Releases::wide`] brings.
+const EXTRA_UNITS: [(&str, &str); 2] = [
+    (
+        "banger-extra.socket",
+        "[Unit]\nDescription=an extra socket\n[Socket]\nListenStream=/run/banger-extra.sock\n\
+         [Install]\nWantedBy=sockets.target\n",
+    ),
+    (
+        "banger-extra.service",
+        "[Unit]\nDescription=an extra service\n[Service]\nExecStart=@programs@/banger-extra\n",
+    ),
+];
+
+/// What a release of banger consists of.
+fn set() -> Result<ReleaseSet> {
+    ReleaseSet::of_banger().map_err(|error| wrong(&error))
+}
+
+fn write_script(path: &Path, script: &str) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(path, script)?;
+    Ok(fs::set_permissions(
+        path,
+        std::fs::Permissions::from_mode(0o755),
+    )?)
 }
 
 fn wrong(error: &banger_release::ReleaseError) -> Error {

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use sha2::{Digest as _, Sha256};
+use banger_installer_host::HashingWriter;
 
 use super::commands::SERVICE;
 use super::{Machine, name};
 use crate::model::{
-    Digest, FileImage, ListedFile, Program, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, ReleaseList,
-    UnitSpec,
+    FileImage, ListedFile, Program, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, ReleaseList, UnitSpec,
 };
 use crate::toolkit::{HANDOVER, ReleaseFolder};
 
@@ -98,7 +97,9 @@ impl Machine {
         let shared = (set.shared().to_owned(), 0o644, format!("of {version}\n"));
         let files: Vec<_> = programs.chain(templates).chain([shared]).collect();
         let listed = |(path, mode, text): &(String, u32, String)| {
-            let sha256 = Digest::from_bytes(Sha256::digest(text.as_bytes()).into());
+            let mut hashing = HashingWriter::new(std::io::sink());
+            std::io::Write::write_all(&mut hashing, text.as_bytes()).expect("hashed");
+            let sha256 = hashing.finish().1.digest;
             (
                 path.clone(),
                 ListedFile {

@@ -1,0 +1,108 @@
+//! What a step is: data, and a sentence for people. Who carries it out is elsewhere.
+
+mod files;
+mod guests;
+mod health;
+mod units;
+
+use serde::{Deserialize, Serialize};
+
+pub use files::{
+    BeginTrial, Link, RemoveFile, RestoreState, SetAside, StageRelease, WriteReceipt, WriteSet,
+    WriteUnit,
+};
+pub use guests::{
+    CheckKillMode, CheckSurvivors, CheckVacant, KeepGuests, Move, RescopeGuests, StopGuests,
+};
+pub use health::{CheckHealth, CheckPrograms};
+pub use units::{
+    DisableUnits, EnableUnits, ReloadSystemd, RestartUnits, StartRescue, StartUnits, StopUnits,
+};
+
+macro_rules! steps {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// A step of a plan.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "step", rename_all = "kebab-case")]
+        pub enum Step {
+            $($(#[$doc])* $name($name),)+
+        }
+
+        $(impl From<$name> for Step {
+            fn from(step: $name) -> Self {
+                Self::$name(step)
+            }
+        })+
+
+        impl std::fmt::Display for Step {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $(Self::$name(step) => step.fmt(formatter),)+
+                }
+            }
+        }
+    };
+}
+
+steps! {
+    /// Publish a version's folder.
+    StageRelease,
+    /// Ask new programs for their version.
+    CheckPrograms,
+    /// Point a link (`current`, a program) elsewhere, in one rename.
+    Link,
+    /// Write a unit file.
+    WriteUnit,
+    /// Write the toolkit's own drop-in.
+    KeepGuests,
+    /// Remove a file or link.
+    RemoveFile,
+    /// Move a folder out of the way.
+    SetAside,
+    /// Make systemd read its units anew.
+    ReloadSystemd,
+    /// See that a stop reaches the main process alone.
+    CheckKillMode,
+    /// Move survivors out of the services' control groups.
+    RescopeGuests,
+    /// Enable units.
+    EnableUnits,
+    /// Disable units.
+    DisableUnits,
+    /// Start units.
+    StartUnits,
+    /// Stop units.
+    StopUnits,
+    /// Restart services.
+    RestartUnits,
+    /// Wait until services answer with the right version.
+    CheckHealth,
+    /// Compare survivors with what they were.
+    CheckSurvivors,
+    /// See that nobody is left who must live.
+    CheckVacant,
+    /// End survivors, as the user asked for.
+    StopGuests,
+    /// Start the unit that takes the run back if the updater dies.
+    StartRescue,
+    /// Put a version on trial.
+    BeginTrial,
+    /// Put back state of a later format.
+    RestoreState,
+    /// Write the receipt.
+    WriteReceipt,
+    /// Write down what a version put on the host.
+    WriteSet,
+}
+
+/// Units or people in a list, as a sentence takes them: `a, b and c`.
+pub fn listed<T: std::fmt::Display>(things: &[T]) -> String {
+    match things {
+        [] => "none".into(),
+        [one] => one.to_string(),
+        [first @ .., last] => {
+            let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+            format!("{} and {last}", first.join(", "))
+        }
+    }
+}

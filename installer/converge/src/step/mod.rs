@@ -1,0 +1,95 @@
+//! Steps: what a run can do to the host, one reversible thing a file.
+//!
+//! Guarantees: a step first only looks, and says how it will be taken back ([`Undo`]); only then it
+//! acts. Both halves may be done twice: a run that died between them is taken back by the same
+//! words, whether or not the act had begun.
+
+mod check_health;
+mod check_kill_mode;
+mod check_programs;
+mod check_survivors;
+mod check_vacant;
+mod error;
+mod inquiry;
+mod keep_guests;
+mod link;
+mod reload_systemd;
+mod remove_file;
+mod rescope_guests;
+mod run_units;
+mod set_aside;
+mod stage_release;
+mod start_rescue;
+mod stop_guests;
+mod toggle_units;
+mod trial;
+mod undo;
+mod write_receipt;
+mod write_set;
+mod write_unit;
+
+use crate::effect::Effects;
+pub use crate::plan::Step;
+use crate::report::Report;
+
+pub use check_health::HEALTH_BOUND;
+pub use check_survivors::end_of;
+pub use error::StepError;
+pub use inquiry::{Silence, look as inquire, proven};
+pub(crate) use undo::restart_those_that_may;
+pub use undo::{Undo, revert};
+
+/// What a step did, in a few words; empty when its name says it all.
+pub type Detail = String;
+
+/// One reversible thing.
+pub(crate) trait Act {
+    /// Looks, changes nothing, and says how the act will be taken back.
+    fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError>;
+    /// Acts.
+    fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError>;
+}
+
+/// Who carries a step out.
+fn actor(step: &Step) -> &dyn Act {
+    match step {
+        Step::StageRelease(step) => step,
+        Step::CheckPrograms(step) => step,
+        Step::Link(step) => step,
+        Step::WriteUnit(step) => step,
+        Step::KeepGuests(step) => step,
+        Step::RemoveFile(step) => step,
+        Step::SetAside(step) => step,
+        Step::ReloadSystemd(step) => step,
+        Step::CheckKillMode(step) => step,
+        Step::RescopeGuests(step) => step,
+        Step::EnableUnits(step) => step,
+        Step::DisableUnits(step) => step,
+        Step::StartUnits(step) => step,
+        Step::StopUnits(step) => step,
+        Step::RestartUnits(step) => step,
+        Step::CheckHealth(step) => step,
+        Step::CheckSurvivors(step) => step,
+        Step::CheckVacant(step) => step,
+        Step::StopGuests(step) => step,
+        Step::StartRescue(step) => step,
+        Step::BeginTrial(step) => step,
+        Step::RestoreState(step) => step,
+        Step::WriteReceipt(step) => step,
+        Step::WriteSet(step) => step,
+    }
+}
+
+impl Step {
+    pub(crate) fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError> {
+        actor(self).prepare(effects)
+    }
+
+    pub(crate) fn act(
+        &self,
+        effects: &Effects<'_>,
+        report: &mut dyn Report,
+    ) -> Result<Detail, StepError> {
+        actor(self).act(effects, report)
+    }
+}

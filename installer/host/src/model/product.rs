@@ -1,0 +1,184 @@
+//! What the toolkit is told about the product that it installs.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{InstalledSet, Layout, ReleaseList, UnitKind, UnitName};
+
+/// A product: the names, programs, units and places that the toolkit handles for it.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use banger_installer_host::{Layout, Product, Program, UnitSpec};
+///
+/// let keeper = UnitSpec {
+///     name: "toyd.service".parse()?,
+///     enable: true,
+///     keeps_children: true,
+///     optional: false,
+/// };
+/// let toy = Product {
+///     name: "toy".into(),
+///     target: "x86_64-unknown-linux-gnu".into(),
+///     programs: vec![Program { name: "toyd".into() }],
+///     units: vec![keeper],
+///     shared: Vec::new(),
+///     layout: Layout {
+///         versions: "/usr/local/lib/toy".into(),
+///         programs: "/usr/local/bin".into(),
+///         share: "/usr/local/share".into(),
+///         units: "/etc/systemd/system".into(),
+///         config: "/etc/toy".into(),
+///         install_state: "/var/lib/toy-install".into(),
+///         lock: "/run/toy-install.lock".into(),
+///         product_state: vec!["/var/lib/toy".into()],
+///     },
+///     slice: "system.slice".parse()?,
+///     scope_prefix: "toy-".into(),
+///     required: Vec::new(),
+///     rescue: None,
+///     delegate: None,
+///     state_files: Vec::new(),
+/// };
+/// assert_eq!(toy.layout.receipt(), Path::new("/etc/toy/install.json"));
+/// assert_eq!(toy.keepers().count(), 1);
+/// # Ok::<(), banger_installer_host::UnitNameError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Product {
+    /// Short name; the prefix of archives (`NAME-VERSION-TARGET.tar.gz`) and of the `product` field
+    /// of manifests.
+    pub name: String,
+    /// Target triple of this machine, as manifests name it.
+    pub target: String,
+    /// The programs of a release, in `bin/` of the archive.
+    pub programs: Vec<Program>,
+    /// The units of a release, in `units/` of the archive, in the order in which they start.
+    pub units: Vec<UnitSpec>,
+    /// Other files of a release that are linked beneath [`Layout::share`]: `share/man/man1/toy.1`.
+    pub shared: Vec<String>,
+    /// Where everything lies.
+    pub layout: Layout,
+    /// The slice that holds the survivors' scopes; one of `units`, or systemd's own.
+    pub slice: UnitName,
+    /// What the name of a survivor's scope starts with: `banger-vm-` for `banger-vm-ID.scope`.
+    pub scope_prefix: String,
+    /// What the host must have for the product to run.
+    pub required: Vec<Requirement>,
+    /// The unit that runs the toolkit's rescue, one of `units`: it is started before a version
+    /// is changed, and takes the change back when the updater dies or the version does not stay
+    /// well.
+    pub rescue: Option<UnitName>,
+    /// Which program of a release makes the plan for it, and with what arguments; none where the
+    /// installed program plans for every version.
+    pub delegate: Option<Delegate>,
+    /// The small files of the product's own state whose format a version may change.
+    pub state_files: Vec<StateFiles>,
+}
+
+/// The program that plans and carries out what another version of the product began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegate {
+    /// The program, in `bin/` of a release.
+    pub program: String,
+    /// Its first arguments; the handover's follow.
+    pub words: Vec<String>,
+}
+
+/// Files of the product's state: JSON with a number `schema`, of which a version reads its own and
+/// lower ones. What a version that is rolled back has raised is put back as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateFiles {
+    /// A folder that only root can write, with a folder for each thing.
+    pub folder: PathBuf,
+    /// The file's name in each of those.
+    pub name: String,
+}
+
+/// Something that the host must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// A path that exists where the thing is present, say `/dev/kvm`.
+    pub path: PathBuf,
+    /// What it is, in a person's words.
+    pub what: String,
+    /// What to do where it is missing.
+    pub hint: String,
+}
+
+/// A program of the product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// File name, and the first word of its version line.
+    pub name: String,
+}
+
+/// A unit of the product. The archive holds its template, `units/NAME.in`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitSpec {
+    /// The unit's name.
+    pub name: UnitName,
+    /// Enabled at install (it has an `[Install]` section).
+    #[serde(default)]
+    pub enable: bool,
+    /// A service with children that must outlive it: its effective `KillMode` must be `process`
+    /// before anything stops it, and its health is probed after a start.
+    #[serde(default, rename = "stateful")]
+    pub keeps_children: bool,
+    /// Enabled and started only where somebody asked for updates without a person
+    /// ([`super::Receipt::auto_update`]).
+    #[serde(default)]
+    pub optional: bool,
+}
+
+impl UnitSpec {
+    /// Whether it is to start at boot.
+    pub fn is_enabled(&self, auto_update: bool) -> bool {
+        self.enable && (auto_update || !self.optional)
+    }
+
+    /// Whether it is to run all the time. A slice comes and goes with what is in it, and a service
+    /// without children that must live is started by another unit when there is something to do.
+    pub fn is_running(&self, auto_update: bool) -> bool {
+        let stays = match self.name.kind() {
+            UnitKind::Socket | UnitKind::Timer => true,
+            UnitKind::Service => self.keeps_children,
+            UnitKind::Slice | UnitKind::Scope => false,
+        };
+        stays && (auto_update || !self.optional)
+    }
+}
+
+impl Product {
+    /// The services whose children must outlive them.
+    pub fn keepers(&self) -> impl Iterator<Item = &UnitName> {
+        self.units
+            .iter()
+            .filter(|unit| unit.keeps_children)
+            .map(|unit| &unit.name)
+    }
+
+    /// The same product with what a release says that it consists of.
+    #[must_use]
+    pub fn with_list(&self, list: &ReleaseList) -> Self {
+        Self {
+            programs: list.programs.clone(),
+            units: list.units.clone(),
+            shared: list.shared().map(str::to_owned).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// The same product with what a version put on the host.
+    #[must_use]
+    pub fn with_set(&self, set: &InstalledSet) -> Self {
+        Self {
+            programs: set.programs.clone(),
+            units: set.specs().cloned().collect(),
+            shared: set.shared.clone(),
+            ..self.clone()
+        }
+    }
+}
