@@ -15,6 +15,7 @@ use crate::model::{
     Trial, UnitKind, UnitName, UnitSpec, Version,
 };
 use crate::observe::{HostState, UnitState};
+use crate::unit;
 
 /// What the host is to become.
 #[derive(Debug, Clone)]
@@ -388,19 +389,21 @@ fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], 
     let restart = names(&|unit| must_restart(unit));
     // a socket keeps the owner that it was made for until it is made anew
     let owner_changes = owner_changes(state, goal);
+    let runs = |service: &str| {
+        let mut units = state.units.iter();
+        units.any(|unit| unit.spec.name.as_str() == service && unit.facts.is_active())
+    };
     let deaf = names(&|unit| {
-        unit.spec.name.kind() == UnitKind::Socket && (owner_changes || !unit.facts.is_active())
+        unit.spec.name.kind() == UnitKind::Socket
+            && (owner_changes || !unit.facts.is_active())
+            && runs(&service_of(&unit.spec.name, goal))
     });
-    let any_runs = state
-        .units
-        .iter()
-        .any(|unit| unit.spec.keeps_children && unit.facts.is_active());
     // a socket cannot be started while its service runs: then the services go down for it
-    let (restart, sockets) = if any_runs && !deaf.is_empty() {
+    let (restart, sockets) = if deaf.is_empty() {
+        (restart, Vec::new())
+    } else {
         let running = names(&|unit| unit.spec.keeps_children && unit.facts.is_active());
         (running, deaf)
-    } else {
-        (restart, Vec::new())
     };
     let start = names(&|unit| {
         unit.spec.is_running(goal.receipt.auto_update)
@@ -461,6 +464,21 @@ fn run(product: &Product, state: &HostState, goal: &Goal, written: &[UnitName], 
             "none may be lost",
         );
     }
+}
+
+/// The service that a socket starts: `Service=`, else the one of its name (systemd.socket(5)).
+fn service_of(socket: &UnitName, goal: &Goal) -> String {
+    let text = goal.units.iter().find(|rendered| rendered.unit == *socket);
+    let parsed = text.and_then(|rendered| unit::parse(&rendered.text).ok());
+    let named = parsed.and_then(|parsed| {
+        let last = parsed.values("Socket", "Service").last().copied()?;
+        Some(last.to_owned())
+    });
+    named.unwrap_or_else(|| {
+        let name = socket.as_str();
+        let stem = name.strip_suffix(".socket").unwrap_or(name);
+        format!("{stem}.service")
+    })
 }
 
 /// Keeps the new version and the one before it.
