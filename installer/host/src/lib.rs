@@ -12,6 +12,7 @@ mod files;
 mod hashing;
 mod lock;
 mod model;
+pub mod proc;
 mod processes;
 
 pub use at_once::{each_at_once, meanwhile};
