@@ -20,7 +20,8 @@ pub use causes::{causes, in_one_line};
 pub use clock::{Clock, HostClock};
 pub use error_kind::ErrorKind;
 pub use files::{
-    Disk, Files, FilesError, HostFiles, Kind, Status, Untrusted, sync_enablement, trust,
+    Disk, Files, FilesError, HostFiles, Kind, Status, Untrusted, create_folder, sync_enablement,
+    trust, write_whole,
 };
 pub use hashing::{HashingWriter, Measured};
 pub use lock::{Lock, LockError};
