@@ -8,7 +8,7 @@ use banger_jail::{GATE_OPTION, pass_gate};
 use banger_runtime::arguments::{Arguments, HELP};
 use banger_runtime::daemon::{DaemonError, run_helper, run_owner};
 
-/// What was decided when this program was built; see [`banger_product::build`].
+/// What was decided when this program was built; see [`mod@banger_product::build`].
 const VERSION: &str = banger_product::build!().version;
 
 /// The exit code for words that are not understood; `banger` has the same.

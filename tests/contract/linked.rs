@@ -19,6 +19,7 @@ const NOT_IN_A_DAEMON: &[&str] = &[
     "rustls",
     "self_update",
     "tar",
+    "tempfile",
     "ureq",
 ];
 

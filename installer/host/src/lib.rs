@@ -13,6 +13,7 @@ mod handover;
 mod hashing;
 mod lock;
 mod model;
+pub mod proc;
 mod processes;
 
 pub use at_once::{each_at_once, meanwhile};
@@ -20,7 +21,8 @@ pub use causes::{causes, in_one_line};
 pub use clock::{Clock, HostClock};
 pub use error_kind::ErrorKind;
 pub use files::{
-    Disk, Files, FilesError, HostFiles, Kind, Status, Untrusted, sync_enablement, trust,
+    Disk, Files, FilesError, HostFiles, Kind, Status, Untrusted, create_folder, sync_enablement,
+    trust, write_whole,
 };
 pub use handover::{Call, Called, HANDOVER, HandoverError, hand_over};
 pub use hashing::{HashingWriter, Measured};

@@ -4,15 +4,17 @@
 //! of the main thread alone: one that has exited shows `Z` while the others run on.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 
 use super::BoxError;
 use crate::ProcessIdentity;
+use crate::proc::{
+    LONGEST_FILE, Stat, file_of, has_exited, number, open_pidfd, read_bounded, read_text,
+    unified_group,
+};
 
 /// How long a process may take to go after SIGTERM, and then after SIGKILL.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -49,12 +51,10 @@ impl Processes for HostProcesses {
     fn facts(&self, pid: u32) -> Option<ProcessFacts> {
         // pinned before it is read: the number may be another's a moment later
         let pinned = pin(pid)?;
-        let Stat { state, start_time } = stat(&read(pid, "stat")?)?;
-        let groups = read(pid, "cgroup")?;
-        let control_group = groups
-            .lines()
-            .find_map(|line| line.strip_prefix("0::"))?
-            .to_owned();
+        let Stat {
+            state, start_time, ..
+        } = stat(pid)?;
+        let control_group = unified_group(&read(pid, "cgroup")?)?.to_owned();
         let facts = ProcessFacts {
             start_time,
             control_group,
@@ -68,9 +68,9 @@ impl Processes for HostProcesses {
             let facts = self.facts(identity.pid);
             facts.is_some_and(|facts| facts.start_time == identity.start_time)
         };
-        let pid = number(identity.pid).ok_or("no process has that number")?;
+        number(identity.pid).ok_or("no process has that number")?;
         // the descriptor first, then the start time: the number may be another's by now
-        let Ok(pinned) = pidfd_open(pid, PidfdFlags::empty()) else {
+        let Ok(Some(pinned)) = open_pidfd(identity.pid) else {
             return Ok(());
         };
         for signal in [Signal::TERM, Signal::KILL] {
@@ -93,14 +93,13 @@ impl Processes for HostProcesses {
     }
 }
 
-/// A file of a process in `/proc`, as text: names that are none hide nobody.
+/// A file of a process in `/proc`, as text.
 fn read(pid: u32, file: &str) -> Option<String> {
-    let bytes = std::fs::read(format!("/proc/{pid}/{file}")).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    read_text(&file_of(pid, file), LONGEST_FILE).ok()
 }
 
-fn number(pid: u32) -> Option<Pid> {
-    i32::try_from(pid).ok().and_then(Pid::from_raw)
+fn stat(pid: u32) -> Option<Stat> {
+    Stat::parse(&read_bounded(&file_of(pid, "stat"), LONGEST_FILE).ok()?)
 }
 
 /// A process that is held by its number.
@@ -113,10 +112,8 @@ enum Pinned {
 
 /// None when there is no such process.
 fn pin(pid: u32) -> Option<Pinned> {
-    match pidfd_open(number(pid)?, PidfdFlags::empty()) {
-        Ok(descriptor) => Some(Pinned::Descriptor(descriptor)),
-        // EINVAL: the number of a thread that is no process
-        Err(Errno::SRCH | Errno::INVAL) => None,
+    match open_pidfd(pid) {
+        Ok(descriptor) => descriptor.map(Pinned::Descriptor),
         Err(_) => Some(Pinned::Number),
     }
 }
@@ -127,7 +124,7 @@ pub fn descriptor(identity: ProcessIdentity) -> Option<OwnedFd> {
         return None;
     };
     // read behind the descriptor: the number cannot have become another's meanwhile
-    let found = stat(&read(identity.pid, "stat")?)?;
+    let found = stat(identity.pid)?;
     (found.start_time == identity.start_time).then_some(descriptor)
 }
 
@@ -138,44 +135,13 @@ impl Pinned {
         let Self::Descriptor(descriptor) = self else {
             return by_state;
         };
-        let mut polled = [PollFd::new(descriptor, PollFlags::IN)];
-        match poll(&mut polled, Some(&Timespec::default())) {
-            Ok(readable) => readable == 0,
-            Err(_) => by_state,
-        }
+        has_exited(descriptor.as_fd()).map_or(by_state, |exited| !exited)
     }
-}
-
-/// What `proc_pid_stat(5)` says.
-struct Stat {
-    /// Field 3, of the main thread.
-    state: char,
-    /// Field 22.
-    start_time: u64,
-}
-
-/// The name in field 2 may hold anything, parentheses and blanks included: the fields are counted
-/// from its last closing one.
-fn stat(text: &str) -> Option<Stat> {
-    let mut fields = text.get(text.rfind(')')? + 1..)?.split_ascii_whitespace();
-    Some(Stat {
-        state: fields.next()?.chars().next()?,
-        start_time: fields.nth(18)?.parse().ok()?,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_start_time_is_found_behind_a_hostile_name() {
-        let rest = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
-        let found = stat(&format!("7 (a) S 1) R {rest}")).expect("a process");
-        assert_eq!((found.state, found.start_time), ('R', 4711));
-        assert!(stat("7 (a) S 1 2").is_none());
-        assert!(stat("").is_none());
-    }
 
     /// A program whose main thread exits at once while another lives on.
     fn headless(folder: &std::path::Path) -> std::process::Child {
@@ -199,7 +165,7 @@ mod tests {
         use std::os::unix::process::ExitStatusExt as _;
         let folder = tempfile::tempdir().expect("a folder");
         let mut child = headless(folder.path());
-        let state = || stat(&read(child.id(), "stat").expect("a process")).map(|stat| stat.state);
+        let state = || stat(child.id()).map(|stat| stat.state);
         while state() != Some('Z') {
             std::thread::yield_now();
         }

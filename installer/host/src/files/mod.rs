@@ -16,7 +16,9 @@ mod whole;
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::ErrorKind;
 use crate::{FileImage, Fingerprint, Found};
@@ -120,6 +122,52 @@ pub fn sync_enablement<D: Disk>(disk: &D, units: &Path) -> Result<(), FilesError
     tell("sync", units, whole::sync_enablement(disk, units))
 }
 
+/// Replaces a small file of this process's user in a folder that is there, with permission bits
+/// `mode`: whole and on the disk when it returns. Several threads may write at the same time, the
+/// same file, too.
+///
+/// # Errors
+/// What the file system says, with the path.
+pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let image = FileImage {
+        contents: bytes.to_vec().into(),
+        mode,
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+    };
+    let mark = format!(
+        "-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
+    whole::write_among_others(&HostFiles, path, &image, &mark)
+        .map_err(|error| with_path("write", path, &error))
+}
+
+/// Makes a folder with permission bits `mode`, less the umask, in one that is there, and syncs that.
+/// One that exists is fine.
+///
+/// # Errors
+/// What the file system says, with the path.
+pub fn create_folder(path: &Path, mode: u32) -> io::Result<()> {
+    let created = match std::fs::DirBuilder::new().mode(mode).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created,
+    };
+    let parent = path.parent();
+    created
+        .and_then(|()| parent.map_or(Ok(()), |parent| HostFiles.sync_folder(parent)))
+        .map_err(|error| with_path("create", path, &error))
+}
+
+fn with_path(what: &str, path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(
+        error.kind(),
+        format!("cannot {what} {}: {error}", path.display()),
+    )
+}
+
 impl<D: Disk> Files for D {
     fn look(&self, path: &Path) -> Result<Found, FilesError> {
         tell("read", path, whole::look(self, path))
@@ -186,5 +234,58 @@ impl<D: Disk> Files for D {
 
     fn remove_if_empty(&self, folder: &Path) -> Result<(), FilesError> {
         tell("remove", folder, whole::remove_if_empty(self, folder))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_with_its_mode_and_nothing_left_beside() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("record.json");
+        write_whole(&path, b"old", 0o600).expect("written");
+        write_whole(&path, b"new", 0o644).expect("written");
+        assert_eq!(std::fs::read(&path).expect("a file"), b"new");
+        let found = std::fs::metadata(&path).expect("a file");
+        assert_eq!(found.mode() & 0o777, 0o644);
+        let names = std::fs::read_dir(folder.path()).expect("a folder");
+        assert_eq!(names.count(), 1);
+    }
+
+    #[test]
+    fn writers_of_one_file_at_the_same_time_leave_one_of_their_texts_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("handles.json");
+        let text = |writer: u8| vec![writer; 100_000];
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..10 {
+                        write_whole(path, &text(writer), 0o600).expect("written");
+                    }
+                });
+            }
+        });
+        let found = std::fs::read(&path).expect("a file");
+        assert!((0..8).any(|writer| found == text(writer)), "a mixture");
+        let names = std::fs::read_dir(folder.path()).expect("a folder");
+        assert_eq!(names.count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_not_made_for_a_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("missing/record.json");
+        let error = write_whole(&path, b"new", 0o600).expect_err("no folder");
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().contains("missing/record.json"), "{error}");
+        create_folder(&folder.path().join("missing"), 0o700).expect("a folder");
+        create_folder(&folder.path().join("missing"), 0o700).expect("it is there");
+        write_whole(&path, b"new", 0o600).expect("written");
     }
 }

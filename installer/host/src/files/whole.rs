@@ -136,15 +136,33 @@ fn beside(path: &Path) -> PathBuf {
 
 pub(super) fn write<D: Disk>(disk: &D, path: &Path, image: &FileImage) -> Io<()> {
     make_parent(disk, path)?;
-    let temporary = beside(path);
-    remove_one(disk, &temporary)?;
-    let written = fill(disk, &temporary, image).and_then(|()| disk.rename(&temporary, path));
+    replace(disk, &beside(path), path, image)?;
+    settle(disk, path)
+}
+
+/// As [`write`], in a folder that is there and in which others may write at the same time: `mark` is
+/// the writer's own.
+pub(super) fn write_among_others<D: Disk>(
+    disk: &D,
+    path: &Path,
+    image: &FileImage,
+    mark: &str,
+) -> Io<()> {
+    let mut name = beside(path).into_os_string();
+    name.push(mark);
+    replace(disk, Path::new(&name), path, image)?;
+    sync_parent(disk, path)
+}
+
+/// Writes a file beside the path and renames it: whole, or not at all.
+fn replace<D: Disk>(disk: &D, temporary: &Path, path: &Path, image: &FileImage) -> Io<()> {
+    remove_one(disk, temporary)?;
+    let written = fill(disk, temporary, image).and_then(|()| disk.rename(temporary, path));
     if written.is_err() {
         // the first error is the one to tell
-        let _ = disk.unlink(&temporary);
+        let _ = disk.unlink(temporary);
     }
-    written?;
-    settle(disk, path)
+    written
 }
 
 /// Makes a file and syncs what is in it.

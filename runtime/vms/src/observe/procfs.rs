@@ -1,14 +1,16 @@
 //! Processes as `/proc` and pidfds show them.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use banger_installer_host::proc::{
+    LONGEST_FILE, Stat, file_of, has_exited, open_pidfd, read_bounded, read_text, unified_group,
+};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 
 use super::sight::blindness;
 use super::{Blindness, Processes, Seen};
@@ -19,9 +21,6 @@ const PIDFS_MAGIC: u64 = 0x5049_4446;
 /// Bytes that are read of a process's arguments. Firecracker's have some hundred; those of others
 /// may have megabytes (`execve(2)`).
 const LONGEST_ARGUMENTS: u64 = 64 * 1024;
-/// Bytes that are read of any other file of a process. The longest is `cgroup`, a path of up to
-/// `PATH_MAX` for each hierarchy.
-const LONGEST_FILE: u64 = 64 * 1024;
 /// Bytes that are read of `status` where the ids are wanted, which stand in its first lines
 /// (`proc_pid_status(5)`). Its list of groups may be long.
 const HEAD_OF_STATUS: u64 = 4096;
@@ -167,7 +166,7 @@ impl Processes for HostProcesses {
 
     fn control_group_root(&self) -> String {
         let groups = read_text(&file_of(1, "cgroup"), LONGEST_FILE).unwrap_or_default();
-        root_of_tree(unified_group(&groups)).into()
+        root_of_tree(unified_group(&groups).unwrap_or_default()).into()
     }
 }
 
@@ -175,40 +174,6 @@ impl Processes for HostProcesses {
 fn root_of_tree(group_of_init: &str) -> &str {
     let root = group_of_init.strip_suffix("/init.scope");
     root.unwrap_or_default().trim_end_matches('/')
-}
-
-fn unified_group(groups: &str) -> &str {
-    let unified = groups.lines().find_map(|line| line.strip_prefix("0::"));
-    unified.unwrap_or_default()
-}
-
-fn file_of(pid: u32, name: &str) -> PathBuf {
-    Path::new("/proc").join(pid.to_string()).join(name)
-}
-
-/// None when there is no such process, by the kernel's own word and not by what `/proc` shows.
-fn open_pidfd(pid: u32) -> io::Result<Option<OwnedFd>> {
-    let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-        return Ok(None);
-    };
-    match pidfd_open(number, PidfdFlags::NONBLOCK) {
-        Ok(pidfd) => Ok(Some(pidfd)),
-        // a thread's number, no process: EINVAL (pidfd_open(2)), ENOENT since Linux 6.15
-        Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// A pidfd turns readable when all threads of its process have exited (`pidfd_open(2)`).
-fn has_exited(pidfd: BorrowedFd<'_>) -> io::Result<bool> {
-    let mut asked = [PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
-    loop {
-        match poll(&mut asked, Some(&Timespec::default())) {
-            Ok(ready) => return Ok(ready > 0),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 /// The id of this boot.
@@ -238,7 +203,8 @@ fn field<'text>(text: &'text str, name: &str) -> Option<&'text str> {
 /// Everything but the arguments; `exited` is left to the pidfd.
 fn read_facts(pid: u32, pidfd: BorrowedFd<'_>) -> io::Result<Seen> {
     let stat = read_bounded(&file_of(pid, "stat"), LONGEST_FILE)?;
-    let stat = parse_stat(&stat).ok_or_else(|| bad("stat"))?;
+    // the state is not believed: see `has_exited`
+    let stat = Stat::parse(&stat).ok_or_else(|| bad("stat"))?;
     let uid = real_uid(&read_text(&file_of(pid, "status"), HEAD_OF_STATUS)?)?;
     let groups = read_text(&file_of(pid, "cgroup"), LONGEST_FILE)?;
     Ok(Seen {
@@ -248,25 +214,9 @@ fn read_facts(pid: u32, pidfd: BorrowedFd<'_>) -> io::Result<Seen> {
         exited: false,
         uid,
         command_line: Vec::new(),
-        control_group: unified_group(&groups).into(),
+        control_group: unified_group(&groups).unwrap_or_default().into(),
         pidfd_inode: pidfd_inode(pidfd)?,
     })
-}
-
-/// Reads the beginning of a file of `/proc`, which says of itself that it is empty: in as few calls
-/// as it takes, for this is done for many processes.
-fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(4096);
-    let file = fs_err::File::open(path)?;
-    // `take` keeps the reader from asking for a size first, too
-    file.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// As text. Processes and control groups may have names that are none, by whoever's will: that must
-/// hide nobody.
-fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    Ok(String::from_utf8_lossy(&read_bounded(path, most)?).into_owned())
 }
 
 fn real_uid(status: &str) -> io::Result<u32> {
@@ -296,24 +246,6 @@ fn pidfd_inode(pidfd: BorrowedFd<'_>) -> io::Result<Option<u64>> {
     } else {
         None
     })
-}
-
-struct Stat {
-    comm: String,
-    start_time: u64,
-}
-
-/// Reads `/proc/PID/stat`. The name in field 2 may hold blanks, parentheses and any other byte, so
-/// the fields after it are counted from the last `)`.
-fn parse_stat(bytes: &[u8]) -> Option<Stat> {
-    let open = bytes.iter().position(|byte| *byte == b'(')?;
-    let close = bytes.iter().rposition(|byte| *byte == b')')?;
-    let comm = String::from_utf8_lossy(bytes.get(open + 1..close)?).into_owned();
-    let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
-    let mut fields = rest.split_whitespace();
-    // the state, field 3, is not believed: see `has_exited`; the start time is field 22
-    let start_time = fields.nth(19)?.parse().ok()?;
-    Some(Stat { comm, start_time })
 }
 
 #[cfg(test)]

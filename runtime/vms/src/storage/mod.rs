@@ -4,7 +4,6 @@
 //! before the call returns; a file that was damaged is known by its checksum; a record that cannot
 //! be read is reported, never guessed at.
 
-mod durable;
 mod endings;
 mod handles;
 mod places;
@@ -13,7 +12,7 @@ mod sealed;
 mod store;
 mod uids;
 
-pub use durable::{create_folder, write_whole};
+pub use banger_installer_host::{create_folder, write_whole};
 pub use endings::{ENDING_SCHEMA, Ending, Endings};
 pub use handles::{HANDLES_SCHEMA, Handle, Handles, is_named_in_handles};
 pub use places::Places;

@@ -191,7 +191,8 @@ impl Store {
         };
         let path = self.places.handles();
         let bytes = to_json(&handles, &path)?;
-        write_whole(&path, &bytes, 0o644).map_err(StorageError::io("write handles.json"))
+        // as the umask of the helper has it
+        write_whole(&path, &bytes, 0o600).map_err(StorageError::io("write handles.json"))
     }
 
     /// What `handles.json` names, when it is whole and of the boot `boot_id`; else nothing.

@@ -1,15 +1,17 @@
 //! Real processes.
 
+use std::path::PathBuf;
+
 use super::*;
 
 #[test]
 fn a_name_full_of_parentheses_shifts_no_field() {
     let line = b"77 (a) R (b 1 2) S 1 77 77 0 -1 4194560 1 0 0 0 3 4 0 0 20 0 1 0 98765 1 2";
-    let stat = parse_stat(line).unwrap();
+    let stat = Stat::parse(line).unwrap();
     assert_eq!(stat.comm, "a) R (b 1 2");
     assert_eq!(stat.start_time, 98765);
     for text in ["", "77", "77 (a", "77 a) S 1", "77 (a) S 1 2 3"] {
-        assert!(parse_stat(text.as_bytes()).is_none(), "{text:?} was read");
+        assert!(Stat::parse(text.as_bytes()).is_none(), "{text:?} was read");
     }
 }
 
@@ -144,7 +146,7 @@ fn the_tree_of_systemd_begins_where_its_first_scope_lies() {
     ] {
         assert_eq!(root_of_tree(group), root, "{group}");
     }
-    assert_eq!(unified_group("1:name=systemd:/x\n0::/a:b\n"), "/a:b");
+    assert_eq!(unified_group("1:name=systemd:/x\n0::/a:b\n"), Some("/a:b"));
 }
 
 #[test]
