@@ -7,8 +7,8 @@
 //! which writing one file after the other could not give: a manifest and its signature are two files.
 //! Within the new folder, too, what is named is written before what names it.
 //!
-//! A client that fetches the manifest before the exchange and the signature after it is refused, and
-//! tries again.
+//! A client that fetches the manifest before the exchange and the signature after it finds that they
+//! do not fit, and asks once more.
 
 mod error;
 mod folder;
