@@ -9,7 +9,7 @@ use banger_installer::model::{
     KeyId, KeyListError, KeyTextError, ManifestError, Version, VersionError,
 };
 
-use banger_installer::verify::SIGNATURES_LIMIT;
+use banger_installer::verify::{KeyringError, SIGNATURES_LIMIT};
 
 use crate::{ListError, PublishError, SBOM_TOOL};
 
@@ -256,6 +256,9 @@ pub enum ReleaseError {
         /// Its text.
         text: String,
     },
+    /// Public keys that a manifest cannot be held against.
+    #[error("the public keys cannot be used")]
+    Keys(#[source] KeyringError),
     /// The manifest cannot stand.
     #[error("the manifest cannot be written")]
     Manifest(#[source] ManifestError),

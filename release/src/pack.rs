@@ -70,6 +70,14 @@ pub fn default_sequence(now: Timestamp) -> u64 {
     u64::try_from(now.as_second() - YEAR_2020).unwrap_or(0)
 }
 
+/// What the signatures of a manifest say of it to people.
+pub(crate) fn signature_comment(manifest: &Manifest) -> String {
+    format!(
+        "{PRODUCT} {} channel {} sequence {}",
+        manifest.version, manifest.channel, manifest.sequence
+    )
+}
+
 /// Packs, sums and signs a release.
 ///
 /// # Errors
@@ -96,12 +104,8 @@ pub fn pack_and_open_keys(
         .map_err(ReleaseError::write(&archive_path))?;
     let manifest = describe(options, &name, &archive_bytes)?;
     let manifest_bytes = manifest.to_json().map_err(ReleaseError::Manifest)?;
-    let comment = format!(
-        "{PRODUCT} {} channel {} sequence {}",
-        manifest.version, manifest.channel, manifest.sequence
-    );
     let keys = open_keys()?;
-    let signature = sign_all(&keys, &manifest_bytes, &comment)?;
+    let signature = sign_all(&keys, &manifest_bytes, &signature_comment(&manifest))?;
     let packed = Packed {
         archive: archive_path,
         manifest_path: options.out.join(MANIFEST_NAME),

@@ -13,6 +13,7 @@
 mod error;
 mod folder;
 mod rules;
+mod withdraw;
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ use banger_installer::model::{KeyList, Manifest, Version};
 pub use error::PublishError;
 use folder::Next;
 use rules::{Offer, Standing};
+pub use withdraw::{WithdrawOptions, Withdrawn, withdraw};
 
 use crate::key::{SignedList, split_signatures};
 use crate::sums::{SUMS_NAME, Sums, digest};
