@@ -5,6 +5,7 @@
 
 mod bad_daemons;
 mod bench;
+mod boots;
 mod changes;
 mod cycles;
 mod ends;

@@ -9,6 +9,7 @@ mod host_side;
 mod memory;
 mod planner;
 mod prepare;
+mod recover;
 mod request;
 mod rescue;
 mod status;
@@ -29,6 +30,7 @@ pub use error::ToolkitError;
 pub use host_side::HostSide;
 pub use memory::{remember_keys, seen};
 pub use planner::{Planner, Preview};
+pub use recover::{Recovered, recover};
 pub use request::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, UninstallRequest, UpdateRequest,
 };

@@ -84,6 +84,10 @@ Examples:
     /// What banger-rescue.service runs: take back what a dead update left, watch a new version
     #[command(hide = true)]
     Rescue,
+    /// What banger-rescue.service runs before the daemons start: roll back or finish an operation that
+    /// was interrupted
+    #[command(hide = true)]
+    Recover,
     /// Remove banger from this machine
     #[command(after_help = "\
 Examples:

@@ -8,7 +8,7 @@ use banger_installer::model::{InstallMethod, Owner, Receipt};
 use banger_installer::plan::{Plan, Purge};
 use banger_installer::toolkit::{
     InstallRequest, Outcome, Planner, ReleaseFolder, RescueLimits, Rescued, RestartRequest,
-    Toolkit, ToolkitError, UninstallRequest, rescue,
+    Toolkit, ToolkitError, UninstallRequest, recover, rescue,
 };
 use nix::errno::Errno;
 
@@ -31,6 +31,7 @@ pub(super) fn run(
         SystemCommand::Install(options) => install(&options, build, screen),
         SystemCommand::Status { json } => status::run(json, screen),
         SystemCommand::Rescue => watch(screen),
+        SystemCommand::Recover => recover_before_daemons(screen),
         SystemCommand::Restart {
             stop_guests,
             dry_run,
@@ -347,6 +348,15 @@ fn watch(screen: &Screen) -> Result<ExitCode, Failure> {
             ));
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the rescue unit runs first. What it does is in the report.
+fn recover_before_daemons(screen: &Screen) -> Result<ExitCode, Failure> {
+    let host = Host::connect()?;
+    host.hold_signals()?;
+    let mut report = ScreenReport::new(screen);
+    recover(&host.product, host.effects(), &mut report)?;
     Ok(ExitCode::SUCCESS)
 }
 

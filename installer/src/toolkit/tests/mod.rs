@@ -1,6 +1,7 @@
 //! The toolkit against a machine that exists only in memory and in a temporary folder, and that can
 //! die at any effect.
 
+mod before_services;
 mod crash;
 mod ends;
 mod faults;
