@@ -159,14 +159,14 @@ done"#;
 #[test]
 fn a_vm_that_somebody_else_moves_into_its_scope_first_starts_with_its_limits() {
     let stage = Stage::installed("0.1.0").unwrap();
-    let mut mover = stage
+    let mut racer = stage
         .host
         .command(["/bin/sh", "-c", MOVE_FIRST])
         .stdin(std::process::Stdio::null())
         .spawn()
         .unwrap();
     let moved = || fs_err::read_to_string(stage.host.path("/root/moved")).unwrap_or_default();
-    command::wait_for("the mover", 30, || {
+    command::wait_for("the racer", 30, || {
         let seen = Some(()).filter(|()| !moved().is_empty());
         seen.ok_or_else(|| "nothing yet".to_owned())
     })
@@ -174,8 +174,8 @@ fn a_vm_that_somebody_else_moves_into_its_scope_first_starts_with_its_limits() {
     for number in 0..5 {
         stage.run_guest(&format!("vm-{number}")).unwrap();
     }
-    mover.kill().unwrap();
-    mover.wait().unwrap();
+    racer.kill().unwrap();
+    racer.wait().unwrap();
     let moved = moved();
     assert!(moved.contains("o \""), "none was moved first: {moved}");
     for vm in stage.vms().unwrap() {
