@@ -15,3 +15,4 @@ mod owner_deeds;
 mod raw_socket;
 mod restarts;
 mod stale;
+mod stopped_by_hand;

@@ -11,6 +11,7 @@ mod plans;
 mod power;
 mod properties;
 mod rescue;
+mod stopped_by_hand;
 
 use machine::Machine;
 
