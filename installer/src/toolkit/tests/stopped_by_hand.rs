@@ -67,6 +67,8 @@ fn a_stop_by_hand_hides_no_failure_of_another_service() {
 fn a_service_that_ends_by_itself_in_order_has_failed() {
     let machine = updated("");
     machine.let_service_leave();
+    // a watch that waits for it would have no end
+    machine.interrupt_after_pauses(2000);
     let rescued = machine.rescue().expect("a watch");
     assert!(matches!(rescued, Rescued::RolledBack { .. }), "{rescued:?}");
     let machine = updated("");
