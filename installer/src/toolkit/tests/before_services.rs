@@ -1,5 +1,7 @@
 //! Recovery at a boot, before the services start.
 
+use std::io::Write as _;
+
 use super::machine::{Dies, Machine};
 use crate::journal::{Operation, Phase};
 use crate::toolkit::Recovered;
@@ -45,7 +47,10 @@ fn an_interrupted_update_is_whole_before_any_service_starts() {
         );
         ends[usize::from(files == new)] += 1;
     }
-    println!("{effects} effects: {ends:?} ended old and new; {phases:?} rolled back and finished");
+    let _ = writeln!(
+        std::io::stdout(),
+        "{effects} effects: {ends:?} ended old and new; {phases:?} rolled back and finished"
+    );
     assert!(ends.iter().chain(&phases).all(|count| *count > 0));
 }
 
