@@ -10,7 +10,7 @@ use banger_installer_trust::model::{
     KeyId, KeyListError, KeyTextError, ManifestError, Version, VersionError,
 };
 
-use banger_installer_trust::SIGNATURES_LIMIT;
+use banger_installer_trust::{KeyringError, SIGNATURES_LIMIT};
 
 use crate::{ListError, PublishError, SBOM_TOOL};
 
@@ -257,6 +257,9 @@ pub enum ReleaseError {
         /// Its text.
         text: String,
     },
+    /// Public keys that a manifest cannot be held against.
+    #[error("the public keys cannot be used")]
+    Keys(#[source] KeyringError),
     /// The manifest cannot stand.
     #[error("the manifest cannot be written")]
     Manifest(#[source] ManifestError),

@@ -1,4 +1,4 @@
-//! Builds, packs, signs and publishes releases of banger, and keeps the keys that sign them.
+//! Builds, packs, signs, publishes and withdraws releases of banger, and keeps the keys that sign them.
 //!
 //! Guarantees: the same commit gives the same archive, byte for byte, wherever it is built; a release
 //! is refused before it is written when a program in it names another version; every file appears
@@ -30,7 +30,9 @@ pub use key::{
     split_signatures,
 };
 pub use pack::{PackOptions, Packed, default_sequence, pack, pack_and_open_keys};
-pub use publish::{PublishError, PublishOptions, Published, publish};
+pub use publish::{
+    PublishError, PublishOptions, Published, WithdrawOptions, Withdrawn, publish, withdraw,
+};
 pub use reproducible::commit_time;
 pub use sbom::{SBOM_TOOL, sbom, sbom_name};
 pub use script::{ScriptOptions, script};

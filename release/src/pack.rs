@@ -79,6 +79,14 @@ pub fn default_sequence(now: Timestamp) -> u64 {
     u64::try_from(now.as_second() - YEAR_2020).unwrap_or(0)
 }
 
+/// What the signatures of a manifest say of it to people.
+pub(crate) fn signature_comment(manifest: &Manifest) -> String {
+    format!(
+        "{PRODUCT} {} channel {} sequence {}",
+        manifest.version, manifest.channel, manifest.sequence
+    )
+}
+
 /// Packs, sums and signs a release.
 ///
 /// # Errors
@@ -103,12 +111,8 @@ pub fn pack_and_open_keys(
     let archives = archives(options)?;
     let manifest = describe(options, &archives)?;
     let manifest_bytes = manifest.to_json().map_err(ReleaseError::Manifest)?;
-    let comment = format!(
-        "{PRODUCT} {} channel {} sequence {}",
-        manifest.version, manifest.channel, manifest.sequence
-    );
     let keys = open_keys()?;
-    let signature = sign_all(&keys, &manifest_bytes, &comment)?;
+    let signature = sign_all(&keys, &manifest_bytes, &signature_comment(&manifest))?;
     let packed = Packed {
         archive: options.out.join(&archives[0].name),
         manifest_path: options.out.join(MANIFEST_NAME),

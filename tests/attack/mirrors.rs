@@ -12,7 +12,7 @@ use banger_installer::model::Manifest;
 use banger_installer::verify::{Keyring, SignatureError, Verified, VerifyError, verify_manifest};
 use banger_tests::release_server::{Mischief, Ranges, ReleaseServer, ServerOptions};
 
-use crate::world::{World, archive_name, expected, tree};
+use crate::world::{SEQUENCE, World, archive_name, expected, good_archive, good_manifest, tree};
 
 /// Short, so that a silent mirror is soon left; not so short that a busy machine is taken for one.
 pub(crate) const LIMITS: Limits = Limits {
@@ -152,7 +152,74 @@ fn a_manifest_that_is_not_believed_is_looked_for_at_the_next_mirror() {
     let honest = serve(&world, None, Ranges::Honoured);
     let both = mirrors(&[&liar, &honest]);
     assert!(manifest(&world, &both).is_ok());
-    assert_eq!(liar.requests(), 2);
+    // twice: it might have been publishing
+    assert_eq!(liar.requests(), 4);
+}
+
+/// Serves a world whose next release is published between two requests: `times` often what is asked
+/// for as `name` is still that of the release before.
+fn serve_torn(world: &World, name: &str, times: usize) -> ReleaseServer {
+    let before = fs_err::read(world.dist.join(name)).unwrap();
+    let mut next = good_manifest(&good_archive());
+    next.sequence += 1;
+    world.publish_manifest(&next);
+    let old = Mischief::Times(times, Box::new(Mischief::Instead(before)));
+    serve_for(world, name, Some(old), Ranges::Honoured)
+}
+
+#[test]
+fn a_publication_between_manifest_and_signature_is_passed_over_by_asking_once_more() {
+    for name in ["manifest.json", "manifest.json.minisig"] {
+        let world = World::new();
+        let server = serve_torn(&world, name, 1);
+        let taken = manifest(&world, &mirrors(&[&server])).unwrap();
+        assert_eq!(taken.sequence, SEQUENCE + 1, "{name}");
+        assert_eq!(server.requests(), 4, "{name}");
+    }
+}
+
+#[test]
+fn a_source_whose_manifest_and_signature_never_fit_is_refused_after_the_second_time() {
+    for name in ["manifest.json", "manifest.json.minisig"] {
+        let world = World::new();
+        let server = serve_torn(&world, name, usize::MAX);
+        let error = manifest(&world, &mirrors(&[&server])).unwrap_err();
+        assert_eq!(server.requests(), 4, "{name}");
+        assert_eq!(error.kind(), ErrorKind::Refused, "{name}");
+        assert!(
+            matches!(
+                error.most_telling(),
+                Unfit::Verify(VerifyError::Signature(SignatureError::Mismatch { .. }))
+            ),
+            "{name}: {error:?}"
+        );
+        // each source has its own second time, and the next one serves
+        let other = World::new();
+        let second = serve_torn(&other, name, usize::MAX);
+        let third = serve(&world, None, Ranges::Honoured);
+        let all = mirrors(&[&server, &second, &third]);
+        assert!(manifest(&world, &all).is_ok(), "{name}");
+        let asked = [server.requests(), second.requests(), third.requests()];
+        assert_eq!(asked, [8, 4, 2], "{name}");
+    }
+}
+
+#[test]
+fn a_source_that_is_refused_for_anything_else_is_not_asked_twice() {
+    let world = World::new();
+    let mut old = good_manifest(&good_archive());
+    old.sequence -= 1;
+    world.publish_manifest(&old);
+    let server = serve(&world, None, Ranges::Honoured);
+    let error = manifest(&world, &mirrors(&[&server])).unwrap_err();
+    assert!(
+        matches!(
+            error.most_telling(),
+            Unfit::Verify(VerifyError::Rollback { .. })
+        ),
+        "{error:?}"
+    );
+    assert_eq!(server.requests(), 2);
 }
 
 #[test]

@@ -95,6 +95,7 @@ fn this_machine_and_what_no_proxy_names_are_asked_directly() {
     for (url, exceptions, proxied) in [
         (&server.url, "", 0),
         (&elsewhere, "other.example, 0.0.0.0", 0),
+        (&elsewhere, "other.example, 0.0.0.0/8", 0),
         (&elsewhere, "other.example", 2),
     ] {
         let environment = [("HTTPS_PROXY", &*place), ("NO_PROXY", exceptions)];
@@ -102,7 +103,7 @@ fn this_machine_and_what_no_proxy_names_are_asked_directly() {
         assert!(output.status.success(), "{}", said(&output));
         assert_eq!(proxy.asked().len(), proxied, "{url} {exceptions}");
     }
-    assert_eq!(server.requests(), 6);
+    assert_eq!(server.requests(), 8);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use banger_installer::model::{PublicKeyText, Urgency};
 use banger_release::{
     KeygenOptions, ListChange, PackOptions, Packed, Password, PublishOptions, SignedList,
-    SigningKey, change_list, keygen, new_list, pack, publish,
+    SigningKey, WithdrawOptions, change_list, keygen, new_list, pack, publish, withdraw,
 };
 use banger_tests::support::command::Output;
 use banger_tests::support::releases::Releases;
@@ -87,6 +87,20 @@ impl Follower {
     fn publish_own(&self, version: &str, channel: &str, sequence: u64) {
         let key = self.stage.releases.public_key().with_extension("key");
         self.publish(&self.release(version, channel, sequence, &key), None);
+    }
+
+    /// Withdraws the newest release of channel stable.
+    fn withdraw(&self, sequence: u64) {
+        let key = self.stage.releases.public_key().with_extension("key");
+        let options = WithdrawOptions {
+            from: self.stage.releases.public(),
+            channel: "stable".into(),
+            instead: None,
+            signed_by: Vec::new(),
+            sequence: Some(sequence),
+            expires_days: 30,
+        };
+        withdraw(&options, || Ok(vec![SigningKey::load(&key, None)?])).unwrap();
     }
 
     fn update(&self, words: &[&str]) -> Output {
@@ -207,6 +221,43 @@ fn a_version_a_step_down_and_a_channel_can_be_asked_for() {
     assert!(said.contains("Channel stable is followed"), "{said}");
     assert_eq!(host.version(), "banger 0.1.2");
     host.stage.check_untouched(&guest).unwrap();
+}
+
+#[test]
+fn a_withdrawn_release_is_no_longer_offered_and_who_runs_it_is_told() {
+    let host = Follower::new();
+    host.publish_own("0.1.1", "stable", 10);
+    host.publish_own("0.1.2", "stable", 11);
+    let offered = || {
+        let check = host.stage.banger(&["update", "--check", "--json"]).unwrap();
+        let answer: serde_json::Value = serde_json::from_str(&check.stdout).unwrap();
+        answer["offered"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(offered(), "0.1.2");
+
+    // an old version takes what came back, and cannot have the other one by its name either
+    host.withdraw(12);
+    assert_eq!(offered(), "0.1.1");
+    host.assert_refused(&["--version", "0.1.2"], "0.1.2 was asked for");
+    host.update(&[]).ok().unwrap();
+    assert_eq!(host.version(), "banger 0.1.1");
+    let said = host.update(&[]).ok().unwrap();
+    assert!(said.contains("0.1.1 is the newest release"), "{said}");
+
+    // who runs the withdrawn version keeps it, and is told what is the newest and how to go there
+    host.publish_own("0.1.2", "stable", 13);
+    host.update(&[]).ok().unwrap();
+    assert_eq!(host.version(), "banger 0.1.2");
+    host.withdraw(14);
+    let said = host.update(&[]).ok().unwrap();
+    assert!(said.contains("0.1.2 is newer than 0.1.1"), "{said}");
+    let down = "sudo banger update --channel stable --allow-downgrade";
+    assert!(said.contains(down), "{said}");
+    assert_eq!(host.version(), "banger 0.1.2");
+    host.update(&["--channel", "stable", "--allow-downgrade"])
+        .ok()
+        .unwrap();
+    assert_eq!(host.version(), "banger 0.1.1");
 }
 
 #[test]

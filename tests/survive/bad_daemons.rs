@@ -224,6 +224,12 @@ fn a_bad_daemon_that_dies_later_is_left_without_a_command() {
 }
 
 #[test]
+fn a_bad_daemon_that_exits_with_0_by_itself_has_failed() {
+    let took = Scene::new().check_left_later(Bad::LeavesLater, "ended by itself");
+    println!("the old version answers {took:?} after the update");
+}
+
+#[test]
 fn a_bad_daemon_that_hangs_later_is_left_without_a_command() {
     let took = Scene::new().check_left_later(Bad::HangsLater, "does not answer");
     println!("the old version answers {took:?} after the update");

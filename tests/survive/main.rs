@@ -5,6 +5,7 @@
 
 mod bad_daemons;
 mod bench;
+mod boots;
 mod changes;
 mod cycles;
 mod ends;
@@ -14,3 +15,4 @@ mod owner_deeds;
 mod raw_socket;
 mod restarts;
 mod stale;
+mod stopped_by_hand;

@@ -103,6 +103,12 @@ pub enum Event<'a> {
         /// What was seen instead.
         why: &'a str,
     },
+    /// A service was stopped by hand while its version is on probation, which waits until it runs
+    /// again.
+    StoppedByHand {
+        /// The service.
+        unit: &'a UnitName,
+    },
     /// A version on trial does not stay well; the one before it comes back.
     TrialFailed {
         /// The version.

@@ -12,6 +12,7 @@ pub mod config;
 mod error;
 mod local;
 mod mirrors;
+mod network;
 mod no_mirror;
 mod pace;
 mod proxy;

@@ -1,7 +1,8 @@
 //! Several sources of the same releases, in their order.
 //!
 //! Guarantees: a mirror counts only when what it gave is accepted by whoever asked, so one that
-//! lies, stalls or is down costs time and nothing else; when none is left, the error tells what
+//! lies, stalls or is down costs time and nothing else; one that publishes at the very moment is asked
+//! once more; when none is left, the error tells what
 //! each of them did, and its kind is that of the worst: a refusal is never passed off as a network
 //! that is down.
 
@@ -74,7 +75,8 @@ impl Mirrors {
         }
     }
 
-    /// Asks one after the other, until `take` is content with one.
+    /// Asks one after the other, until `take` is content with one. One whose answers do not belong
+    /// together is asked once more ([`MirrorError::may_be_torn`]) before it is left.
     ///
     /// # Errors
     /// [`NoMirror`], with the error of each.
@@ -82,6 +84,10 @@ impl Mirrors {
         &self,
         mut take: impl FnMut(&Source) -> Result<T, E>,
     ) -> Result<T, NoMirror<E>> {
+        let mut take = |source: &Source| match take(source) {
+            Err(error) if error.may_be_torn() => take(source),
+            taken => taken,
+        };
         let first = match take(&self.first) {
             Ok(taken) => return Ok(taken),
             Err(error) => (self.first.place(), error),

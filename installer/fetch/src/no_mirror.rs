@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::FetchError;
 use crate::error_kind::ErrorKind;
-use crate::verify::{KeyringError, ListRefusal, VerifyError};
+use crate::verify::{KeyringError, ListRefusal, SignatureError, VerifyError};
 
 /// What a mirror can fail of: the errors of this crate that tell their kind and a hint.
 pub trait MirrorError: Error + 'static {
@@ -17,6 +17,11 @@ pub trait MirrorError: Error + 'static {
     fn kind(&self) -> ErrorKind;
     /// What to type.
     fn hint(&self) -> Option<String>;
+    /// Whether the next answer of the same mirror may be another: its publisher may have exchanged
+    /// its files between two requests, so that a signature came with what the one before it signs.
+    fn may_be_torn(&self) -> bool {
+        false
+    }
 }
 
 /// What a mirror gave could not be fetched, or is not to be believed.
@@ -162,7 +167,32 @@ macro_rules! mirror_errors {
     };
 }
 
-mirror_errors!(FetchError, VerifyError, Unfit);
+mirror_errors!(FetchError, VerifyError);
+
+impl MirrorError for Unfit {
+    fn kind(&self) -> ErrorKind {
+        Self::kind(self)
+    }
+
+    fn hint(&self) -> Option<String> {
+        Self::hint(self)
+    }
+
+    fn may_be_torn(&self) -> bool {
+        let (Self::Verify(VerifyError::Signature(error))
+        | Self::List(ListRefusal::Signature(error))) = self
+        else {
+            return false;
+        };
+        // a list from before, and what a key of the list after it signed, tear the same way
+        matches!(
+            error,
+            SignatureError::Mismatch { .. }
+                | SignatureError::UnknownKey { .. }
+                | SignatureError::TooFew { .. }
+        )
+    }
+}
 
 impl Unfit {
     /// For the exit code.
@@ -183,5 +213,53 @@ impl Unfit {
             Self::List(error) => error.hint(),
             Self::Keys(error) => error.hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::KeyId;
+
+    const KEY: &str = "6F2A00112233445C";
+
+    #[test]
+    fn only_what_a_publication_may_have_torn_apart_is_asked_for_again() {
+        let key: KeyId = KEY.parse().unwrap();
+        let what = "manifest";
+        let torn = [
+            SignatureError::Mismatch { what, key },
+            SignatureError::UnknownKey {
+                what,
+                key,
+                trusted: Vec::new(),
+            },
+            SignatureError::TooFew {
+                what,
+                found: 1,
+                needed: 2,
+            },
+        ];
+        for error in torn {
+            let shown = error.to_string();
+            let error = Unfit::Verify(VerifyError::Signature(error));
+            assert!(error.may_be_torn(), "{shown}");
+        }
+        let list = SignatureError::Mismatch { what, key };
+        assert!(Unfit::List(ListRefusal::Signature(list)).may_be_torn());
+        let for_ever = [
+            SignatureError::Revoked { what, key },
+            SignatureError::Legacy { what },
+            SignatureError::None { what },
+        ];
+        for error in for_ever {
+            let shown = error.to_string();
+            let error = Unfit::Verify(VerifyError::Signature(error));
+            assert!(!error.may_be_torn(), "{shown}");
+        }
+        let absent = FetchError::NoSignature {
+            place: "manifest.json.minisig".into(),
+        };
+        assert!(!Unfit::Fetch(absent).may_be_torn());
     }
 }

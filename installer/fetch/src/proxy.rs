@@ -1,9 +1,12 @@
 //! Which proxy an https URL is fetched through.
 //!
 //! Guarantees: the proxy is the environment's, as curl reads it (`https_proxy`, `HTTPS_PROXY`,
-//! `all_proxy`, `ALL_PROXY`; `no_proxy` and `NO_PROXY` name the hosts that are asked directly); one
-//! that cannot be used is an error, never skipped in silence; this machine is never asked through
-//! one; a proxy's user name and password stand in no text that is made here.
+//! `all_proxy`, `ALL_PROXY`; `no_proxy` and `NO_PROXY` name the hosts, addresses and networks that
+//! are asked directly); one that cannot be used is an error, never skipped in silence; this machine is
+//! never asked through one; a proxy's user name and password stand in no text that is made here.
+//!
+//! What a redirect leads to is held against names and single addresses alone: ureq follows it, and
+//! knows no networks.
 //!
 //! `Proxy::try_from_env` of ureq is not used: it passes over a proxy that it cannot read, asks
 //! `ALL_PROXY` and `HTTP_PROXY` for https too, and matches the names in `NO_PROXY` with the spaces
@@ -14,6 +17,7 @@ use std::fmt;
 use self_update::ureq::http::Uri;
 use self_update::ureq::{Proxy, ProxyProtocol};
 
+use super::network::{Network, parse_address};
 use super::{FetchError, address};
 
 /// In this order; the first that is set and not empty counts.
@@ -26,8 +30,8 @@ pub(super) enum ProxyChoice {
     /// Servers are asked directly.
     #[default]
     Direct,
-    /// Through this one.
-    Through(Proxy),
+    /// Through this one, but for these addresses.
+    Through(Proxy, Vec<Network>),
     /// The variable holds what is no proxy.
     Unusable(&'static str),
 }
@@ -43,7 +47,10 @@ impl ProxyChoice {
             return Self::Direct;
         };
         let exceptions = EXCEPTIONS.iter().find_map(set).unwrap_or_default();
-        build(text.trim(), &exceptions).map_or(Self::Unusable(variable), Self::Through)
+        match build(text.trim(), &exceptions) {
+            Some(proxy) => Self::Through(proxy, networks(&exceptions)),
+            None => Self::Unusable(variable),
+        }
     }
 
     /// The proxy for a URL.
@@ -58,8 +65,15 @@ impl ProxyChoice {
         }
         match self {
             Self::Direct => Ok(None),
-            Self::Through(proxy) if uri.is_some_and(|uri| proxy.is_no_proxy(&uri)) => Ok(None),
-            Self::Through(proxy) => Ok(Some(proxy)),
+            Self::Through(proxy, _) if uri.as_ref().is_some_and(|uri| proxy.is_no_proxy(uri)) => {
+                Ok(None)
+            }
+            Self::Through(proxy, networks) => {
+                let address = parse_address(host);
+                let is_near =
+                    address.is_some_and(|address| networks.iter().any(|one| one.contains(address)));
+                Ok(Some(proxy).filter(|_| !is_near))
+            }
             Self::Unusable(variable) => Err(FetchError::BadProxy { variable }),
         }
     }
@@ -88,18 +102,30 @@ fn build(text: &str, exceptions: &str) -> Option<Proxy> {
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         builder = builder.no_proxy(host);
     }
-    for exception in exceptions.split([',', ' ']).map(str::trim) {
-        for pattern in patterns(exception) {
-            builder = builder.no_proxy(&pattern);
-        }
+    for pattern in each(exceptions).flat_map(patterns) {
+        builder = builder.no_proxy(&pattern);
     }
     builder.build().ok()
+}
+
+/// The exceptions, one by one.
+fn each(exceptions: &str) -> impl Iterator<Item = &str> {
+    exceptions.split([',', ' ']).map(str::trim)
+}
+
+/// Those exceptions that are addresses or networks.
+fn networks(exceptions: &str) -> Vec<Network> {
+    each(exceptions).filter_map(Network::parse).collect()
 }
 
 /// `example.org` is the host and all beneath it, as curl has it; a port in it does not matter.
 fn patterns(exception: &str) -> Vec<String> {
     if exception == "*" {
         return vec!["*".into()];
+    }
+    // a network, which is no name
+    if exception.contains('/') {
+        return Vec::new();
     }
     let without_port = match exception.rsplit_once(':') {
         Some((host, port))
@@ -130,7 +156,7 @@ impl fmt::Debug for ProxyChoice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => formatter.write_str("Direct"),
-            Self::Through(proxy) => write!(formatter, "Through({})", place(proxy)),
+            Self::Through(proxy, _) => write!(formatter, "Through({})", place(proxy)),
             Self::Unusable(variable) => write!(formatter, "Unusable({variable})"),
         }
     }
@@ -192,6 +218,11 @@ mod tests {
             ("*", "https://h.example/"),
             ("192.0.2.1", "https://192.0.2.1/"),
             ("2001:db8::1", "https://[2001:db8::1]/"),
+            ("2001:DB8:0::1", "https://[2001:db8::1]/"),
+            ("192.0.2.0/24", "https://192.0.2.1/"),
+            ("h.example, 192.0.2.0/24", "https://192.0.2.1:8443/"),
+            ("2001:db8::/32,h.example", "https://[2001:db8:1::1]/"),
+            ("[2001:db8::]/32", "https://[2001:db8:1::1]:8443/"),
             ("", "https://127.0.0.1/"),
             ("", "https://127.8.8.8/"),
             ("", "https://[::1]/"),
@@ -204,6 +235,12 @@ mod tests {
             ("h.example", "https://hh.example/"),
             ("x.h.example", "https://h.example/"),
             ("", "https://127.0.0.1.h.example/"),
+            ("192.0.2.0/24", "https://192.0.3.1/"),
+            ("192.0.2.0/33", "https://192.0.2.1/"),
+            ("0.0.0.0/0", "https://192.0.2.1/"),
+            ("192.0.2.0/24", "https://192.0.2.1.h.example/"),
+            ("2001:db8::/32", "https://[2001:db9::1]/"),
+            ("h.example/24", "https://h.example/"),
         ] {
             assert!(
                 through(&with(exceptions), url).is_some(),

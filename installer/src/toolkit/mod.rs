@@ -11,6 +11,7 @@ mod memory;
 mod planner;
 mod prepare;
 mod prepared;
+mod recover;
 mod request;
 mod rescue;
 mod status;
@@ -32,6 +33,7 @@ pub use host_side::HostSide;
 pub use memory::{remember_keys, seen};
 pub use planner::{Planner, Preview};
 pub use prepared::{Prepared, Request};
+pub use recover::{Recovered, recover};
 pub use request::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, UninstallRequest, UpdateRequest,
 };

@@ -3,7 +3,8 @@
 //! Guarantees: as long as somebody holds the lock nothing is touched; a run whose program died is
 //! taken back, or finished, at once; a version on trial that ends by itself, stops answering or says
 //! another version is left for the one before it, unless the user whom a service runs as is the reason;
-//! and a version that stays well for the whole trial
+//! a service that somebody stopped is not asked, since a question would start it again by its socket,
+//! and the watch waits until it runs, and begins anew; and a version that stays well for the whole trial
 //! is off it. Every decision is made anew from what lies on the disk, so that this may be killed and
 //! started again at any moment.
 
@@ -93,6 +94,8 @@ pub fn rescue(
         };
         match watch.look(&trial, product, &effects, report, limits)? {
             Verdict::Well => effects.clock.pause(limits.pause),
+            // for as long as somebody likes
+            Verdict::Waiting => effects.clock.pause(limits.pause * 10),
             Verdict::Passed => {
                 if pass(product, &effects, &trial)? {
                     return Ok(Rescued::Passed(trial.version));
@@ -157,6 +160,8 @@ fn go_back(
 
 enum Verdict {
     Well,
+    /// Somebody stopped a service.
+    Waiting,
     Passed,
     Unwell(String),
 }
@@ -167,6 +172,8 @@ struct Watch {
     well_at: Duration,
     /// The services that run as another user than root.
     owners: BTreeMap<UnitName, OwnersService>,
+    /// The services that somebody stopped, each told of once.
+    stopped: BTreeSet<UnitName>,
 }
 
 /// A service that its owner may stop and end as she likes.
@@ -188,7 +195,23 @@ impl Watch {
             begun: now,
             well_at: now,
             owners: BTreeMap::new(),
+            stopped: BTreeSet::new(),
         }
+    }
+
+    /// Whether somebody stopped a service, or does just now. That is no failure of its version: the
+    /// watch begins anew when it runs again.
+    fn is_stopped(&mut self, unit: &UnitName, facts: &UnitFacts, report: &mut dyn Report) -> bool {
+        let by_hand = facts.is_stopped_by_hand();
+        if by_hand && self.stopped.insert(unit.clone()) {
+            report.event(&Event::StoppedByHand { unit });
+        }
+        if by_hand || facts.is_being_stopped() {
+            self.owners.remove(unit);
+            return true;
+        }
+        self.stopped.remove(unit);
+        false
     }
 
     fn look(
@@ -200,10 +223,14 @@ impl Watch {
         limits: &RescueLimits,
     ) -> Result<Verdict, ToolkitError> {
         let mut asked = Vec::new();
-        let mut starting = false;
+        let (mut starting, mut waiting) = (false, false);
         for unit in product.keepers() {
             let facts = effects.systemd.unit(unit)?;
             let owners = facts.is_owner_controlled();
+            if (owners || !has_ended_by_itself(&facts)) && self.is_stopped(unit, &facts, report) {
+                waiting = true;
+                continue;
+            }
             if owners {
                 let service = self.owners.entry(unit.clone()).or_default();
                 if let Some(why) = service.ended(unit, effects, report)? {
@@ -264,7 +291,14 @@ impl Watch {
                 missing = Some(why);
             }
         }
-        Ok(self.verdict(missing, effects.clock.monotonic(), limits))
+        let now = effects.clock.monotonic();
+        if waiting {
+            self.begun = now;
+        }
+        match self.verdict(missing, now, limits) {
+            Verdict::Well if waiting => Ok(Verdict::Waiting),
+            verdict => Ok(verdict),
+        }
     }
 
     fn verdict(

@@ -74,6 +74,11 @@ pub struct ServiceFacts {
     /// `ExecMainStatus`: with which exit status, or by which signal.
     #[serde(default)]
     pub main_status: i32,
+    /// It was no longer active before its main process ended: a job stopped it. One that ends by itself
+    /// is first dead, and inactive after it (`ActiveExitTimestampMonotonic` and
+    /// `ExecMainExitTimestampMonotonic`).
+    #[serde(default)]
+    pub was_stopped: bool,
 }
 
 /// How systemd finds unit files.
@@ -95,6 +100,19 @@ impl UnitFacts {
             "inactive" => self.has_job,
             _ => false,
         }
+    }
+
+    /// Whether somebody stopped it and nobody has started it since: the service at rest, in order, by a
+    /// job. What `systemctl stop` does to a service, and to those that require it.
+    pub fn is_stopped_by_hand(&self) -> bool {
+        let rests = self.active_state == "inactive" && !self.has_job;
+        let service = self.service.as_ref();
+        rests && service.is_some_and(|service| service.was_stopped && service.result == "success")
+    }
+
+    /// Whether a job is stopping it just now, for good or to start it anew. systemd bounds that.
+    pub fn is_being_stopped(&self) -> bool {
+        self.active_state == "deactivating" && self.has_job
     }
 
     /// Whether it runs, or is on its way there.

@@ -15,6 +15,7 @@ mod publish;
 mod script;
 mod secrets;
 mod verify;
+mod withdraw;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ use banger_installer_host::error_kind::ErrorKind;
 use banger_release::{CheckError, ReleaseError};
 use clap::{Parser, Subcommand};
 
-/// Makes keys and signed releases of banger, publishes and checks them.
+/// Makes keys and signed releases of banger, publishes, withdraws and checks them.
 #[derive(Parser)]
 #[command(
     name = "banger-release",
@@ -52,6 +53,8 @@ enum Command {
     Publish(publish::PublishArgs),
     /// Write install.sh with the pins of a built release
     Script(script::ScriptArgs),
+    /// Take the newest release back: the one before it is published again
+    Withdraw(withdraw::WithdrawArgs),
     /// Check a published folder as a client would
     Verify(verify::VerifyArgs),
 }
@@ -89,6 +92,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Key(command) => key::run(command),
         Command::Build(args) => build::run(*args),
         Command::Publish(args) => publish::run(args),
+        Command::Withdraw(args) => withdraw::run(args),
         Command::Script(args) => script::run(args),
         Command::Verify(args) => verify::run(&args),
     };

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use banger_installer_host::error_kind::ErrorKind;
+use banger_installer_host::{Version, error_kind::ErrorKind};
+use banger_installer_trust::VerifyError;
 use banger_installer_trust::model::{Digest, ManifestError};
 
 /// A release that is not published.
@@ -76,6 +77,40 @@ pub enum PublishError {
         /// The channel's folder.
         path: PathBuf,
     },
+    /// A channel without a release.
+    #[error("no release is published in {}", path.display())]
+    NothingPublished {
+        /// The channel's folder.
+        path: PathBuf,
+    },
+    /// A release with nothing to put in its place.
+    #[error("{} has no release before {version}", path.display())]
+    NothingBefore {
+        /// The channel's folder.
+        path: PathBuf,
+        /// The release that is to be withdrawn.
+        version: Version,
+    },
+    /// A release that is to be withdrawn and to come back.
+    #[error("{version} is the release that would be withdrawn")]
+    SameVersion {
+        /// The version.
+        version: Version,
+    },
+    /// The release that is to come back is not in the folder.
+    #[error("the channel's folder has no {name}")]
+    NotThere {
+        /// The manifest.
+        name: String,
+    },
+    /// The release that is to come back may be somebody else's.
+    #[error("{} is not signed as a release that may come back", path.display())]
+    NotBelieved {
+        /// The manifest.
+        path: PathBuf,
+        /// Why.
+        source: Box<VerifyError>,
+    },
     /// Another publication is under way.
     #[error("somebody else publishes to {}", path.display())]
     Locked {
@@ -101,6 +136,21 @@ impl PublishError {
             Self::NoExchange { .. } => {
                 "publish to a folder on ext4, xfs, btrfs or tmpfs, and copy it from there".into()
             }
+            Self::NothingPublished { .. } => {
+                "give the folder that is served, and a channel that has a folder in it".into()
+            }
+            Self::NothingBefore { .. } => {
+                "publish a fixed release under a higher version, or put the files of an older one \
+                 back into the folder"
+                    .into()
+            }
+            Self::SameVersion { .. } => "give another version to --instead".into(),
+            Self::NotThere { .. } => "give a version to --instead that is in the folder".into(),
+            Self::NotBelieved { .. } => {
+                "if a key that is no longer used signed it, add --signed-by PUB; else publish it \
+                 again from its own folder"
+                    .into()
+            }
             Self::Locked { .. } => "wait for its end, and type this again".into(),
             _ => return None,
         })
@@ -112,7 +162,9 @@ impl PublishError {
             Self::Locked { .. } => ErrorKind::Locked,
             Self::NoExchange { .. } => ErrorKind::HostLacks,
             Self::Strange { .. } | Self::OtherBytes { .. } => ErrorKind::InTheWay,
-            Self::LowerSequence { .. } | Self::SameSequence { .. } => ErrorKind::Refused,
+            Self::LowerSequence { .. } | Self::SameSequence { .. } | Self::NotBelieved { .. } => {
+                ErrorKind::Refused
+            }
             _ => ErrorKind::BadInput,
         }
     }

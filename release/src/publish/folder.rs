@@ -107,6 +107,17 @@ impl Next {
         write(&self.coming.join(name), bytes, 0o644, IfThere::Replace)
     }
 
+    /// Takes a file away, if it is there.
+    pub(super) fn remove(&self, name: &str) -> Result<(), ReleaseError> {
+        let path = self.coming.join(name);
+        match fs_err::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(ReleaseError::write(&path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the next folder the present one; the old one goes.
     pub(super) fn exchange(self) -> Result<PathBuf, ReleaseError> {
         let (coming, present) = (&self.coming, &self.present);

@@ -7,12 +7,13 @@
 //! which writing one file after the other could not give: a manifest and its signature are two files.
 //! Within the new folder, too, what is named is written before what names it.
 //!
-//! A client that fetches the manifest before the exchange and the signature after it is refused, and
-//! tries again.
+//! A client that fetches the manifest before the exchange and the signature after it finds that they
+//! do not fit, and asks once more.
 
 mod error;
 mod folder;
 mod rules;
+mod withdraw;
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ use banger_installer_trust::model::{KeyList, Manifest, Version};
 pub use error::PublishError;
 use folder::Next;
 use rules::{Offer, Standing};
+pub use withdraw::{WithdrawOptions, Withdrawn, withdraw};
 
 use crate::key::{SignedList, split_signatures};
 use crate::sums::{SUMS_NAME, Sums, digest};

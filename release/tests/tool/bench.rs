@@ -25,6 +25,10 @@ const CHANGELOG: &str = "\
 ## [0.1.1]
 ### Added
 - one
+
+## [0.1.0]
+### Added
+- nothing
 ";
 
 /// Everything goes with the value.

@@ -1,5 +1,5 @@
-//! A publication that is killed at any of its changes: a client finds the old release or the new
-//! one, and the next publication succeeds.
+//! A publication or a withdrawal that is killed at any of its changes: a client finds the old release
+//! or the new one, and the next publication succeeds.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
@@ -10,15 +10,21 @@ use crate::bench::{Bench, TOOL};
 
 /// Every system call that changes what lies on a disk; a kill at one comes before its effect.
 const CHANGES: &str = "/^(rename|link|symlink|unlink|rmdir|mkdir|f?chmod|ftruncate|write$|fsync)";
-const PUBLISH: [&str; 5] = ["publish", "--release", "out-0.1.2", "--to", "public"];
 
-/// Runs the publication under strace with more words for it.
-fn traced(bench: &Bench, words: &[&str]) -> std::process::Output {
+/// What is killed, and what a client finds before and after it.
+struct Change<'a> {
+    words: &'a str,
+    old: Option<&'a str>,
+    new: &'a str,
+}
+
+/// Runs the tool under strace with more words for that.
+fn traced(bench: &Bench, change: &Change<'_>, words: &[&str]) -> std::process::Output {
     Command::new("strace")
         .args(["-qq", "-o", "trace"])
         .args(words)
         .arg(TOOL)
-        .args(PUBLISH)
+        .args(change.words.split_whitespace())
         .current_dir(bench.path(""))
         .output()
         .expect("strace is needed: apt-get install strace")
@@ -38,11 +44,11 @@ fn reset(bench: &Bench, template: &Path) {
     }
 }
 
-/// The changes that a whole publication makes, seen from this start: each system call with how
-/// often it was made before, which is how strace counts.
-fn changes(bench: &Bench, template: &Path) -> Vec<(String, usize)> {
+/// What it changes on the disk, whole, seen from this start: each system call with how often it was
+/// made before, which is how strace counts.
+fn changes(bench: &Bench, change: &Change<'_>, template: &Path) -> Vec<(String, usize)> {
     reset(bench, template);
-    let output = traced(bench, &["-e", &format!("trace={CHANGES}")]);
+    let output = traced(bench, change, &["-e", &format!("trace={CHANGES}")]);
     assert!(output.status.success(), "{output:?}");
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let trace = bench.read("trace");
@@ -56,14 +62,15 @@ fn changes(bench: &Bench, template: &Path) -> Vec<(String, usize)> {
         .collect()
 }
 
-/// Kills the publication at each change; how often the old and how often the new release was found.
-fn kill_everywhere(bench: &Bench, template: &Path, old: Option<&str>) -> (usize, usize) {
+/// Kills it at each change; how often the old and how often the new release was found.
+fn kill_everywhere(bench: &Bench, change: &Change<'_>, template: &Path) -> (usize, usize) {
     let (mut olds, mut news) = (0, 0);
-    for (call, count) in changes(bench, template) {
+    for (call, count) in changes(bench, change, template) {
         let at = format!("{call} {count}");
         reset(bench, template);
         let inject = format!("inject={call}:signal=SIGKILL:when={count}");
-        let output = traced(bench, &["-e", &format!("trace={call}"), "-e", &inject]);
+        let words = ["-e", &format!("trace={call}"), "-e", &inject];
+        let output = traced(bench, change, &words);
         assert_eq!(output.status.signal(), Some(9), "{at}: {output:?}");
         let folder = bench.path("public/stable");
         let found = folder.exists().then(|| {
@@ -72,9 +79,9 @@ fn kill_everywhere(bench: &Bench, template: &Path, old: Option<&str>) -> (usize,
                 .unwrap_or_else(|error| panic!("{at}: {error:?}"))
         });
         match found.as_deref() {
-            Some("0.1.2") => news += 1,
+            Some(found) if found == change.new => news += 1,
             found => {
-                assert_eq!(found, old, "{at}");
+                assert_eq!(found, change.old, "{at}");
                 olds += 1;
             }
         }
@@ -95,11 +102,17 @@ fn a_publication_killed_at_any_change_leaves_the_old_or_the_new_release() {
     bench.build("0.1.1", 1, &["ann"]);
     bench.build("0.1.2", 2, &["ann"]);
     let nothing = bench.path("template");
-    let (none, first) = kill_everywhere(&bench, &nothing, None);
+    let publication = |old| Change {
+        words: "publish --release out-0.1.2 --to public",
+        old,
+        new: "0.1.2",
+    };
+    let (none, first) = kill_everywhere(&bench, &publication(None), &nothing);
     reset(&bench, &nothing);
     bench.publish("0.1.1");
     fs_err::rename(bench.path("public"), bench.path("template")).unwrap();
-    let (olds, news) = kill_everywhere(&bench, &bench.path("template"), Some("0.1.1"));
+    let second = publication(Some("0.1.1"));
+    let (olds, news) = kill_everywhere(&bench, &second, &bench.path("template"));
     println!(
         "first publication: killed {} times, nothing {none}, whole {first}; \
          second: killed {} times, old {olds}, new {news}",
@@ -107,4 +120,27 @@ fn a_publication_killed_at_any_change_leaves_the_old_or_the_new_release() {
         olds + news
     );
     assert!(none > 0 && first > 0 && olds > 0 && news > 0);
+}
+
+#[test]
+fn a_withdrawal_killed_at_any_change_leaves_the_old_or_the_new_release() {
+    let bench = Bench::new(&["ann"]);
+    for (version, sequence) in [("0.1.1", 1), ("0.1.2", 2)] {
+        bench.build(version, sequence, &["ann"]);
+        bench.publish(version);
+    }
+    fs_err::rename(bench.path("public"), bench.path("template")).unwrap();
+    // what follows each time is higher than both
+    bench.build("0.1.2", 9, &["ann"]);
+    let withdrawal = Change {
+        words: "withdraw --from public --channel stable --key keys/ann.key --sequence 3",
+        old: Some("0.1.2"),
+        new: "0.1.1",
+    };
+    let (olds, news) = kill_everywhere(&bench, &withdrawal, &bench.path("template"));
+    println!(
+        "withdrawal: killed {} times, old {olds}, new {news}",
+        olds + news
+    );
+    assert!(olds > 0 && news > 0);
 }

@@ -17,3 +17,4 @@ mod publishing;
 mod reproducible;
 mod script;
 mod verifying;
+mod withdrawing;

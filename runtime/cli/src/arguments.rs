@@ -91,6 +91,10 @@ Examples:
         #[arg(long, value_name = "NUMBERS")]
         handover: String,
     },
+    /// What banger-rescue.service runs before the daemons start: roll back or finish an operation that
+    /// was interrupted
+    #[command(hide = true)]
+    Recover,
     /// Remove banger from this machine
     #[command(after_help = "\
 Examples:

@@ -162,6 +162,12 @@ impl Report for ScreenReport<'_> {
                     "{unit} does not answer: {why}; this is not held against the version"
                 ));
             }
+            Event::StoppedByHand { unit } => {
+                screen.note(&format!(
+                    "{unit} was stopped by hand, which is not held against the version; its \
+                     probation waits until {unit} runs again"
+                ));
+            }
             Event::TrialFailed { version, why } => {
                 screen.failed(&format!("{version} does not stay well"), why);
             }

@@ -8,7 +8,7 @@ use banger_installer::model::{InstallMethod, Owner, Receipt};
 use banger_installer::plan::{Plan, Purge};
 use banger_installer::toolkit::{
     InstallRequest, Outcome, Planner, ReleaseFolder, Request, RescueLimits, Rescued,
-    RestartRequest, Toolkit, ToolkitError, UninstallRequest, rescue,
+    RestartRequest, Toolkit, ToolkitError, UninstallRequest, recover, rescue,
 };
 use nix::errno::Errno;
 
@@ -33,6 +33,7 @@ pub(super) fn run(
         SystemCommand::Status { json } => status::run(json, screen),
         SystemCommand::Rescue => watch(screen),
         SystemCommand::CarryOut { handover } => carry_out::run(&handover, build, screen),
+        SystemCommand::Recover => recover_before_daemons(screen),
         SystemCommand::Restart {
             stop_guests,
             dry_run,
@@ -357,6 +358,15 @@ fn watch(screen: &Screen) -> Result<ExitCode, Failure> {
             ));
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the rescue unit runs first. What it does is in the report.
+fn recover_before_daemons(screen: &Screen) -> Result<ExitCode, Failure> {
+    let host = Host::connect()?;
+    host.hold_signals()?;
+    let mut report = ScreenReport::new(screen);
+    recover(&host.product, host.effects(), &mut report)?;
     Ok(ExitCode::SUCCESS)
 }
 

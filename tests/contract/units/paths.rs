@@ -52,10 +52,11 @@ fn offences(name: &str, file: &UnitFile) -> Vec<String> {
                         .iter()
                         .all(|key| file.values("Socket", key).is_empty())
             }
-            // a folder itself, by install(1), which is all that any command may name
+            // a folder itself, by install(1), which is all that any command may do with one
             "ExecStartPre" => {
-                directive.value.starts_with("/usr/bin/install -d ")
-                    && named(&directive.value).all(|path| !is_beneath(&path))
+                let installs = directive.value.starts_with("/usr/bin/install -d ");
+                named(&directive.value)
+                    .all(|path| !is_beneath(&path) && (installs || !is_folder(&path)))
             }
             // mounted as it is found, in the unit's own namespace; nothing is made
             "ReadOnlyPaths" | "ReadWritePaths" => {

@@ -75,6 +75,10 @@ fn misbehave(bad: Option<Bad>, run: fn(&str) -> Result<(), DaemonError>) -> Outc
             when(update_is_over, || std::process::exit(1));
             Ok(sound()?)
         }
+        Bad::LeavesLater => {
+            when(update_is_over, || std::process::exit(0));
+            Ok(sound()?)
+        }
         Bad::HangsLater => {
             when(update_is_over, || {
                 let this = rustix::process::getpid();

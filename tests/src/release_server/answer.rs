@@ -28,6 +28,8 @@ pub enum Mischief {
     EndAfter(usize),
     /// As many bytes as there are, and each of them is another.
     OtherBytes,
+    /// These bytes: what lay there before, say.
+    Instead(Vec<u8>),
     /// As [`Mischief::OtherBytes`], but only this many of them, then the end.
     OtherBytesBreakAfter(usize),
     /// A byte now and then.
@@ -98,6 +100,10 @@ pub(super) fn respond(
             stream.write_all(&content.bytes[..length / 2])
         }
         Some(Mischief::OtherBytes) => send_others(stream, content, usize::MAX),
+        Some(Mischief::Instead(bytes)) => {
+            let content = Content { bytes, ..*content };
+            send(stream, &content, usize::MAX, true)
+        }
         Some(Mischief::OtherBytesBreakAfter(count)) => send_others(stream, content, *count),
         Some(Mischief::RedirectTo(base)) => {
             let location = format!("Location: {base}{}\r\n", content.request.path);

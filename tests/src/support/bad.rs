@@ -28,6 +28,8 @@ pub enum Bad {
     WrongVersion,
     /// It ends when the update is over.
     DiesLater,
+    /// The same in order, as if it had been asked to.
+    LeavesLater,
     /// It is ready, gives one answer, and ends, again and again.
     Loops,
     /// It sees no record and no jail, and so knows no guest.
@@ -45,11 +47,12 @@ pub enum Bad {
 }
 
 impl Bad {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Exits,
         Self::HangsAtStart,
         Self::WrongVersion,
         Self::DiesLater,
+        Self::LeavesLater,
         Self::Loops,
         Self::Forgets,
         Self::HangsLater,
@@ -77,6 +80,7 @@ impl Bad {
             }
             Self::Exits
             | Self::DiesLater
+            | Self::LeavesLater
             | Self::Forgets
             | Self::HangsLater
             | Self::CannotRead

@@ -203,6 +203,17 @@ impl Journal {
             .collect()
     }
 
+    /// The same where no service runs: none can be asked how it is, and none is.
+    fn undos_without_questions(&self) -> Vec<Undo> {
+        let mut undos = self.undos();
+        for undo in &mut undos {
+            if let Undo::Restart { version, .. } = undo {
+                *version = None;
+            }
+        }
+        undos
+    }
+
     /// Takes a run back, and forgets it.
     ///
     /// # Errors
@@ -278,6 +289,35 @@ pub fn recover(
     effects: &Effects<'_>,
     report: &mut dyn Report,
 ) -> Result<Option<(Operation, Phase)>, JournalError> {
+    recover_by(path, effects, report, &|journal, report| {
+        revert(&journal.undos(), effects, report)?;
+        restart_what_a_boot_started(journal, services, effects, report)
+    })
+}
+
+/// The same while no service runs or may start, at a boot: they start on what stands then, and are not
+/// asked how they are.
+///
+/// # Errors
+/// [`JournalError`]; the journal stays.
+pub fn recover_before_services(
+    path: &Path,
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+) -> Result<Option<(Operation, Phase)>, JournalError> {
+    recover_by(path, effects, report, &|journal, report| {
+        revert(&journal.undos_without_questions(), effects, report)
+    })
+}
+
+type Revert<'a> = &'a dyn Fn(&Journal, &mut dyn Report) -> Result<(), StepError>;
+
+fn recover_by(
+    path: &Path,
+    effects: &Effects<'_>,
+    report: &mut dyn Report,
+    revert: Revert<'_>,
+) -> Result<Option<(Operation, Phase)>, JournalError> {
     let Some(journal) = Journal::load(path, effects.files)? else {
         return Ok(None);
     };
@@ -288,8 +328,7 @@ pub fn recover(
     });
     match journal.phase {
         Phase::Running => {
-            revert(&journal.undos(), effects, report)
-                .and_then(|()| restart_what_a_boot_started(&journal, services, effects, report))
+            revert(&journal, report)
                 .and_then(|()| journal.forget(path, effects.files))
                 .map_err(|source| JournalError::Revert {
                     operation,

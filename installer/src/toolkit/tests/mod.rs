@@ -1,6 +1,7 @@
 //! The toolkit against a machine that exists only in memory and in a temporary folder, and that can
 //! die at any effect.
 
+mod before_services;
 mod crash;
 mod ends;
 mod faults;
@@ -11,6 +12,7 @@ mod power;
 mod properties;
 mod rescue;
 mod sets;
+mod stopped_by_hand;
 
 use machine::Machine;
 

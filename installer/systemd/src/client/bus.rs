@@ -81,12 +81,15 @@ impl Bus {
     async fn read_unit(&self, name: &UnitName) -> zbus::Result<UnitFacts> {
         // LoadUnit, unlike GetUnit, knows units that are not in memory, too
         let path = self.manager.load_unit(name.as_str()).await?;
-        let (unit, service, socket, unit_file_state) = tokio::try_join!(
+        let (unit, mut service, socket, unit_file_state) = tokio::try_join!(
             self.properties::<UnitProperties>(&path, "Unit"),
             self.read_service(&path, name),
             self.read_socket(&path, name),
             self.unit_file_state(name),
         )?;
+        if let Some((service, ended)) = &mut service {
+            service.was_stopped = *ended > unit.active_exit_timestamp_monotonic;
+        }
         Ok(UnitFacts {
             load_state: unit.load_state,
             active_state: unit.active_state,
@@ -116,21 +119,23 @@ impl Bus {
             .into_iter()
             .flatten()
             .collect(),
-            service,
+            service: service.map(|(service, _)| service),
         })
     }
 
+    /// The service, and when its main process ended last, in microseconds of the monotonic clock.
     async fn read_service(
         &self,
         path: &OwnedObjectPath,
         name: &UnitName,
-    ) -> zbus::Result<Option<ServiceFacts>> {
+    ) -> zbus::Result<Option<(ServiceFacts, u64)>> {
         if name.kind() != UnitKind::Service {
             return Ok(None);
         }
         let service: ServiceProperties = self.properties(path, "Service").await?;
         let first = service.exec_start.into_iter().next();
-        Ok(Some(ServiceFacts {
+        let ended = service.exec_main_exit_timestamp_monotonic;
+        let facts = ServiceFacts {
             kill_mode: service.kill_mode,
             main_pid: service.main_pid,
             control_group: service.control_group,
@@ -141,7 +146,9 @@ impl Bus {
             result: service.result,
             main_code: service.exec_main_code,
             main_status: service.exec_main_status,
-        }))
+            was_stopped: false,
+        };
+        Ok(Some((facts, ended)))
     }
 
     async fn read_socket(
@@ -222,6 +229,16 @@ impl Bus {
             &what(),
             within(&what(), JOB_BOUND, self.queue_and_wait(queue)).await?,
         )
+    }
+
+    /// See [`super::Systemd::queue_starts`].
+    pub async fn queue_starts(&self, units: &[UnitName]) -> Result<(), SystemdError> {
+        let what = format!("queue the start of {}", names(units));
+        for unit in units {
+            let queued = self.manager.start_unit(unit.as_str(), "replace").await;
+            refused(&what, queued)?;
+        }
+        Ok(())
     }
 
     /// See [`super::Systemd::start_transient_scope`].

@@ -96,6 +96,10 @@ impl Systemd for HostSystemd {
         self.ask(async |bus: &Bus| bus.run_jobs(kind, units).await)
     }
 
+    fn queue_starts(&self, units: &[UnitName]) -> Result<(), SystemdError> {
+        self.ask(async |bus: &Bus| bus.queue_starts(units).await)
+    }
+
     fn reset_failed(&self, unit: &UnitName) -> Result<(), SystemdError> {
         self.ask(async |bus: &Bus| bus.reset_failed(unit).await)
     }

@@ -4,6 +4,7 @@
 //! counts as finished only when systemd's `JobRemoved` signal named it and gave its result; every
 //! wait is bounded.
 
+mod before_services;
 mod bus;
 mod error;
 mod host;
@@ -16,6 +17,7 @@ use banger_installer_host::ProcessIdentity;
 
 use crate::{UnitFacts, UnitName, UnitSearch};
 
+pub use before_services::BeforeServices;
 pub use bus::{Bus, JOB_BOUND, METHOD_BOUND};
 pub use error::SystemdError;
 pub use host::HostSystemd;
@@ -101,6 +103,8 @@ pub trait Systemd {
     /// Queues one job per unit, all before the first is waited for, and returns when the last has
     /// ended. The results are in the order of the units.
     fn run_jobs(&self, kind: JobKind, units: &[UnitName]) -> Result<Vec<JobResult>, SystemdError>;
+    /// Queues a start of each unit and returns: whoever is to start later than the caller is.
+    fn queue_starts(&self, units: &[UnitName]) -> Result<(), SystemdError>;
     /// Forgets that a unit failed, so that a start is not refused for it.
     fn reset_failed(&self, unit: &UnitName) -> Result<(), SystemdError>;
     /// Makes the links that the units' `[Install]` sections ask for, and syncs them.

@@ -78,6 +78,7 @@ pub(super) struct UnitProperties {
     /// Its number, 0 for none.
     pub(super) job: (u32, OwnedObjectPath),
     pub(super) active_enter_timestamp: u64,
+    pub(super) active_exit_timestamp_monotonic: u64,
     #[zbus(rename = "StartLimitIntervalUSec")]
     pub(super) start_limit_interval: Option<u64>,
     pub(super) start_limit_burst: Option<u32>,
@@ -107,4 +108,5 @@ pub(super) struct ServiceProperties {
     pub(super) result: String,
     pub(super) exec_main_code: i32,
     pub(super) exec_main_status: i32,
+    pub(super) exec_main_exit_timestamp_monotonic: u64,
 }

@@ -13,8 +13,9 @@ use crate::model::{
 };
 use crate::plan::Purge;
 use crate::toolkit::{
-    InstallRequest, Outcome, ReleaseFolder, RescueLimits, Rescued, RestartRequest, RollbackRequest,
-    Silent, Status, Toolkit, ToolkitError, UninstallRequest, UpdateRequest, rescue, status,
+    InstallRequest, Outcome, Recovered, ReleaseFolder, Report, RescueLimits, Rescued,
+    RestartRequest, RollbackRequest, Silent, Status, Toolkit, ToolkitError, UninstallRequest,
+    UpdateRequest, recover, rescue, status,
 };
 use crate::unit::Values;
 
@@ -251,6 +252,22 @@ impl Machine {
             &|_| Self::values(),
             &limits,
         )
+    }
+
+    /// What the rescue unit does before the services start.
+    pub(in super::super) fn recover_before_services(&self) -> Result<Recovered, ToolkitError> {
+        self.interrupt.store(false, Ordering::Relaxed);
+        recover(&self.product, self.effects(), &mut Silent)
+    }
+
+    /// The rescue unit's program, until it ends, with what it tells.
+    pub(in super::super) fn rescue_told(
+        &self,
+        told: &mut dyn Report,
+    ) -> Result<Rescued, ToolkitError> {
+        let limits = RescueLimits::default();
+        let values = |_: &_| Self::values();
+        rescue(&self.product, self.effects(), told, &values, &limits)
     }
 
     pub(in super::super) fn uninstall(&self, purge: Purge) -> Result<Outcome, ToolkitError> {

@@ -56,7 +56,38 @@ impl Machine {
         let unit = name(unit);
         if let Some(state) = self.units.borrow_mut().get_mut(&unit) {
             self.stop(&unit, state);
+            state.stopped = true;
         }
+    }
+
+    /// A service ends by itself and in order, and nobody is to start it anew (`Restart=no`).
+    pub(in super::super) fn let_service_leave(&self) {
+        let unit = name("toyd.service");
+        if let Some(state) = self.units.borrow_mut().get_mut(&unit) {
+            self.stop(&unit, state);
+        }
+    }
+
+    /// Somebody starts a unit.
+    pub(in super::super) fn start_unit(&self, unit: &str) {
+        let unit = name(unit);
+        if let Some(state) = self.units.borrow_mut().get_mut(&unit) {
+            self.start(&unit, state);
+        }
+    }
+
+    /// A boot that has not come to the services yet: they wait for what is ordered before them.
+    pub(in super::super) fn power_on_before_services(&self) {
+        self.units.borrow_mut().clear();
+        *self.child.borrow_mut() = None;
+        self.load();
+        self.holds_services.set(true);
+    }
+
+    /// The boot goes on.
+    pub(in super::super) fn let_services_start(&self) {
+        self.holds_services.set(false);
+        self.try_again();
     }
 
     /// Somebody disables a unit.
@@ -166,6 +197,7 @@ impl Machine {
             unit.runs = Some(program);
         }
         unit.active = true;
+        unit.stopped = false;
         JobResult::Done
     }
 }

@@ -29,6 +29,8 @@ struct Unit {
     drop_ins: BTreeMap<PathBuf, String>,
     active: bool,
     failed: bool,
+    /// Somebody stopped it.
+    stopped: bool,
     /// The whole daemon that runs: what its program file held at its start.
     runs: Option<String>,
 }
@@ -71,6 +73,8 @@ pub(super) struct Machine {
     /// Whom the service runs as; root when empty.
     user: RefCell<String>,
     deed: Cell<Deed>,
+    /// The services are ordered after whoever asks: a start of theirs would wait for ever.
+    holds_services: Cell<bool>,
 }
 
 /// What is done to the service's process from the next restart on, or what it does itself.
@@ -160,6 +164,7 @@ impl Machine {
             looks: world::Looks::default(),
             user: RefCell::default(),
             deed: Cell::default(),
+            holds_services: Cell::new(false),
         }
     }
 
@@ -329,6 +334,14 @@ impl Machine {
         found
     }
 
+    /// All that counts of the disk. What was fetched for an operation that had not begun goes with the
+    /// next one.
+    pub(super) fn versions_and_files(&self) -> Vec<String> {
+        let mut found = self.snapshot();
+        found.retain(|line| !line.contains(": Unit {") && !line.contains("/.staging/"));
+        found
+    }
+
     /// What systemd holds of its units.
     pub(super) fn units(&self) -> Vec<String> {
         let units = self.units.borrow();
@@ -362,6 +375,13 @@ impl Machine {
     /// A signal comes after so many pauses.
     pub(super) fn interrupt_after_pauses(&self, pauses: u32) {
         self.pauses_left.set(Some(pauses));
+    }
+
+    /// No signal comes any more.
+    pub(super) fn never_interrupt(&self) {
+        self.pauses_left.set(None);
+        self.interrupt
+            .store(false, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// The service ends, and systemd starts it anew.

@@ -54,7 +54,19 @@ impl Systemd for Machine {
             kill_mode: Self::kill_mode(&unit),
             restarts: self.restarts.get(),
             user: self.user.borrow().clone(),
+            was_stopped: unit.stopped,
             ..self.main_process(unit.runs.as_deref())
+        });
+        let service = service.map(|service| {
+            if unit.active || !service.result.is_empty() {
+                return service;
+            }
+            // it exited in order
+            ServiceFacts {
+                main_code: 1,
+                result: "success".into(),
+                ..service
+            }
         });
         Ok(UnitFacts {
             load_state: word(unit.text.is_some(), "loaded", "not-found"),
@@ -91,6 +103,10 @@ impl Systemd for Machine {
         if kind == JobKind::Restart && self.ends_at_restart.take() {
             self.end_child();
         }
+        let waits = |name: &UnitName| name.as_str().ends_with(".service");
+        if kind != JobKind::Stop && self.holds_services.get() && names.iter().any(waits) {
+            return Ok(vec![JobResult::Timeout; names.len()]);
+        }
         self.jobs.set(self.jobs.get() + names.len());
         self.systemd_effect(|| {
             self.restarts.set(0);
@@ -111,6 +127,12 @@ impl Systemd for Machine {
                 })
                 .collect()
         })
+    }
+
+    fn queue_starts(&self, names: &[UnitName]) -> Result<(), SystemdError> {
+        assert!(self.holds_services.get(), "{names:?} need not wait");
+        // those that are enabled start anyway once they may
+        self.systemd_effect(|| self.jobs.set(self.jobs.get() + names.len()))
     }
 
     fn reset_failed(&self, name: &UnitName) -> Result<(), SystemdError> {
