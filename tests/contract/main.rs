@@ -1,4 +1,4 @@
-//! The contract, line by line. A module a section; each test's name says which line it holds.
+//! What docs/contract.md guarantees of commands, units, updates and VMs, a module a subject.
 
 // helpers of tests are tests too, but clippy only knows functions marked #[test]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
