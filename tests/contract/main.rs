@@ -9,6 +9,7 @@ mod choices;
 mod command_line;
 mod commands;
 mod damage;
+mod documents;
 mod dry_run;
 mod install_script;
 mod life;
