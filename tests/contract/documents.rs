@@ -91,6 +91,67 @@ fn fault(citation: &str, sources: &BTreeMap<String, String>) -> Option<String> {
     })
 }
 
+/// The documents of the project, from the top and from `docs`.
+fn documents() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in ["", "docs", "docs/adr"] {
+        for entry in fs_err::read_dir(project().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Where a document's links lead within the project.
+fn links(document: &str) -> Vec<&str> {
+    document
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split([')', '#']).next())
+        .filter(|target| !target.is_empty() && !target.contains("://"))
+        .collect()
+}
+
+#[test]
+fn every_link_of_a_document_leads_somewhere() {
+    let mut dead = Vec::new();
+    for document in documents() {
+        let text = fs_err::read_to_string(&document).unwrap();
+        let folder = document.parent().unwrap();
+        let wrong = links(&text).into_iter().filter(|target| {
+            // a page that one cannot reach from there on the web, though it may exist here
+            target.starts_with('/') || !folder.join(target).exists()
+        });
+        dead.extend(wrong.map(|target| format!("{}: {target}", document.display())));
+    }
+    assert!(dead.is_empty(), "{}", dead.join("\n"));
+}
+
+#[test]
+fn every_decision_is_listed_under_its_number() {
+    let folder = project().join("docs/adr");
+    let index = fs_err::read_to_string(folder.join("README.md")).unwrap();
+    let mut pages: Vec<String> = fs_err::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name != "README.md")
+        .collect();
+    pages.sort();
+    for (number, page) in (1..).zip(&pages) {
+        let digits = format!("{number:04}");
+        assert!(page.starts_with(&digits), "{page} is not number {digits}");
+        let text = fs_err::read_to_string(folder.join(page)).unwrap();
+        let title = text.lines().next().unwrap().trim_start_matches("# ");
+        let title = title.strip_prefix(&format!("{digits}. ")).unwrap();
+        let line = format!("| [{digits}]({page}) | {title} |");
+        assert!(index.contains(&line), "the index lacks {line}");
+    }
+    assert!(!pages.is_empty(), "no decisions");
+}
+
 #[test]
 fn every_test_that_a_document_cites_exists() {
     let sources = sources();
