@@ -12,6 +12,7 @@ mod damage;
 mod documents;
 mod dry_run;
 mod install_script;
+mod json;
 mod life;
 mod locks;
 mod manners;
