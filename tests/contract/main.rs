@@ -16,6 +16,7 @@ mod json;
 mod life;
 mod locks;
 mod manners;
+mod manual;
 mod rooms;
 mod sandbox;
 mod units;
