@@ -139,14 +139,14 @@ fn every_field_of_a_schema_is_described() {
     let mut fields = 0;
     for name in schemas() {
         let root = schema(&name);
-        let link = format!("[schema/{name}.json](schema/{name}.json)");
-        assert!(text.contains(&link), "docs/json.md lacks {link}");
+        let reference = format!("[schema/{name}.json](schema/{name}.json)");
+        assert!(text.contains(&reference), "docs/json.md lacks {reference}");
         let parts = root["$defs"].as_object().into_iter().flatten();
         for object in parts.map(|(_, part)| part).chain([&root]) {
             for (field, schema) in object["properties"].as_object().into_iter().flatten() {
                 let what = schema["description"].as_str().unwrap();
-                let line = format!("| `{field}` | {} | {what} |", words(schema));
-                assert!(text.contains(&line), "docs/json.md lacks\n{line}");
+                let row = format!("| `{field}` | {} | {what} |", words(schema));
+                assert!(text.contains(&row), "docs/json.md lacks\n{row}");
                 fields += 1;
             }
         }
