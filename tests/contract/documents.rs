@@ -4,7 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Documents that cite tests, as `FILE` or `FILE::FUNCTION` between backticks.
-const CITING: [&str; 2] = ["docs/contract.md", "SECURITY.md"];
+const CITING: [&str; 4] = [
+    "docs/contract.md",
+    "SECURITY.md",
+    "README.md",
+    "CONTRIBUTING.md",
+];
 
 /// What a citation begins with. Folders may be cited, too.
 const FOLDERS: [&str; 6] = [
