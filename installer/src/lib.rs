@@ -2,7 +2,6 @@
 
 pub mod effect;
 pub mod engine;
-pub mod error_kind;
 pub mod fetch;
 mod hint;
 pub mod journal;
@@ -12,7 +11,8 @@ pub mod plan;
 pub mod report;
 pub mod step;
 pub mod toolkit;
-pub mod unit;
 pub mod verify;
 
-pub use error_kind::ErrorKind;
+pub use banger_installer_host::ErrorKind;
+pub use banger_installer_host::error_kind;
+pub use banger_installer_systemd::unit;

@@ -11,7 +11,7 @@ use banger_installer::model::PublicKeyText;
 use crate::key::SigningKey;
 use crate::pack::{PackOptions, Packed, pack_and_open_keys};
 use crate::reproducible::{PathNames, variable};
-use crate::{PROGRAMS, ReleaseError};
+use crate::{CRATES, PROGRAMS, ReleaseError};
 
 /// How the programs are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,8 @@ fn compile(options: &BuildOptions) -> Result<(), ReleaseError> {
     command
         .current_dir(&options.workspace)
         .stdin(Stdio::null())
-        .args(["build", "--locked", "-p", "banger-runtime", "--bins"])
+        .args(["build", "--locked", "--bins"])
+        .args(CRATES.map(|(name, _)| format!("--package={name}")))
         .arg("--target-dir")
         .arg(&target_folder)
         .env("CARGO_ENCODED_RUSTFLAGS", names.rust_flags())

@@ -39,6 +39,10 @@ pub use sums::{SUMS_NAME, Sums, digest};
 pub const PRODUCT: &str = "banger";
 /// The programs of a release.
 pub const PROGRAMS: [&str; 2] = ["banger", "bangerd"];
+
+/// The crates whose programs those are, each with its folder in the workspace.
+pub(crate) const CRATES: [(&str, &str); 2] =
+    [("banger-cli", "runtime/cli"), ("banger-runtime", "runtime")];
 /// The units of a release; their templates are `NAME.in`.
 pub const UNITS: [&str; 8] = [
     "banger-rescue.service",

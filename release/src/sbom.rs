@@ -15,14 +15,10 @@ use banger_installer::model::Version;
 use serde_json::Value;
 
 use crate::reproducible::{output_of, variable};
-use crate::{PRODUCT, ReleaseError};
+use crate::{CRATES, PRODUCT, ReleaseError};
 
 /// The version of cargo-cyclonedx that is known to do it.
 pub const SBOM_TOOL: &str = "cargo-cyclonedx@0.5.9";
-/// The crate whose programs are the release.
-const CRATE: &str = "banger-runtime";
-/// The crate's folder in the workspace.
-const CRATE_FOLDER: &str = "runtime";
 /// What cargo-cyclonedx is told to call its file.
 const FILE_NAME: &str = "banger.cdx";
 
@@ -60,14 +56,17 @@ pub fn sbom(
             "--format=json",
             "--spec-version=1.5",
         ])
-        .arg(format!("--manifest-path={CRATE_FOLDER}/Cargo.toml"))
         .arg(format!("--target={target}"))
         .arg(format!("--override-filename={FILE_NAME}"))
         .env("SOURCE_DATE_EPOCH", source_date_epoch.to_string());
     output_of(&mut command)?;
-    let path = root.join(CRATE_FOLDER).join(format!("{FILE_NAME}.json"));
-    let bytes = fs_err::read(&path).map_err(ReleaseError::read(&path))?;
-    let mut document: Value = serde_json::from_slice(&bytes).map_err(ReleaseError::sbom)?;
+    let mut document = Value::Null;
+    for (_, folder) in CRATES {
+        let path = root.join(folder).join(format!("{FILE_NAME}.json"));
+        let bytes = fs_err::read(&path).map_err(ReleaseError::read(&path))?;
+        let next = serde_json::from_slice(&bytes).map_err(ReleaseError::sbom)?;
+        merge(&mut document, next);
+    }
     let mut command = Command::new(&cargo);
     command
         .current_dir(workspace)
@@ -78,11 +77,8 @@ pub fn sbom(
             "--edges=normal,build",
             "--prefix=none",
         ])
-        .args([
-            "--format={p}",
-            &format!("--package={CRATE}"),
-            &format!("--target={target}"),
-        ]);
+        .args(["--format={p}", &format!("--target={target}")])
+        .args(CRATES.map(|(name, _)| format!("--package={name}")));
     let tree = output_of(&mut command)?;
     let built = packages_of_tree(&String::from_utf8_lossy(&tree));
     keep_what_is_built(&mut document, &built);
@@ -113,6 +109,41 @@ fn imitate(workspace: &Path, likeness: &Path) -> Result<(), ReleaseError> {
         }
     }
     Ok(())
+}
+
+/// Adds what another crate's programs are made of, and the programs; the crate itself becomes a
+/// component beside those that it is made of.
+fn merge(document: &mut Value, mut other: Value) {
+    if document.is_null() {
+        *document = other;
+        return;
+    }
+    let mut take = |parent: &str, name: &str| {
+        let parent = other.pointer_mut(parent).and_then(Value::as_object_mut);
+        match parent.and_then(|parent| parent.remove(name)) {
+            Some(Value::Array(items)) => items,
+            Some(item) => vec![item],
+            None => Vec::new(),
+        }
+    };
+    let programs = take("/metadata/component", "components");
+    let mut components = take("", "components");
+    components.extend(take("/metadata", "component"));
+    let edges = take("", "dependencies");
+    for (pointer, more, key) in [
+        ("/metadata/component/components", programs, "bom-ref"),
+        ("/components", components, "bom-ref"),
+        ("/dependencies", edges, "ref"),
+    ] {
+        let Some(Value::Array(items)) = document.pointer_mut(pointer) else {
+            continue;
+        };
+        for item in more {
+            if !items.iter().any(|known| known.get(key) == item.get(key)) {
+                items.push(item);
+            }
+        }
+    }
 }
 
 /// `name@version` of each line `name vVERSION ...`.
@@ -199,6 +230,32 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_bill_of_two_crates_names_what_both_are_made_of_once() {
+        let bill = |name: &str, parts: &[&str]| {
+            json!({
+                "metadata": {"component": {"bom-ref": name,
+                    "components": [{"bom-ref": format!("{name} bin-target-0")}]}},
+                "components": parts.iter().map(|part| json!({"bom-ref": part})).collect::<Vec<_>>(),
+                "dependencies": [{"ref": name, "dependsOn": parts}],
+            })
+        };
+        let mut both = Value::Null;
+        merge(&mut both, bill("cli", &["a", "b"]));
+        merge(&mut both, bill("daemons", &["b", "c"]));
+        assert_eq!(
+            both,
+            json!({
+                "metadata": {"component": {"bom-ref": "cli", "components": [
+                    {"bom-ref": "cli bin-target-0"}, {"bom-ref": "daemons bin-target-0"}]}},
+                "components": [{"bom-ref": "a"}, {"bom-ref": "b"}, {"bom-ref": "c"},
+                    {"bom-ref": "daemons"}],
+                "dependencies": [{"ref": "cli", "dependsOn": ["a", "b"]},
+                    {"ref": "daemons", "dependsOn": ["b", "c"]}],
+            })
+        );
+    }
 
     #[test]
     fn what_is_not_built_is_left_out_and_no_path_stays() {

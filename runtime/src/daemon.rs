@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use banger_installer::model::{Receipt, ReceiptError};
+use banger_installer_host::{Receipt, ReceiptError};
 use sd_notify::NotifyState;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,11 +18,6 @@ use crate::owner::OwnerService;
 use crate::product;
 use crate::protocol::server::{Service, serve};
 use crate::storage::Places;
-
-/// The owner daemon's socket.
-pub const OWNER_SOCKET: &str = "/run/banger/bangerd.sock";
-/// The root helper's socket.
-pub const HELPER_SOCKET: &str = "/run/banger-root/bangerd-root.sock";
 
 /// Why a daemon cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +101,7 @@ pub fn run_owner(version: &str) -> Result<(), DaemonError> {
     let service = OwnerService {
         version: version.into(),
         uid,
-        helper: HELPER_SOCKET.into(),
+        helper: product::HELPER_SOCKET.into(),
     };
     runtime()?.block_on(run(listener, Arc::new(service)))
 }

@@ -1,19 +1,13 @@
-//! banger's daemons and its command line.
+//! banger's daemons: the owner daemon and the root helper.
 //!
-//! Guarantees: the two daemons share nothing but `protocol`; `reconcile` decides without touching
-//! the host; only `cli` prints.
+//! Guarantees: the two daemons share nothing but `protocol`; nothing here prints.
 
-pub mod build;
-pub mod cli;
+pub mod arguments;
 pub mod daemon;
-pub mod health;
 pub mod helper;
-pub mod jail;
-pub mod observe;
 pub mod owner;
-pub mod product;
-pub mod protocol;
-pub mod reconcile;
-pub mod storage;
-pub mod survivors;
-pub mod vm_uids;
+
+use banger_jail as jail;
+use banger_product as product;
+use banger_protocol as protocol;
+use banger_vms::{observe, reconcile, storage, vm_uids};

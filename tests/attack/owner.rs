@@ -138,7 +138,7 @@ fn systemd_changes_nothing_by_path_in_the_owners_folders() {
     let trace = fs_err::read_to_string(stage.host.path("/root/trace")).unwrap();
     let bound = format!("sun_path=\"{SOCKET}\"");
     assert_eq!(trace.matches(&bound).count(), 2, "{trace}");
-    let given_away = format!("chown(\"{}\"", banger_runtime::daemon::HELPER_SOCKET);
+    let given_away = format!("chown(\"{}\"", banger_product::HELPER_SOCKET);
     assert_eq!(trace.matches(&given_away).count(), 2, "{trace}");
     let inside = |line: &&str| {
         // bind(2) never follows a link: the name is taken then, and systemd removes it

@@ -14,6 +14,7 @@ mod dry_run;
 mod install_script;
 mod json;
 mod life;
+mod linked;
 mod locks;
 mod manners;
 mod manual;

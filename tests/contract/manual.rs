@@ -131,7 +131,7 @@ fn the_manual_lists_the_exit_codes_of_the_help() {
 fn the_manual_names_every_place_of_the_product() {
     let text = text_of("banger.7");
     let files = text.split(".Sh FILES").nth(1).unwrap();
-    let layout = banger_runtime::product::layout();
+    let layout = banger_product::layout();
     let places = [
         &layout.versions,
         &layout.programs,

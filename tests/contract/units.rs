@@ -5,7 +5,7 @@ use std::process::Command;
 
 use banger_installer::model::Owner;
 use banger_installer::unit::{self, UnitFile};
-use banger_runtime::product::{Coverage, UNIT_TEMPLATES, unit_values};
+use banger_product::{Coverage, UNIT_TEMPLATES, unit_values};
 
 mod apparmor;
 mod hardening;
@@ -296,7 +296,7 @@ fn systemd_analyze_verify_finds_nothing() {
 
 #[test]
 fn what_is_released_is_what_is_installed() {
-    let product = banger_runtime::product::product().unwrap();
+    let product = banger_cli::product::product().unwrap();
     let sorted = |names: Vec<&str>| {
         let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         names.sort();

@@ -3,28 +3,19 @@
 //! Guarantees: nothing outside this module opens a file, a socket or a process. Each trait has one
 //! real side here, and can be given another by a test: the engine cannot tell them apart.
 
-mod at_once;
-mod clock;
-mod files;
-mod lock;
-mod processes;
 mod programs;
-pub mod systemd;
 
 use std::sync::atomic::AtomicBool;
 
-use crate::model::{End, ProcessIdentity, Survivor, UnitName, Version};
+use crate::model::{End, ProcessIdentity, Survivor, UnitName};
 
-pub use at_once::{each_at_once, meanwhile};
-pub use clock::{Clock, HostClock};
-pub(crate) use files::sync_enablement;
-pub use files::{Disk, Files, FilesError, HostFiles, Kind, Status, Untrusted, trust};
-pub use lock::{Lock, LockError};
-pub use processes::{HostProcesses, ProcessFacts, Processes};
+pub use banger_installer_host::{
+    Answer, BoxError, Clock, Disk, Files, FilesError, ForeignListener, HostClock, HostFiles,
+    HostProcesses, Kind, Lock, LockError, ProcessFacts, Processes, Status, Untrusted, each_at_once,
+    meanwhile, sync_enablement, trust,
+};
+pub use banger_installer_systemd::client as systemd;
 pub use programs::{HostPrograms, ProgramError, Programs};
-
-/// An error of a trait that another crate implements.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Who must outlive what the toolkit does. Implemented by the product.
 pub trait Survivors {
@@ -46,32 +37,6 @@ pub trait Survivors {
         let _ = survivor;
         Ok(None)
     }
-}
-
-/// What a service answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// Its version.
-    pub version: Version,
-    /// The process that answered, as it says itself; none for a product whose services do not say.
-    pub pid: Option<u32>,
-}
-
-impl From<Version> for Answer {
-    fn from(version: Version) -> Self {
-        Self { version, pid: None }
-    }
-}
-
-/// Somebody other than the service manager listens on a service's socket: what is heard there says
-/// nothing of the service.
-#[derive(Debug, thiserror::Error)]
-#[error("pid {pid} of uid {uid} listens on the socket, and not systemd")]
-pub struct ForeignListener {
-    /// The listener's user, by the kernel's word (unix(7), `SO_PEERCRED`).
-    pub uid: u32,
-    /// Its process; 0 when it lives in another pid namespace.
-    pub pid: i32,
 }
 
 /// Whether a service of the product is well. Implemented by the product.

@@ -3,42 +3,26 @@
 //! Guarantees: every type here that comes from outside is checked when it is made, so a value that
 //! exists is a value that may be used; nothing in this module touches a file, a clock or a socket.
 
-mod digest;
-mod found;
-mod host;
 mod key_id;
 mod key_list;
 mod manifest;
 mod product;
-mod receipt;
 mod seen;
 mod trial;
-mod unit_facts;
-mod unit_name;
-mod version;
 
-pub use digest::{Digest, DigestError};
-pub use found::{Contents, FileImage, Fingerprint, Found};
-pub use host::{End, Owner, ProcessIdentity, Survivor};
+pub use banger_installer_host::{
+    Contents, Digest, DigestError, End, FileImage, Fingerprint, Found, InstallMethod, LastUpdate,
+    Layout, Owner, ProcessIdentity, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack, Survivor,
+    UnitKind, UnitName, UnitNameError, Version, VersionError,
+};
+pub use banger_installer_systemd::{RateLimit, ServiceFacts, UnitFacts, UnitSearch};
 pub use key_id::{KeyId, KeyTextError, PublicKeyText};
 pub use key_list::{KEY_LIST_SCHEMA, KeyList, KeyListError};
 pub use manifest::{
     Artefact, ArtefactKind, MANIFEST_SCHEMA, Manifest, ManifestError, NOTES_LIMIT, Urgency,
 };
-pub use product::{Layout, Product, Program, Requirement, StateFiles, UnitSpec};
-pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
+pub use product::{Product, Program, Requirement, StateFiles, UnitSpec};
 pub use seen::{SEEN_SCHEMA, Seen, SeenChannel, SeenError, SignedText};
 pub use trial::{SavedFile, TRIAL_SCHEMA, Trial, TrialError};
-pub use unit_facts::{RateLimit, ServiceFacts, UnitFacts, UnitSearch};
-pub use unit_name::{UnitKind, UnitName, UnitNameError};
-pub use version::{Version, VersionError};
 
-/// The `schema` of a JSON document, read before anything else: a later one may have any other shape.
-fn schema_of(bytes: &[u8]) -> Result<u32, serde_json::Error> {
-    #[derive(serde::Deserialize)]
-    struct Schema {
-        schema: u32,
-    }
-    let Schema { schema } = serde_json::from_slice(bytes)?;
-    Ok(schema)
-}
+use banger_installer_host::schema_of;

@@ -5,7 +5,6 @@
 //! make one. There is no switch that skips a check: no key, no signature or no match is an error.
 //! Nothing here opens a socket or reads a clock; the only files read are the keys'.
 
-mod hashing;
 mod key_list;
 mod key_set;
 mod keyring;
@@ -17,7 +16,7 @@ pub(crate) mod trusted_file;
 
 use std::ops::Deref;
 
-pub use hashing::{HashingWriter, Measured};
+pub use banger_installer_host::{HashingWriter, Measured};
 pub use key_list::{ListExpectation, ListRefusal};
 pub use keyring::{BuiltInKeys, Keyring, KeyringError, Pinned};
 pub use manifest::{Expectation, MAX_SEQUENCE_JUMP, VerifyError, check_upgrade, verify_manifest};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use banger_installer::unit;
-use banger_runtime::product::{Coverage, HELPER_SERVICE};
+use banger_product::{Coverage, HELPER_SERVICE};
 use banger_tests::support::command::{self, Output};
 use banger_tests::support::place;
 

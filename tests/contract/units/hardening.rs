@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use banger_installer::unit::{self, UnitFile};
-use banger_runtime::product::{Coverage, HELPER_SERVICE, OWNER_SERVICE};
-use banger_runtime::product::{RESCUE_SERVICE, UPDATE_SERVICE};
+use banger_product::{Coverage, HELPER_SERVICE, OWNER_SERVICE};
+use banger_product::{RESCUE_SERVICE, UPDATE_SERVICE};
 
 use super::{owner, render, root_with_units};
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use banger_installer::unit::{self, Directive, UnitFile};
-use banger_runtime::product::{Coverage, UNIT_TEMPLATES};
+use banger_product::{Coverage, UNIT_TEMPLATES};
 
 use super::{owner, render};
 

@@ -9,15 +9,15 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use banger_cli::health;
+use banger_jail::{GATE_OPTION, pass_gate};
+use banger_product::HELPER_SERVICE;
+use banger_protocol::{GraceSeconds, StopVm};
 use banger_runtime::daemon::{DaemonError, run_helper, run_owner};
-use banger_runtime::health;
-use banger_runtime::jail::{GATE_OPTION, pass_gate};
-use banger_runtime::product::HELPER_SERVICE;
-use banger_runtime::protocol::{GraceSeconds, StopVm};
-use banger_runtime::storage::Places;
-use banger_runtime::survivors::InstalledGuests;
 use banger_tests::support::bad::{Bad, FALSE_VERSION, GUEST, LATER_SCHEMA, VARIABLE};
 use banger_tests::support::releases::BROKEN_VERSION;
+use banger_vms::storage::Places;
+use banger_vms::survivors::InstalledGuests;
 
 /// What an updater has on the disk as long as it is at work.
 const JOURNAL: &str = "/var/lib/banger-install/journal.json";

@@ -71,6 +71,8 @@ fn build(version: &str, part: &Path) -> Result<()> {
                 "--profile",
                 &profile(),
                 "-p",
+                "banger-cli",
+                "-p",
                 "banger-runtime",
                 "--bins",
             ])

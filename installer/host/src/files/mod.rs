@@ -1,0 +1,190 @@
+//! The file system, as far as the toolkit changes it.
+//!
+//! Guarantees: a file or link at its path is always the whole old or the whole new one, and what
+//! was done is on the disk when a call returns (contents, folder entry and the folder's own entry,
+//! fsync(2)). No call
+//! follows a symbolic link at the path that it is given. What is already gone counts as removed.
+
+//!
+//! What a call is made of stands in `whole`, written against the few primitive operations of a
+//! [`Disk`]: a test can hand it another disk, and take that one's power at any moment.
+
+mod disk;
+mod host;
+mod own;
+mod whole;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::ErrorKind;
+use crate::{FileImage, Fingerprint, Found};
+
+pub use disk::{Disk, Kind, Status};
+pub use host::HostFiles;
+pub use own::{Untrusted, trust};
+
+/// An operation on a file that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what} {}", path.display())]
+pub struct FilesError {
+    /// What was tried, a verb.
+    pub what: &'static str,
+    /// With which path.
+    pub path: PathBuf,
+    /// Why not.
+    #[source]
+    pub source: io::Error,
+}
+
+impl FilesError {
+    /// What the user can type.
+    pub fn hint(&self) -> Option<String> {
+        match self.source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(format!(
+                "make room on its file system and try again: df -h {}",
+                self.path.parent().unwrap_or(&self.path).display()
+            )),
+            io::ErrorKind::ReadOnlyFilesystem => {
+                Some("its file system is read-only; mount it writable and try again".into())
+            }
+            _ => None,
+        }
+    }
+
+    /// Which kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self.source.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::HostLacks,
+            io::ErrorKind::PermissionDenied => ErrorKind::NotPermitted,
+            _ => ErrorKind::Other,
+        }
+    }
+}
+
+/// The file system.
+pub trait Files {
+    /// What stands at a path. Only for files that are small: the whole file is read.
+    fn look(&self, path: &Path) -> Result<Found, FilesError>;
+    /// The names in a folder, sorted; a missing folder has none.
+    fn list(&self, folder: &Path) -> Result<Vec<OsString>, FilesError>;
+    /// Whether two files or folders hold the same: names, bytes, links and permission bits.
+    fn same_tree(&self, left: &Path, right: &Path) -> Result<bool, FilesError>;
+    /// What is in a file and whose it is; none where no regular file stands. For files of any size.
+    fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError>;
+    /// The same for several files, in their order.
+    fn fingerprints(&self, paths: &[PathBuf]) -> Result<Vec<Option<Fingerprint>>, FilesError> {
+        paths.iter().map(|path| self.fingerprint(path)).collect()
+    }
+    /// Whose a folder is and who may write it; none where no folder stands, or a link does.
+    fn folder_status(&self, path: &Path) -> Result<Option<Status>, FilesError>;
+    /// When a file, at the end of its links, was last changed in any way (ctime, inode(7)), in
+    /// microseconds since 1970; none when it is missing.
+    fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError>;
+    /// Bytes that are free at a path's file system for an unprivileged user (statvfs(3)).
+    fn free_bytes(&self, path: &Path) -> Result<u64, FilesError>;
+    /// Puts a whole file at a path; folders above it are made (root, 0755).
+    fn write_whole(&self, path: &Path, image: &FileImage) -> Result<(), FilesError>;
+    /// Puts a link at a path; folders above it are made (root, 0755).
+    fn replace_link(&self, path: &Path, target: &Path) -> Result<(), FilesError>;
+    /// Gives a file a second name; there must be none such.
+    fn hard_link(&self, path: &Path, second: &Path) -> Result<(), FilesError>;
+    /// Moves a file or folder on its file system.
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), FilesError>;
+    /// Copies a folder with all in it, owned by root; whatever stands at `to` goes first. Links and
+    /// special files are refused.
+    fn copy_tree(&self, from: &Path, to: &Path) -> Result<(), FilesError>;
+    /// Sees to it that what stands at a path is on the disk, and that nothing lies beside it that an
+    /// earlier write left.
+    fn settle(&self, path: &Path) -> Result<(), FilesError>;
+    /// Removes a file, a link, or a folder with all in it.
+    fn remove(&self, path: &Path) -> Result<(), FilesError>;
+    /// Removes a folder if nothing is in it.
+    fn remove_if_empty(&self, folder: &Path) -> Result<(), FilesError>;
+}
+
+fn tell<T>(what: &'static str, path: &Path, result: io::Result<T>) -> Result<T, FilesError> {
+    result.map_err(|source| FilesError {
+        what,
+        path: path.into(),
+        source,
+    })
+}
+
+/// Syncs the links in a folder of units by which they start at boot: systemd writes them, and does
+/// not sync them.
+pub fn sync_enablement<D: Disk>(disk: &D, units: &Path) -> Result<(), FilesError> {
+    tell("sync", units, whole::sync_enablement(disk, units))
+}
+
+impl<D: Disk> Files for D {
+    fn look(&self, path: &Path) -> Result<Found, FilesError> {
+        tell("read", path, whole::look(self, path))
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<OsString>, FilesError> {
+        tell("list", folder, whole::list(self, folder))
+    }
+
+    fn same_tree(&self, left: &Path, right: &Path) -> Result<bool, FilesError> {
+        tell("compare", left, whole::same_tree(self, left, right))
+    }
+
+    fn fingerprint(&self, path: &Path) -> Result<Option<Fingerprint>, FilesError> {
+        tell("read", path, whole::fingerprint(self, path))
+    }
+
+    fn fingerprints(&self, paths: &[PathBuf]) -> Result<Vec<Option<Fingerprint>>, FilesError> {
+        let found = whole::fingerprints(self, paths);
+        let told = paths.iter().zip(found);
+        told.map(|(path, found)| tell("read", path, found))
+            .collect()
+    }
+
+    fn folder_status(&self, path: &Path) -> Result<Option<Status>, FilesError> {
+        tell("look at", path, whole::folder_status(self, path))
+    }
+
+    fn status_changed(&self, path: &Path) -> Result<Option<i64>, FilesError> {
+        tell("look at", path, whole::status_changed(self, path))
+    }
+
+    fn free_bytes(&self, path: &Path) -> Result<u64, FilesError> {
+        tell("measure", path, Disk::free_bytes(self, path))
+    }
+
+    fn write_whole(&self, path: &Path, image: &FileImage) -> Result<(), FilesError> {
+        tell("write", path, whole::write(self, path, image))
+    }
+
+    fn replace_link(&self, path: &Path, target: &Path) -> Result<(), FilesError> {
+        tell("link", path, whole::replace_link(self, path, target))
+    }
+
+    fn hard_link(&self, path: &Path, second: &Path) -> Result<(), FilesError> {
+        tell("link", second, whole::hard_link(self, path, second))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
+        tell("move", from, whole::rename(self, from, to))
+    }
+
+    fn copy_tree(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
+        tell("copy to", to, whole::copy_tree(self, from, to))
+    }
+
+    fn settle(&self, path: &Path) -> Result<(), FilesError> {
+        tell("sync", path, whole::settle_alone(self, path))
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), FilesError> {
+        tell("remove", path, whole::remove(self, path))
+    }
+
+    fn remove_if_empty(&self, folder: &Path) -> Result<(), FilesError> {
+        tell("remove", folder, whole::remove_if_empty(self, folder))
+    }
+}

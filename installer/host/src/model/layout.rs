@@ -1,0 +1,111 @@
+//! Where a product lies on the host.
+
+use std::path::{Path, PathBuf};
+
+use super::UnitName;
+
+/// Where a product lies on the host. Every path is absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Versions and the link `current`: `/usr/local/lib/banger`.
+    pub versions: PathBuf,
+    /// Where programs are called: `/usr/local/bin`.
+    pub programs: PathBuf,
+    /// Where units are written: `/etc/systemd/system`.
+    pub units: PathBuf,
+    /// Receipt, configuration and keys: `/etc/banger`.
+    pub config: PathBuf,
+    /// The toolkit's own state, root 0700: `/var/lib/banger-install`.
+    pub install_state: PathBuf,
+    /// The lock of the one run that may change the host, on a file system that a boot empties, so
+    /// that a run which changes nothing leaves nothing: `/run/banger-install.lock`.
+    pub lock: PathBuf,
+    /// Folders that belong to the product and go with `--purge`: state, caches, sockets.
+    pub product_state: Vec<PathBuf>,
+}
+
+impl Layout {
+    /// The link that names the version in use.
+    pub fn current(&self) -> PathBuf {
+        self.versions.join("current")
+    }
+
+    /// The folder of one version.
+    pub fn version(&self, version: &super::Version) -> PathBuf {
+        self.versions.join(version.to_string())
+    }
+
+    /// The receipt.
+    pub fn receipt(&self) -> PathBuf {
+        self.config.join("install.json")
+    }
+
+    /// The trusted keys' folder.
+    pub fn keys(&self) -> PathBuf {
+        self.config.join("keys.d")
+    }
+
+    /// The administrator's configuration file.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// The write-ahead journal.
+    pub fn journal(&self) -> PathBuf {
+        self.install_state.join("journal.json")
+    }
+
+    /// The record of a version on trial.
+    pub fn trial(&self) -> PathBuf {
+        self.install_state.join("trial.json")
+    }
+
+    /// The record of releases and keys that were seen.
+    pub fn seen(&self) -> PathBuf {
+        self.install_state.join("seen.json")
+    }
+
+    /// The folder of the administrator's root keys.
+    pub fn roots(&self) -> PathBuf {
+        self.config.join("roots.d")
+    }
+
+    /// Where a release is spooled and unpacked before it is published. On the file system of
+    /// `versions`, so that publishing is one rename.
+    pub fn staging(&self) -> PathBuf {
+        self.versions.join(".staging")
+    }
+
+    /// The path of a unit file.
+    pub fn unit(&self, name: &UnitName) -> PathBuf {
+        self.units.join(name.as_str())
+    }
+
+    /// The toolkit's own drop-in of a unit: its name sorts behind all that people usually choose,
+    /// and the last drop-in wins (systemd.unit(5)).
+    pub fn keep_guests_drop_in(&self, name: &UnitName) -> PathBuf {
+        self.units
+            .join(format!("{name}.d"))
+            .join("zzz-banger-keep-guests.conf")
+    }
+
+    /// The path under which a program is called.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// The same layout beneath another root folder, for tests and image builds.
+    #[must_use]
+    pub fn beneath(&self, root: &Path) -> Self {
+        let moved = |path: &PathBuf| root.join(path.strip_prefix("/").unwrap_or(path));
+        Self {
+            versions: moved(&self.versions),
+            programs: moved(&self.programs),
+            units: moved(&self.units),
+            config: moved(&self.config),
+            install_state: moved(&self.install_state),
+            lock: moved(&self.lock),
+            product_state: self.product_state.iter().map(moved).collect(),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The nouns that the toolkit and the daemons share: data without IO.
+//!
+//! Guarantees: every type here that comes from outside is checked when it is made, so a value that
+//! exists is a value that may be used; nothing in this module touches a file, a clock or a socket.
+
+mod answer;
+mod digest;
+mod found;
+mod host;
+mod layout;
+mod receipt;
+mod schema;
+mod unit_name;
+mod version;
+
+pub use answer::{Answer, ForeignListener};
+pub use digest::{Digest, DigestError};
+pub use found::{Contents, FileImage, Fingerprint, Found};
+pub use host::{End, Owner, ProcessIdentity, Survivor};
+pub use layout::Layout;
+pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
+pub use schema::schema_of;
+pub use unit_name::{UnitKind, UnitName, UnitNameError};
+pub use version::{Version, VersionError};

@@ -1,7 +1,0 @@
-//! `banger`: the command line. Parses, calls, and returns the exit code; nothing else.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    banger_runtime::cli::main(&banger_runtime::build!())
-}
