@@ -1,5 +1,6 @@
-//! Contract 2 and 3 on a real host: who may call what, what a host must have, and where a user whose
-//! daemon is away is sent. Every refusal leaves the host as it was.
+//! The commands on a real host (docs/contract.md, "Commands"): who may call what, what a host must have,
+//! and which command a user whose daemon cannot be reached is told to type. Every refusal leaves the host
+//! as it was.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -92,7 +93,7 @@ pub(crate) fn assert_refused(output: &Output, code: i32, what: &str, hint: &str)
 }
 
 #[test]
-fn contract_2_only_root_for_a_real_owner_changes_a_host() {
+fn only_root_changes_a_host_and_only_for_a_real_owner() {
     let host = with_release(Host::new().user("alice").build().unwrap());
     let before = tree(&host);
 
@@ -181,7 +182,7 @@ pub(crate) fn assert_same(before: &BTreeMap<PathBuf, String>, after: &BTreeMap<P
 }
 
 #[test]
-fn contract_2_sudo_user_is_the_owner_and_a_second_install_changes_nothing() {
+fn sudo_user_is_the_owner_and_a_second_install_changes_nothing() {
     let host = with_release(Host::new().user("alice").user("bob").build().unwrap());
     let install = || {
         let line = format!("SUDO_USER=alice {RELEASE}/bin/banger system install");
@@ -209,12 +210,12 @@ fn contract_2_sudo_user_is_the_owner_and_a_second_install_changes_nothing() {
     assert_same(&before, &tree(&host));
     assert_eq!(host.property("bangerd.service", "MainPID").unwrap(), pid);
 
-    contract_3_where_a_user_is_sent(&host);
-    contract_6_programs_print_one_line(&host);
+    users_are_told_which_command_to_type(&host);
+    programs_print_one_version_line(&host);
 }
 
 /// On an installed host: the three cases of an owner daemon that cannot be reached.
-fn contract_3_where_a_user_is_sent(host: &Host) {
+fn users_are_told_which_command_to_type(host: &Host) {
     let list = |user| banger_as(host, user, &["vm", "list"]);
     assert!(list("alice").success(), "{}", list("alice").text());
     assert_refused(&list("bob"), 3, "installed for alice", "hint");
@@ -244,7 +245,7 @@ fn contract_3_where_a_user_is_sent(host: &Host) {
     fs_err::rename(&aside, &receipt).unwrap();
 }
 
-fn contract_6_programs_print_one_line(host: &Host) {
+fn programs_print_one_version_line(host: &Host) {
     for program in ["banger", "bangerd"] {
         let path = format!("/usr/local/bin/{program}");
         let output = host

@@ -1,4 +1,4 @@
-//! Contract 1: the units, as they are rendered for an owner.
+//! The units, as they are rendered for an owner.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,7 +44,7 @@ fn assert_contains(file: &UnitFile, lines: &str) {
 }
 
 #[test]
-fn contract_1_the_owner_daemons_unit_holds_every_line() {
+fn the_owner_daemons_unit_holds_every_directive() {
     let text = render(
         "bangerd.service",
         &owner("/home/alice"),
@@ -96,7 +96,7 @@ fn contract_1_the_owner_daemons_unit_holds_every_line() {
 }
 
 #[test]
-fn contract_1_the_helpers_unit_holds_every_line() {
+fn the_root_helpers_unit_holds_every_directive() {
     let text = render(
         "bangerd-root.service",
         &owner("/home/alice"),
@@ -123,7 +123,7 @@ fn contract_1_the_helpers_unit_holds_every_line() {
 }
 
 #[test]
-fn contract_1_what_the_guarantees_need_stands_in_both_services() {
+fn both_services_hold_what_the_guarantees_need() {
     for name in ["bangerd.service", "bangerd-root.service"] {
         let text = render(name, &owner("/home/alice"), &Coverage::default());
         assert_contains(
@@ -161,7 +161,7 @@ fn no_service_and_no_socket_has_a_start_limit_or_a_trigger_limit() {
 }
 
 #[test]
-fn contract_1_a_home_reaches_systemd_as_it_is() {
+fn a_home_reaches_systemd_unchanged() {
     for home in [
         "/home/a b",
         "/home/a\"b",
@@ -181,7 +181,7 @@ fn contract_1_a_home_reaches_systemd_as_it_is() {
 }
 
 #[test]
-fn contract_1_coverage_lines_stand_exactly_when_asked_for() {
+fn coverage_lines_are_present_exactly_when_asked_for() {
     let asked = Coverage {
         owner: Some("/cov/a b".into()),
         helper: Some("/cov/root".into()),
@@ -255,7 +255,7 @@ fn root_with_units() -> tempfile::TempDir {
 }
 
 #[test]
-fn contract_1_systemd_analyze_verify_finds_nothing() {
+fn systemd_analyze_verify_finds_nothing() {
     let root = root_with_units();
     let verify = |units: &[&str]| {
         let output = Command::new("systemd-analyze")

@@ -53,17 +53,17 @@ fn shown(findings: &[Found]) -> Vec<String> {
 }
 
 #[test]
-fn contract_7_every_drift_of_a_unit_file_is_found() {
+fn every_drift_of_a_unit_file_is_found() {
     play(&[drift_scenes::edits(), drift_scenes::competing_files()].concat());
 }
 
 #[test]
-fn contract_7_every_drift_by_a_drop_in_is_found() {
+fn every_drift_by_a_drop_in_is_found() {
     play(&drift_scenes::drop_ins());
 }
 
 #[test]
-fn contract_7_every_drift_by_the_folder_of_a_drop_in_is_found() {
+fn every_drift_by_the_folder_of_a_drop_in_is_found() {
     play(&drift_scenes::drop_ins_by_folder());
 }
 

@@ -13,7 +13,7 @@ fn a_child_lives_through_a_second_install_an_update_and_a_restart() {
     assert_eq!(toy.current(), "0.1.1");
     toy.run("restart").ok().unwrap();
     assert_eq!(toy.child(), child);
-    // contract 4.4: it stayed in the unit's own control group, and systemd says so
+    // it stayed in the unit's own control group, and systemd says so
     assert!(toy.child_group().ends_with("/toyd.service"));
     let journal = toy.host.journal(Some("toyd.service")).unwrap();
     for words in [
@@ -25,7 +25,7 @@ fn a_child_lives_through_a_second_install_an_update_and_a_restart() {
 }
 
 #[test]
-fn contract_7_a_stale_unit_is_mended_before_the_restart() {
+fn a_stale_unit_is_repaired_before_the_restart() {
     let toy = Toy::installed();
     let child = toy.child();
     toy.shell("sed -i /KillMode/d /etc/systemd/system/toyd.service; systemctl daemon-reload");
@@ -46,7 +46,7 @@ fn contract_7_a_stale_unit_is_mended_before_the_restart() {
 }
 
 #[test]
-fn contract_7_a_drop_in_that_systemd_overlooks_is_overruled_and_kept() {
+fn a_drop_in_that_systemd_overlooks_is_overruled_and_kept() {
     let toy = Toy::installed();
     let child = toy.child();
     // a new folder and an old date: NeedDaemonReload says no (systemd 252)

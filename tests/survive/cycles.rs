@@ -34,7 +34,7 @@ fn doors(stage: &Stage) -> String {
 }
 
 #[test]
-fn contract_4_two_hundred_updates_and_rollbacks_are_noticed_by_nobody() {
+fn guests_survive_two_hundred_updates_and_rollbacks() {
     let (stage, guests) = stage();
     let before = doors(&stage);
     let client = api::Client::paced(&stage.host, OWNER, 5).unwrap();

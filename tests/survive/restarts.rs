@@ -1,4 +1,4 @@
-//! Contract 4: what may happen to the daemons, and what must not happen to a guest.
+//! What may happen to the daemons, and what must not happen to a guest (docs/contract.md, "Guests").
 
 use banger_tests::support::api;
 use banger_tests::support::command;
@@ -32,7 +32,7 @@ fn wait_for_new_main_pid(stage: &Stage, unit: &str, before: &str) {
 }
 
 #[test]
-fn contract_4_restarts_and_crashes_of_both_daemons_leave_a_guest_alone() {
+fn guests_survive_restarts_and_crashes_of_both_daemons() {
     let (stage, guest) = stage_with_guest();
     for unit in ["bangerd.service", "bangerd-root.service"] {
         for act in ["restart", "kill --signal=KILL"] {
@@ -48,7 +48,7 @@ fn contract_4_restarts_and_crashes_of_both_daemons_leave_a_guest_alone() {
 }
 
 #[test]
-fn contract_4_an_update_and_a_rollback_leave_a_guest_alone() {
+fn guests_survive_an_update_and_a_rollback() {
     let (stage, guest) = stage_with_guest();
     let second = stage.releases.sound("0.1.1").unwrap();
     let broken = stage.releases.broken().unwrap();
@@ -66,7 +66,7 @@ fn contract_4_an_update_and_a_rollback_leave_a_guest_alone() {
 }
 
 #[test]
-fn contract_4_handles_are_written_from_what_was_found() {
+fn handles_are_written_from_what_was_found() {
     let (stage, guest) = stage_with_guest();
     let handles = stage.host.path("/var/lib/banger-root/handles.json");
     // neither a list that is missing nor one that lies is believed
@@ -87,7 +87,7 @@ fn contract_4_handles_are_written_from_what_was_found() {
 }
 
 #[test]
-fn contract_4_no_request_fails_while_the_daemons_are_restarted_and_replaced() {
+fn no_request_fails_while_the_daemons_are_restarted_and_replaced() {
     let (stage, guest) = stage_with_guest();
     let second = stage.releases.sound("0.1.1").unwrap();
     stage.releases.publish(&second).unwrap();

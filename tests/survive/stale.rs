@@ -1,5 +1,5 @@
-//! Contract 4.4 and 7: guests that live in a unit's own control group, and units as releases 0.1.0
-//! to 0.1.3 of the former program wrote them.
+//! Guests that live in a unit's own control group, and units as releases 0.1.0 to 0.1.3 of the former
+//! program wrote them.
 
 use banger_tests::support::stage::{Guest, Stage};
 
@@ -64,7 +64,7 @@ fn assert_mended(stage: &Stage) {
 }
 
 #[test]
-fn contract_4_systemd_itself_says_that_guests_in_the_units_group_stay() {
+fn systemd_reports_that_guests_in_the_units_group_keep_running() {
     let (stage, guests) = stage_with_guests();
     into_the_units_group(&stage, &guests);
     // by hand: a restart of banger's own moves them into scopes first
@@ -86,7 +86,7 @@ fn contract_4_systemd_itself_says_that_guests_in_the_units_group_stay() {
 }
 
 #[test]
-fn contract_7_a_guest_under_a_stale_unit_survives_an_update() {
+fn guests_under_a_stale_unit_survive_an_update() {
     let (stage, guests) = stage_with_guests();
     let second = stage.releases.sound("0.1.1").unwrap();
     stage.releases.publish(&second).unwrap();
@@ -135,7 +135,7 @@ fn contract_7_a_guest_under_a_stale_unit_survives_an_update() {
 }
 
 #[test]
-fn contract_7_install_and_restart_mend_a_stale_unit_before_anything_stops() {
+fn install_and_restart_repair_a_stale_unit_before_anything_stops() {
     let (stage, guests) = stage_with_guests();
     let folder = stage
         .unpack(&stage.releases.sound("0.1.0").unwrap())
@@ -158,7 +158,7 @@ fn contract_7_install_and_restart_mend_a_stale_unit_before_anything_stops() {
 }
 
 #[test]
-fn contract_7_an_overriding_drop_in_is_overruled_and_kept() {
+fn an_overriding_drop_in_is_overruled_and_kept() {
     let (stage, guests) = stage_with_guests();
     into_the_units_group(&stage, &guests);
     let theirs = format!("/etc/systemd/system/{HELPER}.d/theirs.conf");

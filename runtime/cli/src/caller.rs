@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_2_the_owner_is_the_named_one_then_the_one_who_called_sudo() {
+    fn the_owner_is_the_named_user_then_the_user_who_called_sudo() {
         let chosen = |named, sudo| choose_owner(named, sudo, database).map(|owner| owner.user);
         assert_eq!(chosen(Some("alice"), Some("bob")), Ok("alice".into()));
         assert_eq!(chosen(None, Some("bob")), Ok("bob".into()));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_2_another_user_gets_one_line_with_the_command_to_type() {
+    fn another_user_gets_one_line_with_the_sudo_command_to_type() {
         let words = ["system", "install", "--owner", "o'brien"].map(String::from);
         assert_eq!(
             not_root(words.into_iter()),

@@ -11,6 +11,7 @@ mod dry_run;
 mod failure;
 pub mod health;
 mod host;
+mod man;
 mod offer;
 mod preview;
 pub mod product;
@@ -91,7 +92,7 @@ fn dispatch(
 
 fn write_man_pages(build: &Build, directory: &std::path::Path) -> Result<ExitCode, Failure> {
     let command = Arguments::command().version(build.version);
-    clap_mangen::generate_to(command, directory).map_err(|error| {
+    man::write(command, build, directory).map_err(|error| {
         Failure::plain(
             format!(
                 "cannot write man pages into {}: {error}",

@@ -1,5 +1,4 @@
-//! Contract 1: no unit makes systemd create, chown or chmod by path in a folder that the owner can
-//! write.
+//! No unit makes systemd create, chown or chmod by path in a folder that the owner can write.
 
 use std::path::{Path, PathBuf};
 

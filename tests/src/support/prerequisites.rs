@@ -21,6 +21,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("dash", "dash"),
     ("git", "git"),
+    ("mandoc", "mandoc"),
     ("minisign", "minisign"),
     ("mmdebstrap", "mmdebstrap"),
     ("mount", "mount"),

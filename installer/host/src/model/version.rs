@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contract_6_the_version_line_is_read_in_every_allowed_form() {
+    fn the_version_line_is_read_in_every_allowed_form() {
         for (line, expected) in [
             ("banger 0.1.3", "0.1.3"),
             ("banger 0.1.3\n", "0.1.3"),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_6_anything_else_is_an_error_that_shows_the_text() {
+    fn any_other_version_line_is_an_error_that_shows_the_text() {
         for line in [
             "",
             "banger",

@@ -124,7 +124,7 @@ fn with_unread_drop_in(mut state: UnitState, path: &str, text: &str) -> UnitStat
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn contract_7_every_way_of_being_stale_is_found() {
+fn every_kind_of_stale_unit_is_found() {
     let drop_in = "/etc/systemd/system/toyd.service.d/memory.conf";
     let own = "/etc/systemd/system/toyd.service.d/zzz-banger-keep-guests.conf";
     let shadow = "/run/systemd/system.control/toyd.service";

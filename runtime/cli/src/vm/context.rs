@@ -27,7 +27,7 @@ impl Context {
         }
     }
 
-    /// Contract 3.1 and 3.3. The socket is not touched.
+    /// That banger is installed, and for this caller. The socket is not touched.
     pub(super) fn check_caller(&self) -> Result<(), VmError> {
         let bytes = std::fs::read(&self.receipt).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => VmError::NotInstalled,
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_3_1_without_metadata_the_error_tells_to_install() {
+    fn without_an_install_the_error_names_system_install() {
         let installed = Installed::new();
         std::fs::remove_file(installed.folder.path().join("install.json")).unwrap();
         let error = run(list(), &installed.context(4242)).unwrap_err();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_3_2_a_socket_that_does_not_answer_tells_to_restart() {
+    fn a_socket_that_does_not_answer_names_system_restart() {
         let Installed { folder, listener } = Installed::new();
         drop(listener);
         let context = Context {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_3_2_a_socket_that_closes_without_an_answer_tells_to_restart() {
+    fn a_socket_that_closes_without_an_answer_names_system_restart() {
         let installed = Installed::new();
         installed.listener.set_nonblocking(false).unwrap();
         let context = installed.context(4242);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_3_3_another_user_is_told_the_owner_and_the_socket_is_never_dialled() {
+    fn another_user_is_told_the_owner_and_the_socket_is_never_dialled() {
         let installed = Installed::new();
         for uid in [0, 4243] {
             let error = run(list(), &installed.context(uid)).unwrap_err();

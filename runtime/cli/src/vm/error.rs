@@ -11,7 +11,7 @@ use crate::protocol::{Fault, InputError};
 /// Why a command on VMs was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum VmError {
-    /// Contract 3.1.
+    /// There is no installation record.
     #[error("banger is not installed on this machine")]
     NotInstalled,
     /// The metadata is there and cannot be read.
@@ -26,13 +26,13 @@ pub enum VmError {
     /// The metadata is damaged.
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
-    /// Contract 3.3.
+    /// The caller is not the owner.
     #[error("banger on this machine is installed for {owner}")]
     OtherOwner {
         /// The owner's login name.
         owner: String,
     },
-    /// Contract 3.2.
+    /// The socket of the owner daemon does not answer.
     #[error("the banger daemon does not answer")]
     NoAnswer(#[source] CallError),
     /// The daemon refused.

@@ -213,7 +213,7 @@ struct Client<'context> {
 }
 
 impl<'context> Client<'context> {
-    /// Makes sure of the daemon (contract 3): installed, for this caller, and answering.
+    /// Makes sure of the daemon: installed, for this caller, and answering.
     fn new(context: &'context Context) -> Result<Self, VmError> {
         context.check_caller()?;
         let runtime = tokio::runtime::Builder::new_current_thread()

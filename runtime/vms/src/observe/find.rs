@@ -1,4 +1,4 @@
-//! The contract's rule for finding a VM's process by its API socket.
+//! How a VM's process is found by its API socket (docs/contract.md, "Finding a VM's process").
 //!
 //! The rule is the floor, not the proof: see [`crate::reconcile`] for what a process must show
 //! before anything is done to it.
@@ -59,7 +59,7 @@ pub enum Miss {
     Unreadable(#[source] io::Error),
 }
 
-/// Finds the process behind the API socket at `socket`, as the host sees it (contract 5).
+/// Finds the process behind the API socket at `socket`, as the host sees it.
 ///
 /// # Errors
 /// [`Miss`].
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_5_1_a_command_line_that_names_the_socket_wins() {
+    fn a_command_line_that_names_the_socket_wins() {
         let mut jail = Jail::with(Some("4121"));
         let mut unjailed = firecracker(6000, 8, 1000, "bb");
         unjailed.command_line = vec![
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_5_1_a_client_of_the_socket_is_not_its_vm() {
+    fn a_client_of_the_socket_is_not_its_vm() {
         let mut jail = Jail::with(Some("4121"));
         let mut client = firecracker(6000, 8, 1000, "bb");
         client.command_line = vec!["curl".into(), "--unix-socket".into(), jail.socket().into()];
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_5_2_a_good_pidfile_names_the_process() {
+    fn a_good_pidfile_names_the_process() {
         assert_eq!(
             Jail::with(Some("4121")).find().unwrap(),
             Found::ByPidfile(4121)
@@ -194,13 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn contract_5_2_white_space_around_the_number_is_fine() {
+    fn white_space_around_the_pid_is_ignored() {
         let jail = Jail::with(Some(" \t4121 \n\n"));
         assert_eq!(jail.find().unwrap(), Found::ByPidfile(4121));
     }
 
     #[test]
-    fn contract_5_2_a_relative_link_counts_from_its_own_folder() {
+    fn a_relative_link_is_resolved_from_its_own_folder() {
         let jail = Jail::with(Some("4121"));
         std::fs::remove_file(jail.socket()).unwrap();
         symlink("root/firecracker.socket", jail.socket()).unwrap();
@@ -208,18 +208,18 @@ mod tests {
     }
 
     #[test]
-    fn contract_5_without_a_pidfile_there_is_no_process() {
+    fn without_a_pidfile_there_is_no_process() {
         assert!(matches!(Jail::with(None).find(), Err(Miss::NoPidfile(_))));
     }
 
     #[test]
-    fn contract_5_a_pid_that_no_longer_exists_is_no_process() {
+    fn a_pid_that_no_longer_exists_is_no_process() {
         let jail = Jail::with(Some("4999"));
         assert!(matches!(jail.find(), Err(Miss::NoProcess(4999))));
     }
 
     #[test]
-    fn contract_5_3_a_live_pid_with_another_comm_is_refused() {
+    fn a_live_pid_with_another_comm_is_refused() {
         match Jail::with(Some("5000")).find() {
             Err(Miss::OtherProgram { pid: 5000, comm }) => assert_eq!(comm, "nginx"),
             other => panic!("{other:?}"),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_5_a_process_that_has_exited_is_none() {
+    fn a_process_that_has_exited_is_no_process() {
         let mut jail = Jail::with(Some("4121"));
         for seen in &mut jail.processes.list {
             seen.exited = true;
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_5_garbage_is_no_number() {
+    fn garbage_in_the_pidfile_is_refused() {
         let endless = "1".repeat(10_000);
         for text in [
             "",
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_5_a_socket_that_is_no_link_leads_nowhere() {
+    fn a_socket_that_is_no_symlink_leads_to_no_process() {
         let jail = Jail::with(Some("4121"));
         std::fs::remove_file(jail.socket()).unwrap();
         let _listener = std::os::unix::net::UnixListener::bind(jail.socket()).unwrap();
