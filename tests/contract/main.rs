@@ -1,4 +1,4 @@
-//! The contract, line by line. A module a section; each test's name says which line it holds.
+//! The contract on a host, line by line. What needs none is in `tests/plain`.
 
 // helpers of tests are tests too, but clippy only knows functions marked #[test]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -6,7 +6,6 @@
 mod auto_update;
 mod boundary;
 mod choices;
-mod command_line;
 mod commands;
 mod damage;
 mod dry_run;
@@ -14,8 +13,6 @@ mod install_script;
 mod life;
 mod locks;
 mod manners;
-mod rooms;
 mod sandbox;
-mod units;
 mod updates;
 mod vms;

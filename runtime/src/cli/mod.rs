@@ -11,6 +11,7 @@ mod failure;
 mod host;
 mod offer;
 mod preview;
+mod probation;
 mod release;
 mod report;
 mod root;
