@@ -159,7 +159,7 @@ done"#;
 #[test]
 fn a_vm_that_somebody_else_moves_into_its_scope_first_starts_with_its_limits() {
     let stage = Stage::installed("0.1.0").unwrap();
-    let mut mover = stage
+    let mut child = stage
         .host
         .command(["/bin/sh", "-c", MOVE_FIRST])
         .stdin(std::process::Stdio::null())
@@ -174,8 +174,8 @@ fn a_vm_that_somebody_else_moves_into_its_scope_first_starts_with_its_limits() {
     for number in 0..5 {
         stage.run_guest(&format!("vm-{number}")).unwrap();
     }
-    mover.kill().unwrap();
-    mover.wait().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
     let moved = moved();
     assert!(moved.contains("o \""), "none was moved first: {moved}");
     for vm in stage.vms().unwrap() {

@@ -33,8 +33,9 @@ pub(super) fn length(told: Option<&OsStr>) -> Result<Duration, (Duration, String
         None => Err((
             default,
             format!(
-                "{VARIABLE}={told:?} is ignored: it is no number of seconds from {} to {}; the \
+                "{VARIABLE}={} is ignored: it is no number of seconds from {} to {}; the \
                  probation lasts {} s",
+                told.display(),
                 BOUNDS.start(),
                 BOUNDS.end(),
                 default.as_secs()
