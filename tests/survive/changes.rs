@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use banger_tests::support::Result;
 use banger_tests::support::command::{self, Output};
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::Stage;
 
 /// How many changes there are in all; [`CHANGES`] when it is not set.
@@ -97,13 +96,8 @@ fn left(stage: &Stage) -> String {
 #[test]
 fn every_change_during_restarts_an_update_and_a_rollback_is_carried_out() {
     let changes = std::env::var(VARIABLE).map_or(CHANGES, |text| text.parse().unwrap());
-    let releases = Releases::new().unwrap();
-    let first = releases.sound("0.1.0").unwrap();
-    let second = releases.sound("0.1.1").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&first).unwrap().ok().unwrap();
-    stage.releases.publish(&second).unwrap();
-    let guest = stage.run_guest("web").unwrap();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
+    stage.publish("0.1.1").unwrap();
     let before = left(&stage);
 
     let rounds = changes.div_ceil(3 * CLIENTS);

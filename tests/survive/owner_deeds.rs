@@ -53,8 +53,7 @@ impl Drop for Deed {
 
 impl Scene {
     fn new() -> Self {
-        let stage = Stage::installed(OLD).unwrap();
-        let guest = stage.run_guest("web").unwrap();
+        let (stage, guest) = Stage::with_guest(OLD).unwrap();
         stage.publish(NEW).unwrap();
         probation::shorten(&stage);
         Self { stage, guest }
