@@ -182,10 +182,10 @@ fn releases_that_do_not_fit_are_refused_and_a_full_disk_is_named() {
         "older than what was seen here: sequence 3, seen 12",
     );
     pack_with(&stage, 13, |_| ());
-    // the versions on a disk of their own, which is full
+    // the versions on a disk of their own, which is full; programs of the dev profile take 80 MB of it
     let versions = "/usr/local/lib/banger";
     let fill = format!(
-        "cp -a {versions} /root/copy && mount -t tmpfs -o size=64m none {versions} && \
+        "cp -a {versions} /root/copy && mount -t tmpfs -o size=128m none {versions} && \
          cp -a /root/copy/. {versions}/ && ! dd if=/dev/zero of={versions}/.fill bs=64k"
     );
     stage.host.shell(&fill).unwrap().ok().unwrap();
