@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use banger_tests::support::bystander::{Bystander, peak_kib};
 use banger_tests::support::command::{self, Output};
 use banger_tests::support::host::HostBuilder;
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{Guest, OWNER, Stage};
 use banger_tests::support::{Host, fake};
 use serde_json::Value;
@@ -40,10 +39,7 @@ impl Scene {
 
     fn on(host: HostBuilder) -> Self {
         let host = host.user(OWNER).user(STRANGER).build().unwrap();
-        let releases = Releases::new().unwrap();
-        let release = releases.sound("0.1.0").unwrap();
-        let stage = Stage::on(host, releases).unwrap();
-        stage.install(&release).unwrap().ok().unwrap();
+        let stage = Stage::installed_on(host, "0.1.0").unwrap();
         let make = format!(
             "mkdir -p {CANARY}/folder && echo untouched >{CANARY}/file && chmod 0600 {CANARY}/file"
         );

@@ -1,4 +1,5 @@
-//! Hostile releases: each is refused, the error names what is wrong, and nothing is written.
+//! Attackers on a host: its owner, a guest, a VMM that a guest has taken over, another user, and all of
+//! them at once. What a publisher or a mirror may send is in `tests/mirror`, which boots nothing.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,26 +7,9 @@
     reason = "helpers of tests fail as tests do"
 )]
 
-mod archives;
 mod boundary;
 mod broken_out_vmm;
-mod client;
-mod corpus;
-mod disk;
 mod guest;
-mod hostile;
-mod hostile_servers;
-mod keys;
-mod manifests;
-mod memory;
-mod mirrors;
-mod noise;
 mod owner;
-mod proxies;
-mod release_tool;
-mod resume;
-mod rotation;
 mod soak;
 mod stranger;
-mod transport;
-mod world;

@@ -1,6 +1,6 @@
 //! `system install --auto-update`: a timer that takes what a person's command would take.
 
-use banger_tests::support::releases::{BROKEN_VERSION, Releases};
+use banger_tests::support::releases::BROKEN_VERSION;
 use banger_tests::support::stage::Stage;
 
 const TIMER: &str = "banger-update.timer";
@@ -21,10 +21,7 @@ fn start(stage: &Stage) -> bool {
 
 #[test]
 fn updates_without_a_person_are_those_that_a_person_would_get() {
-    let releases = Releases::new().unwrap();
-    let first = releases.sound("0.1.0").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&first).unwrap().ok().unwrap();
+    let stage = Stage::installed("0.1.0").unwrap();
     assert_eq!(state_of_timer(&stage), ["disabled", "inactive"]);
     let status = stage.banger(&["system", "status"]).unwrap().text();
     assert!(!status.contains("banger-update"), "{status}");
@@ -60,8 +57,7 @@ fn updates_without_a_person_are_those_that_a_person_would_get() {
     install(&[]);
     assert_eq!(state_of_timer(&stage), ["enabled", "active"]);
 
-    let second = stage.releases.sound("0.1.1").unwrap();
-    stage.releases.publish(&second).unwrap();
+    stage.publish("0.1.1").unwrap();
     assert!(start(&stage));
     assert_eq!(version(&stage), "banger 0.1.1");
     stage.check_untouched(&guest).unwrap();

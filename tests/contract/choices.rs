@@ -178,7 +178,7 @@ fn a_version_a_step_down_and_a_channel_can_be_asked_for() {
 
     let before = tree(&host.stage.host);
     let check = host.stage.banger(&["update", "--check", "--json"]).unwrap();
-    assert_eq!(check.code, Some(10), "{}", check.text());
+    check.exited(10).unwrap();
     let answer: serde_json::Value = serde_json::from_str(&check.stdout).unwrap();
     assert_eq!(answer["urgency"], "high");
     assert_eq!(answer["sequence"], 11);
@@ -350,7 +350,7 @@ fn a_revocation_is_kept_whatever_becomes_of_the_manifest_that_came_with_it() {
         let old = host.source(&format!("old-{stolen}"), &thief, &before);
         let both = [words, &["--from", &news, "--from", &old]].concat();
         let said = host.stage.banger(&both).unwrap();
-        assert_eq!(said.code, Some(6), "{}", said.text());
+        said.exited(6).unwrap();
         // the next source, and the next command, are held against it
         let older = "list of keys is older than what was seen";
         assert!(said.text().contains("was revoked"), "{}", said.text());

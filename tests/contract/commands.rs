@@ -2,12 +2,10 @@
 //! and which command a user whose daemon cannot be reached is told to type. Every refusal leaves the host
 //! as it was.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
 use banger_installer::model::Version;
 use banger_tests::support::command::Output;
 use banger_tests::support::host::Host;
+use banger_tests::support::tree::{Tree, difference};
 use banger_tests::support::{guest, programs};
 
 /// Where an unpacked release lies in the hosts of this module.
@@ -36,18 +34,16 @@ fn banger_as(host: &Host, user: &str, words: &[&str]) -> Output {
 }
 
 /// Every path that banger could touch, with what identifies its content.
-pub(crate) fn tree(host: &Host) -> BTreeMap<PathBuf, String> {
-    let mut found = BTreeMap::new();
-    for top in ["etc", "usr/local", "var/lib", "var/cache", "opt"] {
-        collect(&host.path(Path::new("/").join(top)), &mut found);
-    }
+pub(crate) fn tree(host: &Host) -> Tree {
+    let tops = ["etc", "usr/local", "var/lib", "var/cache", "opt"];
+    let mut found = banger_tests::support::tree::tree(&host.path("/"), &tops).unwrap();
     // what the host's own services, and guests, write while we look
     let busy = [
-        "/var/lib/systemd",
-        "/var/lib/dbus",
-        "/etc/resolv.conf",
-        "/var/lib/private",
-        "/console.log",
+        "var/lib/systemd",
+        "var/lib/dbus",
+        "etc/resolv.conf",
+        "var/lib/private",
+        "console.log",
     ];
     found.retain(|path, _| {
         let text = path.to_string_lossy();
@@ -57,29 +53,10 @@ pub(crate) fn tree(host: &Host) -> BTreeMap<PathBuf, String> {
 }
 
 /// The same without the memory of releases that were seen, which a run that is refused may write.
-pub(crate) fn tree_but_memory(host: &Host) -> BTreeMap<PathBuf, String> {
+pub(crate) fn tree_but_memory(host: &Host) -> Tree {
     let mut tree = tree(host);
     tree.retain(|path, _| !path.ends_with("var/lib/banger-install/seen.json"));
     tree
-}
-
-fn collect(path: &Path, found: &mut BTreeMap<PathBuf, String>) {
-    let Ok(facts) = path.symlink_metadata() else {
-        return;
-    };
-    let what = if facts.is_symlink() {
-        format!("link to {}", fs_err::read_link(path).unwrap().display())
-    } else if facts.is_dir() {
-        for entry in fs_err::read_dir(path).unwrap() {
-            collect(&entry.unwrap().path(), found);
-        }
-        "folder".into()
-    } else if facts.is_file() {
-        banger_tests::support::firecracker::sha256(&fs_err::read(path).unwrap())
-    } else {
-        "special".into()
-    };
-    found.insert(path.into(), what);
 }
 
 /// Asserts a refusal: its exit code, an `error:` that holds `what`, and a hint that holds `hint`.
@@ -98,7 +75,7 @@ fn only_root_changes_a_host_and_only_for_a_real_owner() {
     let before = tree(&host);
 
     let not_root = banger_as(&host, "alice", &["system", "install", "--owner", "alice"]);
-    assert_eq!(not_root.code, Some(3), "{}", not_root.text());
+    not_root.exited(3).unwrap();
     assert_eq!(not_root.stderr.lines().count(), 1, "{}", not_root.text());
     assert!(
         not_root
@@ -142,7 +119,7 @@ fn only_root_changes_a_host_and_only_for_a_real_owner() {
         &["update", "--purge"],
     ] {
         let output = banger(&host, words);
-        assert_eq!(output.code, Some(2), "{words:?}: {}", output.text());
+        output.exited(2).unwrap();
     }
     for words in [
         &["update"][..],
@@ -160,20 +137,8 @@ fn only_root_changes_a_host_and_only_for_a_real_owner() {
 }
 
 /// Asserts that nothing was added, removed or changed, and names what was.
-pub(crate) fn assert_same(before: &BTreeMap<PathBuf, String>, after: &BTreeMap<PathBuf, String>) {
-    let changed: Vec<String> = before
-        .keys()
-        .chain(after.keys())
-        .filter(|path| before.get(*path) != after.get(*path))
-        .map(|path| {
-            format!(
-                "{}: {:?} -> {:?}",
-                path.display(),
-                before.get(path),
-                after.get(path)
-            )
-        })
-        .collect();
+pub(crate) fn assert_same(before: &Tree, after: &Tree) {
+    let changed = difference(before, after);
     assert!(
         changed.is_empty(),
         "the host was changed:\n{}",

@@ -2,7 +2,6 @@
 //! what to type; nothing is changed before it is typed, and typing just that is a way out.
 
 use banger_tests::support::command::Output;
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{Guest, Stage};
 
 use crate::commands::{assert_refused, assert_same, tree_but_memory};
@@ -29,13 +28,8 @@ struct Damaged {
 
 impl Damaged {
     fn host() -> Self {
-        let releases = Releases::new().unwrap();
-        let first = releases.sound("0.1.0").unwrap();
-        let second = releases.sound("0.1.1").unwrap();
-        releases.publish(&second).unwrap();
-        let stage = Stage::new(releases).unwrap();
-        stage.install(&first).unwrap().ok().unwrap();
-        let guest = stage.run_guest("web").unwrap();
+        let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
+        stage.publish("0.1.1").unwrap();
         let receipt = fs_err::read_to_string(stage.host.path(RECEIPT)).unwrap();
         Self {
             stage,
@@ -253,9 +247,9 @@ fn a_link_or_version_that_is_missing_comes_back_and_the_guest_lives() {
     ] {
         host.root(&harm).ok().unwrap();
         let status = host.root(&format!("{unpacked} system status"));
-        assert_eq!(status.code, Some(0), "{harm}: {}", status.text());
+        status.exited(0).unwrap();
         let install = host.root(&format!("{unpacked} system install"));
-        assert_eq!(install.code, Some(0), "{harm}: {}", install.text());
+        install.exited(0).unwrap();
         host.assert_whole("0.1.0");
     }
     // the version in use is gone: a restart says so, and an update does not begin what nobody
@@ -307,7 +301,7 @@ fn a_run_folder_without_room_is_named_before_anything_changes() {
         }
         assert_same(&before, &tree_but_memory(&host.stage.host));
         let status = host.root("banger system status");
-        assert_eq!(status.code, Some(0), "{}", status.text());
+        status.exited(0).unwrap();
         host.stage.check_untouched(&host.guest).unwrap();
     }
     room("65536");

@@ -1,7 +1,6 @@
 //! `--dry-run`, `--rollback` and `--stop-guests`, as a person and a script see them.
 
 use banger_tests::support::command::Output;
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::Stage;
 use serde_json::Value;
 
@@ -46,13 +45,8 @@ fn steps(shown: &Value) -> Vec<&str> {
 
 #[test]
 fn every_plan_can_be_looked_at_and_the_way_back_taken() {
-    let releases = Releases::new().unwrap();
-    let first = releases.sound("0.1.0").unwrap();
-    let second = releases.sound("0.1.1").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&first).unwrap().ok().unwrap();
-    let guest = stage.run_guest("web").unwrap();
-    stage.releases.publish(&second).unwrap();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
+    stage.publish("0.1.1").unwrap();
 
     let nothing = looked_at(&stage, &["system", "install"]);
     assert_eq!(nothing["changes"], false, "{nothing}");

@@ -36,12 +36,7 @@ fn serve_with(folder: &Path, mischief: Option<(&str, Mischief)>, tls: bool) -> R
 fn taken(bench: &Bench, machine: Machine, from: &str) {
     let mut before = bench.tree();
     let output = bench.run(machine, &["--from", from, "--unpack", "out"]);
-    assert_eq!(
-        output.code,
-        Some(0),
-        "{machine:?} {from}: {}",
-        output.text()
-    );
+    output.exited(0).unwrap();
     let way = if machine.minisign { "signature" } else { "sum" };
     let verified = format!("verified: banger {VERSION}, by its {way}");
     assert!(output.stderr.contains(&verified), "{}", output.text());
@@ -286,7 +281,7 @@ fn a_host_is_installed_from_a_folder_to_the_end() {
             ["sh", "/home/alice/install.sh", "--owner", "alice"],
         )
         .unwrap();
-    assert_eq!(not_root.code, Some(3), "{}", not_root.text());
+    not_root.exited(3).unwrap();
     let hint = "sudo sh install.sh --owner alice";
     assert!(not_root.stderr.contains(hint), "{}", not_root.text());
 

@@ -197,8 +197,7 @@ fn the_end_of_a_guest_is_told_with_who_asked_for_it() {
 
 #[test]
 fn stop_ends_what_a_taken_over_vmm_had_forked() {
-    let stage = Stage::installed("0.1.0").unwrap();
-    let guest = stage.run_guest("web").unwrap();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
     let id = stage.vm("web").unwrap().id;
     let group = format!("/sys/fs/cgroup/banger.slice/banger-vm-{id}.scope");
     // a process of the VM's uid in its scope, as a fork of its Firecracker would be
@@ -384,8 +383,7 @@ fn a_sparse_disk_stays_sparse_and_what_does_not_fit_is_refused() {
 
 #[test]
 fn the_helper_sleeps_while_nothing_is_written_and_cuts_logs_that_grow() {
-    let stage = Stage::installed("0.1.0").unwrap();
-    let guest = stage.run_guest("web").unwrap();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
     // stopped by its signal, the guest says nothing; a daemon that adopted it is at rest
     shell(
         &stage,

@@ -21,7 +21,7 @@ fn traced(stage: &Stage, calls: &str, line: &str) -> Vec<String> {
          strace -ff --seccomp-bpf -y -s 300 -o {TRACES}/t -e signal=none -e trace={calls} -- {line}"
     );
     let output = stage.host.shell(&under).unwrap();
-    assert_eq!(output.code, Some(0), "{}", output.text());
+    output.exited(0).unwrap();
     let all = stage.host.shell(&format!("cat {TRACES}/t.*")).unwrap();
     let all = all.ok().unwrap();
     assert!(all.contains("+++ exited with 0 +++"), "{all}");

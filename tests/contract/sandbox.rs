@@ -41,11 +41,8 @@ fn no_start_limit_is_in_force_after_an_install() {
 
 #[test]
 fn each_socket_lets_the_owner_in_and_nobody_else() {
-    let releases = Releases::new().unwrap();
-    let release = releases.sound("0.1.0").unwrap();
     let host = Host::new().user(OWNER).user("bob").build().unwrap();
-    let stage = Stage::on(host, releases).unwrap();
-    stage.install(&release).unwrap().ok().unwrap();
+    let stage = Stage::installed_on(host, "0.1.0").unwrap();
     let check = || {
         for socket in [
             "/run/banger/bangerd.sock",
@@ -72,8 +69,7 @@ fn each_socket_lets_the_owner_in_and_nobody_else() {
 
 #[test]
 fn a_helper_in_its_sandbox_changes_no_more_than_it_must() {
-    let stage = Stage::installed("0.1.0").unwrap();
-    let guest = stage.run_guest("web").unwrap();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
     let id = stage.vm("web").unwrap().id;
     let helper = "bangerd-root.service";
     for closed in [
@@ -179,7 +175,7 @@ fn a_guest_of_the_former_units_lives_on_and_new_ones_get_the_new_sandbox() {
 
     stage.releases.publish(&second).unwrap();
     let update = stage.banger(&["update", "--yes"]).unwrap();
-    assert_eq!(update.code, Some(0), "{}", update.text());
+    update.exited(0).unwrap();
     // by its name, in what the update told: it was known to be the same
     assert!(update.stdout.contains("web"), "{}", update.text());
     stage.check_untouched(&guest).unwrap();

@@ -81,8 +81,7 @@ fn a_vm_has_its_own_copy_of_its_disk_and_the_size_that_was_asked_for() {
 
 #[test]
 fn logs_show_the_console_and_follow_it() {
-    let stage = Stage::installed("0.1.0").unwrap();
-    let guest = stage.run_guest("web").unwrap();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
     let shown = stage
         .banger_as_owner(&["vm", "logs", "web"])
         .unwrap()
@@ -118,8 +117,7 @@ fn logs_show_the_console_and_follow_it() {
 
 #[test]
 fn a_name_is_free_again_and_an_ended_guest_is_told_truly() {
-    let stage = Stage::installed("0.1.0").unwrap();
-    let first = stage.run_guest("web").unwrap();
+    let (stage, first) = Stage::with_guest("0.1.0").unwrap();
     for words in [["vm", "stop", "web"], ["vm", "delete", "web"]] {
         stage.banger_as_owner(&words).unwrap().ok().unwrap();
     }
@@ -164,8 +162,7 @@ fn write_stopped_vms(stage: &Stage, count: u32) {
 
 #[test]
 fn ten_thousand_stopped_vms_are_listed_and_hinder_no_other() {
-    let stage = Stage::installed("0.1.0").unwrap();
-    let guest = stage.run_guest("web").unwrap();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
     write_stopped_vms(&stage, 10_000);
     stage.banger(&["system", "restart"]).unwrap().ok().unwrap();
     let vms = stage.vms().unwrap();

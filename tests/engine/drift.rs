@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use banger_tests::support::tree::difference;
 use serde::Deserialize;
 
 use crate::drift_scenes::{self, Scene};
@@ -120,7 +121,8 @@ fn play(scenes: &[Scene]) {
         assert_eq!(toy.child(), child, "{name}: the child is gone");
         let tree = toy.tree();
         if tree != healthy {
-            wrong.push(format!("{name}: left {}", difference(&healthy, &tree)));
+            let left = difference(&healthy, &tree).join("\n");
+            wrong.push(format!("{name}: left {left}"));
         }
     }
     let played = scenes.len();
@@ -162,13 +164,6 @@ fn put_right(toy: &Toy, scene: &Scene, wrong: &mut Vec<String>) {
     if !again.ends_with("unchanged") {
         wrong.push(format!("{name}: a second install did {again}"));
     }
-}
-
-fn difference(before: &str, after: &str) -> String {
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
-    let (before, after) = (lines(before), lines(after));
-    let changed: Vec<_> = before.symmetric_difference(&after).cloned().collect();
-    changed.join("\n")
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use banger_tests::support::place;
+use banger_tests::support::tree::Tree;
 use serde_json::Value;
 
 use crate::toy::Toy;
@@ -63,8 +64,8 @@ impl Toy {
         );
     }
 
-    fn assert_nothing_is_left(&self, before: &str, what: &str) {
-        assert_eq!(self.tree(), before, "{what}");
+    fn assert_nothing_is_left(&self, before: &Tree, what: &str) {
+        assert_eq!(&self.tree(), before, "{what}");
         self.shell("test ! -e /var/lib/toy -a ! -e /var/lib/toy-install -a ! -e /etc/toy");
         let state = self.host.property("toyd.service", "LoadState").unwrap();
         assert_eq!(state, "not-found", "{what}");

@@ -19,12 +19,13 @@ bad() {
 }
 
 # Names, kinds, modes, links and contents of everything where the toolkit could have a hand. Left
-# out are what others change at any time, and the lock, which a boot takes away.
+# out are what others change at any time, the lock, which a boot takes away, and the program itself,
+# which is more to read than all else.
 tree() {
     find /etc /usr/local /var/lib /run \
         \( -path /run/systemd -o -path /run/udev -o -path /run/log -o -path /run/dbus \
         -o -path /run/lock -o -path /run/user -o -path /run/utmp -o -path /run/toy-install.lock \
-        -o -path /var/lib/systemd -o -path /var/lib/dbus $* \) -prune \
+        -o -path /var/lib/systemd -o -path /var/lib/dbus -o -path $toy $* \) -prune \
         -o -printf '%p %y %m %l\n' -type f -exec sha256sum {} + | sort
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use banger_tests::support::command::{self, Output};
 use banger_tests::support::race::Race;
+use banger_tests::support::tree::{Tree, tree};
 use banger_tests::support::{Host, Result, programs};
 
 /// Where the example lies on the host.
@@ -99,14 +100,21 @@ impl Toy {
         self.shell("readlink /usr/local/lib/toy/current")
     }
 
-    /// Everything of the product's on the disk: names, and contents of files. What the host remembers
-    /// of releases that failed is left out: it is meant to stay when all else is taken back.
-    pub(crate) fn tree(&self) -> String {
-        self.shell(
-            "find /etc/systemd/system /usr/local/lib /usr/local/bin /etc/toy /var/lib/toy-install \
-             -path /var/lib/toy-install/seen.json -o \\( -type f -exec sha256sum {} + \\) -o \\( -type l -printf '%p -> %l\\n' \\) 2>&1 \
-             | sort",
-        )
+    /// The files and links of the product's on the disk. What the host remembers of releases that
+    /// failed is left out: it is meant to stay when all else is taken back.
+    pub(crate) fn tree(&self) -> Tree {
+        let tops = [
+            "etc/systemd/system",
+            "usr/local/lib",
+            "usr/local/bin",
+            "etc/toy",
+            "var/lib/toy-install",
+        ];
+        let mut found = tree(&self.host.path("/"), &tops).unwrap();
+        found.retain(|path, what| {
+            !what.starts_with("folder") && !path.ends_with("toy-install/seen.json")
+        });
+        found
     }
 
     pub(crate) fn make_waiting_release(&self) {

@@ -24,8 +24,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let stage = Stage::installed(OLD).unwrap();
-        let guest = stage.run_guest("web").unwrap();
+        let (stage, guest) = Stage::with_guest(OLD).unwrap();
         Self { stage, guest }
     }
 

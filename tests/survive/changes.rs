@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use banger_tests::support::Result;
 use banger_tests::support::command::{self, Output};
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::Stage;
 
 /// How many changes there are in all; [`CHANGES`] when it is not set.
@@ -97,13 +96,8 @@ fn left(stage: &Stage) -> String {
 #[test]
 fn every_change_during_restarts_an_update_and_a_rollback_is_carried_out() {
     let changes = std::env::var(VARIABLE).map_or(CHANGES, |text| text.parse().unwrap());
-    let releases = Releases::new().unwrap();
-    let first = releases.sound("0.1.0").unwrap();
-    let second = releases.sound("0.1.1").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&first).unwrap().ok().unwrap();
-    stage.releases.publish(&second).unwrap();
-    let guest = stage.run_guest("web").unwrap();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
+    stage.publish("0.1.1").unwrap();
     let before = left(&stage);
 
     let rounds = changes.div_ceil(3 * CLIENTS);
@@ -159,7 +153,7 @@ done"#;
 #[test]
 fn a_vm_that_somebody_else_moves_into_its_scope_first_starts_with_its_limits() {
     let stage = Stage::installed("0.1.0").unwrap();
-    let mut racer = stage
+    let mut child = stage
         .host
         .command(["/bin/sh", "-c", MOVE_FIRST])
         .stdin(std::process::Stdio::null())
@@ -174,8 +168,8 @@ fn a_vm_that_somebody_else_moves_into_its_scope_first_starts_with_its_limits() {
     for number in 0..5 {
         stage.run_guest(&format!("vm-{number}")).unwrap();
     }
-    racer.kill().unwrap();
-    racer.wait().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
     let moved = moved();
     assert!(moved.contains("o \""), "none was moved first: {moved}");
     for vm in stage.vms().unwrap() {

@@ -2,7 +2,7 @@
 //! nothing else passes.
 
 use banger_tests::support::bad::{Bad, GUEST};
-use banger_tests::support::releases::{BROKEN_VERSION, Releases};
+use banger_tests::support::releases::BROKEN_VERSION;
 use banger_tests::support::stage::Stage;
 
 const OLD: &str = "0.1.0";
@@ -10,10 +10,7 @@ const UPDATE: [&str; 4] = ["update", "--yes", "--version", BROKEN_VERSION];
 
 /// A host with [`OLD`] installed, to which a release with such a daemon is offered.
 fn stage(bad: Bad) -> Stage {
-    let releases = Releases::new().unwrap();
-    let first = releases.sound(OLD).unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&first).unwrap().ok().unwrap();
+    let stage = Stage::installed(OLD).unwrap();
     let release = stage.releases.bad(bad).unwrap();
     stage.releases.publish(&release).unwrap();
     stage
@@ -60,7 +57,7 @@ fn a_release_that_kills_guests_is_rolled_back_and_not_tried_again() {
     stage.run_guest(GUEST).unwrap();
     let update = stage.banger(&UPDATE).unwrap();
     check_journal(&stage, Bad::KillsGuests, "web was killed");
-    assert_eq!(update.code, Some(9), "{}", update.text());
+    update.exited(9).unwrap();
     let lost = format!("no longer alive: {GUEST}");
     assert!(update.text().contains(&lost), "{}", update.text());
     assert_eq!(version(&stage), format!("banger {OLD}"));
@@ -76,7 +73,7 @@ fn a_restart_in_which_a_guest_is_killed_fails() {
     stage.run_guest(GUEST).unwrap();
     let restart = stage.banger(&["system", "restart"]).unwrap();
     check_journal(&stage, Bad::KillsGuests, "web was killed");
-    assert_eq!(restart.code, Some(9), "{}", restart.text());
+    restart.exited(9).unwrap();
     let lost = format!("no longer alive: {GUEST}");
     assert!(restart.text().contains(&lost), "{}", restart.text());
 }

@@ -12,6 +12,7 @@ mod ends;
 mod lost_state;
 mod others;
 mod owner_deeds;
+mod probation;
 mod raw_socket;
 mod restarts;
 mod stale;

@@ -7,8 +7,7 @@ use banger_tests::support::stage::Stage;
 /// A host with 0.1.0 installed.
 #[test]
 fn a_guest_that_proc_hides_is_not_called_gone() {
-    let stage = Stage::installed("0.1.0").unwrap();
-    let guest = stage.run_guest("web").unwrap();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
     let shell = |line: &str| stage.host.shell(line).unwrap().ok().unwrap();
     for option in ["hidepid=ptraceable", "hidepid=invisible,gid=65534"] {
         shell(&format!("mount -o remount,{option} /proc"));
@@ -100,7 +99,7 @@ fn an_install_is_refused_where_others_have_the_uids_of_vms() {
         .write("/etc/subuid", format!("{before}{line}\n"))
         .unwrap();
     let refused = stage.install(&first).unwrap();
-    assert_eq!(refused.code, Some(14), "{}", refused.text());
+    refused.exited(14).unwrap();
     for word in ["/etc/subuid", line, "hint:"] {
         assert!(refused.text().contains(word), "{}", refused.text());
     }

@@ -7,6 +7,8 @@ use banger_tests::support::command;
 use banger_tests::support::stage::{Guest, OWNER, Stage};
 use serde_json::Value;
 
+use crate::probation;
+
 const OLD: &str = "0.1.0";
 const NEW: &str = "0.1.1";
 const HELPER: &str = "bangerd-root.service";
@@ -51,10 +53,9 @@ impl Drop for Deed {
 
 impl Scene {
     fn new() -> Self {
-        let stage = Stage::installed(OLD).unwrap();
-        let guest = stage.run_guest("web").unwrap();
-        let second = stage.releases.sound(NEW).unwrap();
-        stage.releases.publish(&second).unwrap();
+        let (stage, guest) = Stage::with_guest(OLD).unwrap();
+        stage.publish(NEW).unwrap();
+        probation::shorten(&stage);
         Self { stage, guest }
     }
 
@@ -101,6 +102,7 @@ impl Scene {
             }
         })
         .unwrap();
+        probation::check_shortened(&self.stage);
         let status = self.status();
         assert_eq!(status["receipt"]["version"], NEW, "{status}");
         assert!(status["receipt"]["rolled_back"].is_null(), "{status}");

@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use banger_tests::support::api::{Client, Daemon};
-use banger_tests::support::releases::Releases;
 use banger_tests::support::stage::{OWNER, Stage};
 
 const RESTARTS: usize = 20;
@@ -15,11 +14,7 @@ const BETWEEN: Duration = Duration::from_secs(1);
 
 /// Restarts a service again and again while clients ask `daemon`; gives what came of it.
 fn restart_under_clients(unit: &str, daemon: Daemon, user: &str) -> String {
-    let releases = Releases::new().unwrap();
-    let release = releases.sound("0.1.0").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&release).unwrap().ok().unwrap();
-    let guest = stage.run_guest("web").unwrap();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
     let client = Client::raw(&stage.host, user, daemon, "web").unwrap();
     let mut pids = vec![stage.host.property(unit, "MainPID").unwrap()];
     for _ in 0..RESTARTS {

@@ -2,18 +2,7 @@
 
 use banger_tests::support::api;
 use banger_tests::support::command;
-use banger_tests::support::releases::Releases;
-use banger_tests::support::stage::{Guest, OWNER, Stage};
-
-/// A host with 0.1.0 installed and one guest in it.
-fn stage_with_guest() -> (Stage, Guest) {
-    let releases = Releases::new().unwrap();
-    let first = releases.sound("0.1.0").unwrap();
-    let stage = Stage::new(releases).unwrap();
-    stage.install(&first).unwrap().ok().unwrap();
-    let guest = stage.run_guest("web").unwrap();
-    (stage, guest)
-}
+use banger_tests::support::stage::{OWNER, Stage};
 
 /// Waits until a unit's main process is another than `before`.
 fn wait_for_new_main_pid(stage: &Stage, unit: &str, before: &str) {
@@ -33,7 +22,7 @@ fn wait_for_new_main_pid(stage: &Stage, unit: &str, before: &str) {
 
 #[test]
 fn guests_survive_restarts_and_crashes_of_both_daemons() {
-    let (stage, guest) = stage_with_guest();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
     for unit in ["bangerd.service", "bangerd-root.service"] {
         for act in ["restart", "kill --signal=KILL"] {
             let before = stage.host.property(unit, "MainPID").unwrap();
@@ -49,7 +38,7 @@ fn guests_survive_restarts_and_crashes_of_both_daemons() {
 
 #[test]
 fn guests_survive_an_update_and_a_rollback() {
-    let (stage, guest) = stage_with_guest();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
     let second = stage.releases.sound("0.1.1").unwrap();
     let broken = stage.releases.broken().unwrap();
     stage.releases.publish(&second).unwrap();
@@ -57,7 +46,7 @@ fn guests_survive_an_update_and_a_rollback() {
     stage.check_untouched(&guest).unwrap();
     stage.releases.publish(&broken).unwrap();
     let update = stage.banger(&["update", "--yes"]).unwrap();
-    assert_eq!(update.code, Some(9), "{}", update.text());
+    update.exited(9).unwrap();
     assert_eq!(
         stage.banger(&["--version"]).unwrap().ok().unwrap(),
         "banger 0.1.1"
@@ -67,7 +56,7 @@ fn guests_survive_an_update_and_a_rollback() {
 
 #[test]
 fn handles_are_written_from_what_was_found() {
-    let (stage, guest) = stage_with_guest();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
     let handles = stage.host.path("/var/lib/banger-root/handles.json");
     // neither a list that is missing nor one that lies is believed
     for before in [None, Some(r#"{"schema":1,"boot_id":"none","vms":[]}"#)] {
@@ -88,9 +77,8 @@ fn handles_are_written_from_what_was_found() {
 
 #[test]
 fn no_request_fails_while_the_daemons_are_restarted_and_replaced() {
-    let (stage, guest) = stage_with_guest();
-    let second = stage.releases.sound("0.1.1").unwrap();
-    stage.releases.publish(&second).unwrap();
+    let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
+    stage.publish("0.1.1").unwrap();
     let client = api::Client::start(&stage.host, OWNER).unwrap();
     for _ in 0..5 {
         stage.banger(&["system", "restart"]).unwrap().ok().unwrap();

@@ -88,8 +88,7 @@ fn systemd_reports_that_guests_in_the_units_group_keep_running() {
 #[test]
 fn guests_under_a_stale_unit_survive_an_update() {
     let (stage, guests) = stage_with_guests();
-    let second = stage.releases.sound("0.1.1").unwrap();
-    stage.releases.publish(&second).unwrap();
+    stage.publish("0.1.1").unwrap();
     into_the_units_group(&stage, &guests);
     make_stale(&stage);
 
@@ -100,7 +99,7 @@ fn guests_under_a_stale_unit_survive_an_update() {
     );
 
     let update = stage.banger(&["update", "--yes"]).unwrap();
-    assert_eq!(update.code, Some(0), "{}", update.text());
+    update.exited(0).unwrap();
     assert!(
         update.stdout.contains("KillMode=control-group"),
         "{}",
@@ -144,12 +143,11 @@ fn install_and_restart_repair_a_stale_unit_before_anything_stops() {
     for command in ["banger system restart", install.as_str(), "banger update"] {
         // "banger update" finds nothing newer, and mends all the same
         if command == "banger update" {
-            let same = stage.releases.sound("0.1.0").unwrap();
-            stage.releases.publish(&same).unwrap();
+            stage.publish("0.1.0").unwrap();
         }
         make_stale(&stage);
         let output = stage.host.shell(command).unwrap();
-        assert_eq!(output.code, Some(0), "{command}: {}", output.text());
+        output.exited(0).unwrap();
         assert_mended(&stage);
         for guest in &guests {
             stage.check_untouched(guest).unwrap();
@@ -168,7 +166,7 @@ fn an_overriding_drop_in_is_overruled_and_kept() {
         .unwrap();
     // not even loaded yet: the command's own Reload would be what puts it in force
     let output = stage.banger(&["system", "restart"]).unwrap();
-    assert_eq!(output.code, Some(0), "{}", output.text());
+    output.exited(0).unwrap();
     assert!(output.stdout.contains("theirs.conf"), "{}", output.text());
     assert_eq!(stage.host.property(HELPER, "KillMode").unwrap(), "process");
     assert!(

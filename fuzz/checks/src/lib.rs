@@ -1,7 +1,8 @@
 //! What must hold for any bytes from outside, one target a file.
 //!
 //! Guarantees: a `check` returns for every input, and panics only where a promise of the installer
-//! is broken; it writes nothing outside of a temporary folder of its own and contacts nobody. The
+//! or of a daemon is broken; it writes nothing outside of a temporary folder of its own and contacts
+//! nobody. The
 //! libFuzzer programs in `fuzz/` and the test that replays their corpus call the same functions.
 #![allow(
     clippy::missing_panics_doc,
@@ -11,13 +12,16 @@
     reason = "a check fails as tests do: the panic is the finding"
 )]
 
+pub mod api;
 pub mod archive;
 pub mod config;
+pub mod frames;
 pub mod manifest;
 pub mod mutate;
 pub mod receipt;
 mod scratch;
 pub mod signature;
+pub mod unit;
 
 use std::error::Error;
 
@@ -25,12 +29,15 @@ use std::error::Error;
 pub type Check = fn(&[u8]);
 
 /// Every target: its name, which is that of its program and its corpus folder, and its check.
-pub const TARGETS: [(&str, Check); 5] = [
+pub const TARGETS: [(&str, Check); 8] = [
     ("manifest", manifest::check),
     ("signature", signature::check),
     ("archive", archive::check),
     ("config", config::check),
     ("receipt", receipt::check),
+    ("unit", unit::check),
+    ("api", api::check),
+    ("frames", frames::check),
 ];
 
 /// Splits off the byte that says which of `count` ways an input goes; seeds use `0`, `1` and so on.

@@ -3,7 +3,7 @@
 //! Guarantees: the same seed gives the same inputs.
 
 /// Words that parsers trip over.
-const WORDS: [&[u8]; 16] = [
+const WORDS: [&[u8]; 18] = [
     b"0",
     b"-1",
     b"1e309",
@@ -15,6 +15,8 @@ const WORDS: [&[u8]; 16] = [
     b"\\u0000",
     b"\0",
     b"\r\n",
+    b"\\\n",
+    b"\r",
     b"\xff\xfe",
     b"../",
     b"ustar",

@@ -14,6 +14,7 @@ mod host;
 mod man;
 mod offer;
 mod preview;
+mod probation;
 pub mod product;
 mod question;
 mod release;

@@ -8,16 +8,17 @@ use std::os::unix::process::CommandExt as _;
 
 use banger_installer::error_kind::ErrorKind;
 
-use super::{Failure, caller};
+use super::{Failure, caller, probation};
 
 /// Where programs are looked for: what sudo(8) and systemd give.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What stays: who called, how to write on the terminal, the way to the network, and what the manual
 /// names.
-const KEPT: [&str; 24] = [
+const KEPT: [&str; 25] = [
     "BANGER_HELPER_COVERAGE_DIR",
     "BANGER_OWNER_COVERAGE_DIR",
+    probation::VARIABLE,
     "SUDO_USER",
     "SUDO_UID",
     "SUDO_GID",

@@ -16,7 +16,7 @@ use super::arguments::{DryRunOptions, InstallOptions, Switch, SystemCommand};
 use super::host::Host;
 use super::question::Question;
 use super::report::{ScreenReport, told_of_guests};
-use super::{Failure, Screen, Tone, caller, carry_out, dry_run, root, source, status};
+use super::{Failure, Screen, Tone, caller, carry_out, dry_run, probation, root, source, status};
 use crate::build::Build;
 use crate::jail;
 use crate::product::UNIT_TEMPLATES;
@@ -345,7 +345,15 @@ fn watch(screen: &Screen) -> Result<ExitCode, Failure> {
     host.hold_signals()?;
     let mut report = ScreenReport::new(screen);
     let values = |receipt: &Receipt| host.unit_values(&receipt.owner);
-    let limits = RescueLimits::default();
+    let told = std::env::var_os(probation::VARIABLE);
+    let trial = probation::length(told.as_deref()).unwrap_or_else(|(default, warning)| {
+        screen.line(&warning);
+        default
+    });
+    let limits = RescueLimits {
+        trial,
+        ..RescueLimits::default()
+    };
     match rescue(&host.product, host.effects(), &mut report, &values, &limits)? {
         Rescued::Nothing | Rescued::Interrupted => {}
         Rescued::Passed(version) => screen.line(&format!(

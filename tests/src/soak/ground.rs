@@ -1,7 +1,6 @@
 //! A host under attack: guests that tick, bystanders, and what is seen of them from outside.
 
 use crate::support::bystander::{Bystander, peak_kib};
-use crate::support::releases::Releases;
 use crate::support::stage::{Guest, OWNER, Stage};
 use crate::support::{Error, Host, Result, chain, fake, guest, programs};
 
@@ -65,10 +64,7 @@ impl Ground {
     }
 
     fn on(host: Host, name: &'static str) -> Result<Self> {
-        let releases = Releases::new()?;
-        let first = releases.sound(FIRST)?;
-        let stage = Stage::on(host, releases)?;
-        stage.install(&first)?.ok()?;
+        let stage = Stage::installed_on(host, FIRST)?;
         stage.host.copy(&programs::own("raw-client")?, RAW_CLIENT)?;
         Ok(Self {
             stage,

@@ -35,6 +35,14 @@ impl Output {
         Err(self.into())
     }
 
+    /// All that a program said which ended with this exit code.
+    pub fn exited(&self, code: i32) -> Result<String> {
+        if self.code == Some(code) {
+            return Ok(self.text());
+        }
+        Err(self.clone().into())
+    }
+
     /// Standard output, standard error and exit code on one page.
     pub fn text(&self) -> String {
         let mut text = format!("{}{}", self.stdout, self.stderr);

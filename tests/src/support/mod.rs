@@ -19,6 +19,7 @@ pub mod releases;
 pub mod root;
 pub mod stage;
 pub mod tools;
+pub mod tree;
 
 mod error;
 

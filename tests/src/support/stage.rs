@@ -67,11 +67,30 @@ impl Stage {
 
     /// The same with a sound release of that version installed.
     pub fn installed(version: &str) -> Result<Self> {
+        Self::installed_on(Host::new().user(OWNER).build()?, version)
+    }
+
+    /// The same with a guest of the name `web`, which has ticked.
+    pub fn with_guest(version: &str) -> Result<(Self, Guest)> {
+        let stage = Self::installed(version)?;
+        let guest = stage.run_guest("web")?;
+        Ok((stage, guest))
+    }
+
+    /// The same as [`Stage::installed`] on a host that stands, with the releases that it serves.
+    pub fn installed_on(host: Host, version: &str) -> Result<Self> {
         let releases = Releases::new()?;
         let release = releases.sound(version)?;
-        let stage = Self::new(releases)?;
+        let stage = Self::on(host, releases)?;
         stage.install(&release)?.ok()?;
         Ok(stage)
+    }
+
+    /// Makes a sound release of that version the newest that is served.
+    pub fn publish(&self, version: &str) -> Result<Packed> {
+        let release = self.releases.sound(version)?;
+        self.releases.publish(&release)?;
+        Ok(release)
     }
 
     /// The same as [`Stage::new`] on a host that stands.

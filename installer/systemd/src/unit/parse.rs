@@ -1,5 +1,11 @@
 //! Reading unit files, by the grammar of systemd.syntax(7).
 
+/// White space to systemd (`WHITESPACE`): no other of Unicode's.
+const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
+const LINE_ENDS: [char; 3] = ['\n', '\r', '\0'];
+/// What a comment begins with.
+const COMMENTS: [char; 2] = ['#', ';'];
+
 /// A unit file as systemd reads it: directives in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitFile {
@@ -76,24 +82,25 @@ pub fn parse(text: &str) -> Result<UnitFile, ParseError> {
     let mut section: Option<String> = None;
     let mut directives = Vec::new();
     for (number, line) in logical_lines(text) {
-        let trimmed = line.trim();
-        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
+        let trimmed = line.trim_matches(BLANKS);
+        if trimmed.is_empty() || trimmed.starts_with(COMMENTS) {
             continue;
         }
-        if let Some(name) = trimmed
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
+        let refused = || ParseError::Line {
+            line: number,
+            text: trimmed.into(),
+        };
+        if let Some(header) = trimmed.strip_prefix('[') {
+            let name = header.strip_suffix(']').ok_or_else(refused)?;
             section = Some(name.into());
             continue;
         }
-        let Some((key, value)) = trimmed.split_once('=') else {
-            return Err(ParseError::Line {
-                line: number,
-                text: trimmed.into(),
-            });
-        };
-        let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
+        let (key, value) = trimmed.split_once('=').ok_or_else(refused)?;
+        let (key, value) = (key.trim_matches(BLANKS), value.trim_matches(BLANKS));
+        if key.is_empty() {
+            return Err(refused());
+        }
+        let (key, value) = (key.to_owned(), value.to_owned());
         match &section {
             Some(section) => directives.push(Directive {
                 section: section.clone(),
@@ -106,19 +113,20 @@ pub fn parse(text: &str) -> Result<UnitFile, ParseError> {
     Ok(UnitFile { directives })
 }
 
-/// Lines with their numbers; one that ends in a backslash goes on in the next, and comments in
-/// between are passed over.
+/// Lines with their numbers; one that ends in a backslash that no other one escapes goes on in the
+/// next, and comments in between are passed over.
 fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines = Vec::new();
     let mut open: Option<(usize, String)> = None;
-    for (index, line) in text.lines().enumerate() {
-        if open.is_some() && line.trim_start().starts_with(['#', ';']) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (index, line) in physical_lines(text).into_iter().enumerate() {
+        if line.trim_start_matches(BLANKS).starts_with(COMMENTS) {
             continue;
         }
         let (number, mut joined) = open.take().unwrap_or((index + 1, String::new()));
-        let is_comment = joined.is_empty() && line.trim_start().starts_with(['#', ';']);
+        let backslashes = line.len() - line.trim_end_matches('\\').len();
         match line.strip_suffix('\\') {
-            Some(part) if !is_comment => {
+            Some(part) if backslashes % 2 == 1 => {
                 joined.push_str(part);
                 joined.push(' ');
                 open = Some((number, joined));
@@ -130,6 +138,27 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
         }
     }
     lines.extend(open);
+    lines
+}
+
+/// Lines as systemd cuts them (`read_line()`): one ends at a line feed, a carriage return or a NUL, and
+/// at several different ones in a row, up to the first NUL.
+fn physical_lines(text: &str) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while let Some((line, after)) = rest.split_once(LINE_ENDS) {
+        lines.push(line);
+        let ends = rest.get(line.len()..).unwrap_or_default();
+        let mut seen = String::new();
+        for end in ends.chars() {
+            if !LINE_ENDS.contains(&end) || seen.contains(end) || seen.contains('\0') {
+                break;
+            }
+            seen.push(end);
+        }
+        rest = ends.get(seen.len()..).unwrap_or(after);
+    }
+    lines.extend(Some(rest).filter(|rest| !rest.is_empty()));
     lines
 }
 
@@ -167,7 +196,7 @@ pub fn words(value: &str) -> Result<Vec<String>, ParseError> {
                 word.get_or_insert_default();
             }
             (mark, Some(open)) if mark == open => quote = None,
-            (blank, None) if blank.is_ascii_whitespace() => words.extend(word.take()),
+            (blank, None) if BLANKS.contains(&blank) => words.extend(word.take()),
             (plain, _) => word.get_or_insert_default().push(plain),
         }
     }
@@ -195,6 +224,32 @@ mod tests {
     fn a_comment_that_ends_in_a_backslash_swallows_nothing() {
         let file = parse("[Service]\n# c \\\nKillMode=process\n").unwrap();
         assert_eq!(file.values("Service", "KillMode"), ["process"]);
+    }
+
+    #[test]
+    fn lines_end_and_go_on_where_they_do_for_systemd() {
+        for (text, values) in [
+            // an escaped backslash does not continue the line
+            ("[S]\nA=x\\\\\nA=y\n", &["x\\\\", "y"][..]),
+            ("[S]\nA=x\\\\\\\nA=y\n", &["x\\\\ A=y"]),
+            ("[S]\r\nA=x\\\r\ny\r\n", &["x y"]),
+            ("[S]\rA=x\rA=y\0A=z", &["x", "y", "z"]),
+            ("[S]\nA=x\\\n\nA=y\n", &["x", "y"]),
+            ("\u{feff}[S]\nA=\u{a0}x\u{a0}\n", &["\u{a0}x\u{a0}"]),
+        ] {
+            let file = parse(text).unwrap();
+            assert_eq!(file.values("S", "A"), values, "{text:?}");
+        }
+        let file = parse("[S]\nA=x\\").unwrap();
+        assert_eq!(file.values("S", "A"), ["x"]);
+    }
+
+    #[test]
+    fn headers_without_an_end_and_assignments_to_nothing_are_refused() {
+        for text in ["[S\nA=1\n", "[S]\n[A]=1\n", "[S]\n=1\n", "[S]\n = 1\n"] {
+            let refused = parse(text);
+            assert!(matches!(refused, Err(ParseError::Line { .. })), "{text:?}");
+        }
     }
 
     #[test]

@@ -278,17 +278,6 @@ pub(crate) fn good_manifest(archive: &[u8]) -> Manifest {
 
 /// Every path beneath a folder, relative to it, sorted.
 pub(crate) fn tree(folder: &Path) -> Vec<PathBuf> {
-    fn walk(folder: &Path, root: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs_err::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            found.push(path.strip_prefix(root).unwrap().into());
-            if path.is_dir() && !path.is_symlink() {
-                walk(&path, root, found);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    walk(folder, folder, &mut found);
-    found.sort();
-    found
+    let found = banger_tests::support::tree::tree(folder, &[]).unwrap();
+    found.into_keys().collect()
 }

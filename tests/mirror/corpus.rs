@@ -141,3 +141,18 @@ fn damaged_configurations_hold() {
 fn damaged_receipts_hold() {
     damage("receipt");
 }
+
+#[test]
+fn damaged_unit_files_hold() {
+    damage("unit");
+}
+
+#[test]
+fn damaged_answers_of_firecracker_hold() {
+    damage("api");
+}
+
+#[test]
+fn damaged_varlink_messages_hold() {
+    damage("frames");
+}

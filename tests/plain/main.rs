@@ -1,0 +1,13 @@
+//! What of the contract needs no host to be shown: the text of the units, the command line, the arrows
+//! between the crates.
+
+// helpers of tests are tests too, but clippy only knows functions marked #[test]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod command_line;
+mod dependencies;
+mod documents;
+mod linked;
+mod manual;
+mod rooms;
+mod units;
