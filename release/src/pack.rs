@@ -191,7 +191,7 @@ fn archives(options: &PackOptions) -> Result<Vec<PackedArchive>, ReleaseError> {
         content: list(options, &files)?,
     });
     let mut archives = vec![written(
-        format!("{stem}.tar.gz"),
+        format!("{stem}.bundle.tar.gz"),
         ArtefactKind::Bundle,
         bundle,
     )?];
@@ -199,7 +199,7 @@ fn archives(options: &PackOptions) -> Result<Vec<PackedArchive>, ReleaseError> {
         let known = files.into_iter();
         let known = known.filter(|file| !file.path.starts_with("share/"));
         archives.push(written(
-            format!("{stem}.legacy.tar.gz"),
+            format!("{stem}.tar.gz"),
             ArtefactKind::Release,
             known.collect(),
         )?);

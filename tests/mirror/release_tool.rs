@@ -118,10 +118,11 @@ fn a_release_is_accepted_by_minisign_sha256sum_tar_and_the_installer() {
     assert_eq!(String::from_utf8(sums.stdout).unwrap().lines().count(), 2);
     let listed = succeeds(Command::new("tar").arg("tzf").arg(&packed.archive));
     let listed = String::from_utf8(listed.stdout).unwrap();
-    let expected: Vec<_> = crate::world::expected()
-        .entries()
-        .iter()
-        .map(|entry| entry.path.clone())
+    let expected = crate::world::expected();
+    let expected = expected.entries().iter().map(|entry| entry.path.clone());
+    let expected: Vec<_> = ["release.json".to_owned()]
+        .into_iter()
+        .chain(expected)
         .collect();
     assert_eq!(listed.lines().collect::<Vec<_>>(), expected);
 

@@ -32,18 +32,19 @@ fn a_folder_holds_what_releases_md_says_and_everyone_agrees_with_it() {
     .map(String::from)
     .into();
     expected.insert(format!("banger-0.1.1-{target}.tar.gz"));
+    expected.insert(format!("banger-0.1.1-{target}.bundle.tar.gz"));
     assert_eq!(names(&bench, "public/stable"), expected);
     assert_eq!(names(&bench, "public"), ["stable".to_owned()].into());
     bench.minisign_takes_each("public/stable/manifest.json", &["ann", "bob"]);
     bench.minisign_takes_each("public/stable/manifest-0.1.1.json", &["ann", "bob"]);
     bench.minisign_takes_each("public/stable/keys.json", &["root"]);
-    assert_eq!(bench.sha256sum("public/stable"), 3);
+    assert_eq!(bench.sha256sum("public/stable"), 4);
 
     // the next release: the one before it stays, and so does the list
     bench.build("0.1.2", 2, &["ann"]);
     bench.publish("0.1.2");
     assert_eq!(bench.client_sees(&["ann"]).unwrap(), "0.1.2");
-    assert_eq!(bench.sha256sum("public/stable"), 6);
+    assert_eq!(bench.sha258sum("public/stable"), 6);
     assert!(names(&bench, "public/stable").is_superset(&expected));
     assert_eq!(
         bench.read("public/stable/manifest.json"),
@@ -76,7 +77,7 @@ fn what_else_lies_in_the_folder_stays_and_what_was_taken_away_is_forgotten() {
     let mode = |name: &str| fs_err::metadata(folder.join(name)).unwrap().mode() & 0o7777;
     assert_eq!((mode(""), mode("old")), (0o711, 0o2750));
     // the archives of both, and the newer's manifest with its signature
-    assert_eq!(bench.sha256sum("public/stable"), 4);
+    assert_eq!(bench.sha256sum("public/stable"), 6);
 }
 
 #[test]
@@ -148,5 +149,5 @@ fn a_release_can_be_published_twice_and_renewed() {
     bench.build("0.1.1", 2, &["bob"]);
     bench.publish("0.1.1");
     assert_eq!(bench.client_sees(&["bob"]).unwrap(), "0.1.1");
-    assert_eq!(bench.sha256sum("public/stable"), 3);
+    assert_eq!(bench.sha256sum("public/stable"), 4);
 }

@@ -19,7 +19,7 @@ fn published() -> Bench {
 }
 
 fn archive_name(version: &str) -> String {
-    format!("banger-{version}-{}.tar.gz", host_target())
+    format!("banger-{version}-{}.bundle.tar.gz", host_target())
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn each_thing_has_its_line() {
         &archive_name("0.1.1"),
         &archive_name("0.1.2"),
         &format!("{} files unpacked", PROGRAMS.len() + UNITS.len()),
-        "SHA256SUMS   6 files agree",
+        "SHA256SUMS   8 files agree",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }
@@ -45,7 +45,7 @@ fn each_thing_has_its_line() {
         .iter()
         .map(|line| &line["name"])
         .collect();
-    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names.len(), 8, "{names:?}");
     assert_eq!(names[0], "manifest.json");
 }
 

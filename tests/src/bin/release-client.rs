@@ -70,7 +70,8 @@ fn take(
     let manifest = verify_manifest(&signed.bytes, &signed.signature, &keyring, &expectation)?;
     let staging = host.join("staging");
     let archive = mirrors.archive(transport, &manifest, host_target(), &staging, &mut ())?;
-    archive.unpack(&ExpectedEntries::of(PROGRAMS, UNITS), &staging.join("new"))?;
+    let expected = ExpectedEntries::of(PROGRAMS, UNITS).or_listed(PRODUCT, &manifest.version);
+    archive.unpack(&expected, &staging.join("new"))?;
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod obstacle;
 mod offer;
 mod published;
 mod retire;
+mod running;
 mod staleness;
 mod step;
 mod uninstall;
