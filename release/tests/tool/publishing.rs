@@ -44,7 +44,7 @@ fn a_folder_holds_what_releases_md_says_and_everyone_agrees_with_it() {
     bench.build("0.1.2", 2, &["ann"]);
     bench.publish("0.1.2");
     assert_eq!(bench.client_sees(&["ann"]).unwrap(), "0.1.2");
-    assert_eq!(bench.sha258sum("public/stable"), 6);
+    assert_eq!(bench.sha256sum("public/stable"), 8);
     assert!(names(&bench, "public/stable").is_superset(&expected));
     assert_eq!(
         bench.read("public/stable/manifest.json"),
