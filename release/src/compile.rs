@@ -11,6 +11,7 @@ use banger_installer_trust::model::PublicKeyText;
 use crate::key::SigningKey;
 use crate::pack::{PackOptions, Packed, pack_and_open_keys};
 use crate::reproducible::{PathNames, variable};
+use crate::share::share;
 use crate::{CRATES, PROGRAMS, ReleaseError};
 
 /// How the programs are built.
@@ -51,7 +52,9 @@ pub fn build(
     open_keys: impl FnOnce() -> Result<Vec<SigningKey>, ReleaseError>,
 ) -> Result<Packed, ReleaseError> {
     compile(options)?;
-    pack_and_open_keys(&options.pack, open_keys)
+    let mut pack = options.pack.clone();
+    pack.set.share = Some(share(&options.workspace, &pack.binaries)?);
+    pack_and_open_keys(&pack, open_keys)
 }
 
 fn compile(options: &BuildOptions) -> Result<(), ReleaseError> {

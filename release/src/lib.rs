@@ -18,6 +18,7 @@ mod reproducible;
 mod sbom;
 mod script;
 mod set;
+mod share;
 mod sums;
 mod whole_file;
 

@@ -51,6 +51,10 @@ fn bench() -> Bench {
     fs_err::copy(TOOL, bench.path("tool")).unwrap();
     fs_err::write(bench.path("cargo"), PRYING_CARGO).unwrap();
     bench.set_mode("cargo", 0o755);
+    fs_err::create_dir_all(bench.path("docs/man")).unwrap();
+    for document in ["LICENSE-APACHE", "LICENSE-MIT", "README.md"] {
+        fs_err::write(bench.path(document), "").unwrap();
+    }
     if rustix::process::geteuid().is_root() {
         succeeds(
             Command::new("chown")

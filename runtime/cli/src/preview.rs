@@ -3,7 +3,7 @@
 //! Guarantees: every line follows from the plan that will run; each guest is named with its fate.
 
 use banger_installer::model::{KeyId, Receipt, UnitName, Urgency};
-use banger_installer::plan::{Plan, Step, fates};
+use banger_installer::plan::{Fate, FateKind, Plan, Step, fates};
 use banger_installer::toolkit::{HandedUpdate, Preview};
 
 use super::dry_run::told;
@@ -90,15 +90,43 @@ pub(super) fn announce_rollback(receipt: &Receipt, preview: &Preview, screen: &S
 
 fn guests(preview: &Preview, screen: &Screen) {
     let survivors = &preview.state.survivors;
+    let fates = fates(&preview.plan, survivors);
     screen.line(&format!(
-        "  {:<27} {} running, none will be touched",
+        "  {:<27} {} running, {}",
         "Your guests",
-        survivors.len()
+        survivors.len(),
+        touched(&fates)
     ));
-    for fate in fates(&preview.plan, survivors) {
+    for fate in fates {
         screen.line(&format!("    {}", told(&fate)));
     }
     screen.line("");
+}
+
+/// How many of them will not run on as they do, as far as the plan says.
+fn touched(fates: &[Fate]) -> String {
+    let count = |filter: &dyn Fn(&FateKind) -> bool| {
+        let kinds = fates.iter().map(|fate| &fate.what);
+        kinds.filter(|kind| filter(kind)).count()
+    };
+    let stopped = count(&|kind| *kind == FateKind::Stopped);
+    let may_be_stopped = count(&|kind| {
+        matches!(
+            kind,
+            FateKind::Moved {
+                or_stopped: true,
+                ..
+            }
+        )
+    });
+    match (stopped, may_be_stopped) {
+        (0, 0) => "none will be touched".into(),
+        (0, may_be) => format!("{may_be} will be stopped if they cannot be moved"),
+        (stopped, 0) => format!("{stopped} will be stopped"),
+        (stopped, may_be) => {
+            format!("{stopped} will be stopped, {may_be} if they cannot be moved")
+        }
+    }
 }
 
 /// What the plan does to units and services, a line each.
@@ -122,4 +150,33 @@ fn changes(plan: &Plan) -> Vec<String> {
         })
         .map(|(what, how)| format!("{what:<25} {how}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_guests_are_touched_follows_from_their_fates() {
+        let fate = |what: FateKind| Fate {
+            name: "web".into(),
+            pid: 7,
+            what,
+        };
+        let moved = |or_stopped| FateKind::Moved {
+            scope: "banger-vm-1.scope".parse().unwrap(),
+            or_stopped,
+        };
+        let told = |kinds: Vec<FateKind>| touched(&kinds.into_iter().map(fate).collect::<Vec<_>>());
+        assert_eq!(told(vec![]), "none will be touched");
+        assert_eq!(
+            told(vec![FateKind::OwnScope, FateKind::Spared, moved(false)]),
+            "none will be touched"
+        );
+        assert_eq!(
+            told(vec![FateKind::OwnScope, moved(true)]),
+            "1 will be stopped if they cannot be moved"
+        );
+        assert_eq!(told(vec![FateKind::Stopped]), "1 will be stopped");
+    }
 }
