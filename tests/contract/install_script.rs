@@ -5,6 +5,7 @@ mod hostile;
 
 use std::path::Path;
 
+use banger_installer::model::ArtefactKind;
 use banger_tests::release_server::{Mischief, Ranges, ReleaseServer, ServerOptions};
 use banger_tests::support::command;
 use banger_tests::support::releases::Releases;
@@ -251,18 +252,22 @@ fn a_script_that_was_cut_does_nothing() {
 #[test]
 fn a_host_is_installed_from_a_folder_to_the_end() {
     let releases = Releases::new().unwrap();
-    let release = releases.sound(VERSION).unwrap();
+    let release = releases.for_all(VERSION).unwrap();
     let host = Host::new().user("alice").build().unwrap();
     let bench = Bench::new();
     let mut pins = bench.pins();
-    let artefact = release.manifest.release_for(&target()).unwrap();
+    let mut artefacts = release.manifest.artefacts.iter();
+    let artefact = artefacts
+        .find(|one| one.kind == ArtefactKind::Release)
+        .unwrap();
     for name in ["sha256_x86_64", "sha256_aarch64"] {
         pins.insert(name, artefact.digest.hex());
     }
     bench.fill(&pins);
     host.copy(&bench.path("install.sh"), "/root/install.sh")
         .unwrap();
-    host.copy(&release.archive, format!("/root/public/{}", artefact.name))
+    let archive = release.archive.with_file_name(&artefact.name);
+    host.copy(&archive, format!("/root/public/{}", artefact.name))
         .unwrap();
     let script = [
         "sh",

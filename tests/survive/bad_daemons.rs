@@ -154,6 +154,11 @@ impl Scene {
             }
         })
         .unwrap();
+        // the release's own program, which works, and then the one that called it
+        let children = format!("/proc/{pid}/task/{pid}/children");
+        for child in fs_err::read_to_string(children).unwrap().split_whitespace() {
+            kill(child.parse().unwrap());
+        }
         kill(pid);
         let since = Instant::now();
         assert!(!updater.wait().unwrap().success(), "{bad:?}");

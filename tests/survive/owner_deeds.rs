@@ -94,7 +94,6 @@ impl Scene {
             .unwrap()
             .ok()
             .unwrap();
-        assert!(said.contains(why), "nothing told of {why:?}: {said}");
         command::wait_for("the end of the probation", 150, || {
             match self.stage.host.property(RESCUE, "ActiveState").as_deref() {
                 Ok("inactive") => Ok(()),
@@ -103,6 +102,10 @@ impl Scene {
         })
         .unwrap();
         probation::check_shortened(&self.stage);
+        // the update, or the watch after it: whichever looked while it was so
+        let journal = self.stage.host.journal(Some(RESCUE)).unwrap();
+        let told = said.contains(why) || journal.contains(why);
+        assert!(told, "nothing told of {why:?}: {said}\n{journal}");
         let status = self.status();
         assert_eq!(status["receipt"]["version"], NEW, "{status}");
         assert!(status["receipt"]["rolled_back"].is_null(), "{status}");

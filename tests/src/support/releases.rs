@@ -62,6 +62,12 @@ impl Releases {
         self.pack(version, &programs::banger(version)?)
     }
 
+    /// A sound release with the second archive, for programs and scripts that know no list.
+    pub fn for_all(&self, version: &str) -> Result<Packed> {
+        let units = place::workspace().join("units");
+        self.pack_as(version, &programs::banger(version)?, units, set()?, true)
+    }
+
     /// A sound release whose unit templates are those in a folder.
     pub fn with_units(&self, version: &str, units: PathBuf) -> Result<Packed> {
         self.pack_with(version, &programs::banger(version)?, units)
@@ -174,6 +180,17 @@ impl Releases {
         units: PathBuf,
         set: ReleaseSet,
     ) -> Result<Packed> {
+        self.pack_as(version, binaries, units, set, false)
+    }
+
+    fn pack_as(
+        &self,
+        version: &str,
+        binaries: &Path,
+        units: PathBuf,
+        set: ReleaseSet,
+        legacy: bool,
+    ) -> Result<Packed> {
         let parsed = |text: &str| {
             text.parse()
                 .map_err(|error| Error::Wrong(format!("{text:?} is no version: {error}")))
@@ -183,7 +200,7 @@ impl Releases {
             binaries: binaries.to_owned(),
             units,
             set,
-            legacy: false,
+            legacy,
             version: parsed(version)?,
             channel: "stable".to_owned(),
             target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
@@ -204,13 +221,15 @@ impl Releases {
     /// Makes a release the newest in the served folder.
     pub fn publish(&self, release: &Packed) -> Result<()> {
         // What is named comes before what names it.
-        for path in [
-            &release.archive,
-            &release.manifest_path,
-            &release.signature_path,
-        ] {
+        let folder = release.archive.parent().unwrap_or(Path::new("."));
+        let archives = release.manifest.artefacts.iter();
+        let archives = archives.map(|artefact| folder.join(&artefact.name));
+        for path in archives.chain([
+            release.manifest_path.clone(),
+            release.signature_path.clone(),
+        ]) {
             if let Some(name) = path.file_name() {
-                fs::copy(path, self.public().join(name))?;
+                fs::copy(&path, self.public().join(name))?;
             }
         }
         Ok(())

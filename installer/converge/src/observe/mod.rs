@@ -38,6 +38,8 @@ pub struct HostState {
     pub shared: BTreeMap<String, Option<PathBuf>>,
     /// What the installed version brought and the next one does not.
     pub retired: Retired,
+    /// The versions of which it is written down what they put on the host.
+    pub sets: Vec<Version>,
     /// What the installed version put on the host, where it was written down.
     pub set: Option<InstalledSet>,
     /// The files of the installed version that the receipt has a digest of, and its programs, as
@@ -235,6 +237,7 @@ pub fn observe(
             effects,
         )?,
         retired,
+        sets: set::recorded(product, effects)?,
         set,
         units,
         survivors: effects.survivors.list().map_err(ObserveError::Survivors)?,

@@ -102,3 +102,16 @@ fn by_contents(receipt: &Receipt) -> (Vec<UnitSpec>, Vec<String>, Vec<String>) {
     }
     found
 }
+
+/// The versions whose set is written down, whether or not they still lie on the host.
+pub(super) fn recorded(
+    product: &Product,
+    effects: &Effects<'_>,
+) -> Result<Vec<Version>, ObserveError> {
+    let names = effects.files.list(&product.layout.install_state)?;
+    let version = |name: &std::ffi::OsString| {
+        let name = name.to_str()?.strip_prefix("set-")?;
+        name.strip_suffix(".json")?.parse().ok()
+    };
+    Ok(names.iter().filter_map(version).collect())
+}

@@ -379,12 +379,11 @@ fn prune(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
             .versions
             .iter()
             .filter(|version| !kept(version))
-            .flat_map(|version| {
-                let layout = &product.layout;
-                let set = Cleanup::whole(layout.set(version));
-                [Cleanup::whole(layout.version(version)), set]
-            }),
+            .map(|version| Cleanup::whole(product.layout.version(version))),
     );
+    let sets = state.sets.iter().filter(|version| !kept(version));
+    plan.cleanup
+        .extend(sets.map(|version| Cleanup::whole(product.layout.set(version))));
     for path in &state.retired.shared {
         let folder = product.layout.shared(path);
         plan.cleanup.extend(

@@ -136,7 +136,7 @@ fn clean_up(product: &Product, state: &HostState, purge: Purge, plan: &mut Plan)
                 .map(|folder| Cleanup::if_empty(folder.into())),
         );
     }
-    let versions = state.versions.iter();
+    let versions = state.sets.iter();
     cleanup.extend(versions.map(|version| Cleanup::whole(layout.set(version))));
     cleanup.push(Cleanup::whole(layout.trial()));
     cleanup.push(Cleanup::whole(layout.receipt()));
