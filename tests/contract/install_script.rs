@@ -12,7 +12,7 @@ use banger_tests::support::releases::Releases;
 use banger_tests::support::{Host, place};
 
 use self::bench::{
-    BUSYBOX, BUSYBOX_WGET, Bench, DEBIAN, Machine, Shell, VERSION, good_files, target, template,
+    BUSYBOX, BUSYBOX_WGET, Bench, DEBIAN, Machine, Shell, VERSION, good_files, template,
 };
 
 const UNPACK: [&str; 2] = ["--unpack", "out"];
