@@ -1,7 +1,7 @@
 //! One program of the product lets another carry out an operation, under the same lock.
 //!
-//! Guarantees: the lock is never free in between: both hold the same open file, so whoever of the two
-//! lives longer lets go of it. Until the called program has said what it would do, and its caller has
+//! Guarantees: the lock is never free in between, since both hold the same open file; who kills the caller,
+//! whose pid is known as the lock's holder, ends both, and so the operation. Until the called program has said what it would do, and its caller has
 //! agreed, it must change nothing; one that crashes, hangs or says anything else by then is ended.
 //!
 //! The called program finds what it needs in descriptors that it inherits, whose numbers are its last
@@ -290,6 +290,8 @@ impl Called {
     }
 
     fn open(numbers: &str, lock: &Path) -> io::Result<(Self, Lock)> {
+        // one that has gone already is found out by `agree`
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         let wrong = || io::Error::other("four descriptors are expected");
         let numbers: Vec<u32> = numbers
             .split(',')

@@ -170,7 +170,8 @@ fn ended(status: ExitStatus) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)));
     }
     let signal = status.signal().unwrap_or_default();
-    if signal == signal_hook::consts::SIGINT {
+    // it holds both once it has begun: this one ended at its question
+    if [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM].contains(&signal) {
         return Ok(ExitCode::from(ErrorKind::Interrupted.exit_code()));
     }
     Err(Failure::plain(
