@@ -101,7 +101,7 @@ impl Toy {
     }
 
     /// The files and links of the product's on the disk. What the host remembers of releases that
-    /// failed is left out: it is meant to stay when all else is taken back.
+    /// failed is left out: it is meant to stay when all else is rolled back.
     pub(crate) fn tree(&self) -> Tree {
         let tops = [
             "etc/systemd/system",

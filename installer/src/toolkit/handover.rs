@@ -2,7 +2,7 @@
 //!
 //! Guarantees: the program was verified, and has said its version without any rights, before it is
 //! called; what it says that it would do must be of that product and version before it may change
-//! anything; and an operation that another program began is taken back by one that can read its record.
+//! anything; and an operation that another program began is rolled back by one that can read its record.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;

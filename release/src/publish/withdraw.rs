@@ -41,12 +41,12 @@ pub struct WithdrawOptions {
     pub expires_days: u32,
 }
 
-/// What was taken back, and what stands there now.
+/// What was withdrawn, and what stands there now.
 #[derive(Debug, Clone)]
 pub struct Withdrawn {
     /// The channel's folder.
     pub folder: PathBuf,
-    /// The release that was taken back.
+    /// The release that was withdrawn.
     pub version: Version,
     /// The manifest that clients find from now on.
     pub manifest: Manifest,

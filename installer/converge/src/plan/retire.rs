@@ -2,7 +2,7 @@
 //!
 //! Guarantees: a service that goes is stopped before anything of the new set starts, so that the two
 //! never work side by side, and only once its stop is known to reach its main process alone; files go
-//! when the new set is well; and each of that is taken back as any other step.
+//! when the new set is well; and each of that is reverted as any other step is.
 
 use std::path::PathBuf;
 

@@ -57,7 +57,7 @@ impl Layout {
         self.install_state.join("journal.json")
     }
 
-    /// The record of a version on trial.
+    /// The record of a version on probation.
     pub fn trial(&self) -> PathBuf {
         self.install_state.join("trial.json")
     }
