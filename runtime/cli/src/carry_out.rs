@@ -14,9 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::arguments::{DryRunOptions, UpdateOptions};
 use super::host::Host;
 use super::preview::announce;
-use super::question::Question;
 use super::report::ScreenReport;
-use super::update::conclude;
+use super::update::ask_and_execute;
 use super::{Failure, Screen, dry_run};
 use crate::build::Build;
 
@@ -103,20 +102,9 @@ fn update(
     let receipt = toolkit.receipt()?;
     let prepared = toolkit.planner().prepare(request(handed, &receipt, host))?;
     taken.agree(&host.product, &handed.version)?;
-    let question = Question {
-        text: "Continue?",
-        yes: options.yes,
-    };
-    let agreed = question.settle(toolkit, prepared, screen, &|preview| {
+    ask_and_execute(toolkit, prepared, options.yes, host, screen, &|preview| {
         announce(handed, &receipt, preview, screen);
-    })?;
-    let Some(prepared) = agreed else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    host.hold_signals()?;
-    let outcome = toolkit.execute(prepared)?;
-    conclude(&outcome, screen);
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn show(

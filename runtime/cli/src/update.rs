@@ -6,8 +6,8 @@ use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{InstallMethod, Receipt};
 use banger_installer::plan::{Judgement, Operation};
 use banger_installer::toolkit::{
-    HANDOVER, HandedUpdate, InstallRequest, Outcome, Planner, ReleaseFolder, Request,
-    RollbackRequest, Toolkit, UpdateRequest,
+    HANDOVER, HandedUpdate, InstallRequest, Outcome, Planner, Prepared, Preview, ReleaseFolder,
+    Request, RollbackRequest, Toolkit, UpdateRequest,
 };
 
 use super::arguments::{DryRunOptions, UpdateOptions};
@@ -196,19 +196,26 @@ fn take_by_own_plan(
     let request = Request::Update(own_request(options, offer, staged, receipt, host));
     let prepared = toolkit.planner().prepare(request)?;
     let handed = handed(options, offer, staged)?;
-    let question = Question {
-        text: "Continue?",
-        yes: options.yes,
-    };
-    let agreed = question.settle(toolkit, prepared, screen, &|preview| {
+    ask_and_execute(toolkit, prepared, options.yes, host, screen, &|preview| {
         announce(&handed, receipt, preview, screen);
-    })?;
-    let Some(prepared) = agreed else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    host.hold_signals()?;
-    let outcome = toolkit.execute(prepared)?;
-    conclude(&outcome, screen);
+    })
+}
+
+/// Shows what would be done, asks unless that was answered on the command line, and does it.
+pub(super) fn ask_and_execute(
+    toolkit: &mut Toolkit<'_>,
+    prepared: Prepared,
+    yes: bool,
+    host: &Host,
+    screen: &Screen,
+    show: &dyn Fn(&Preview),
+) -> Result<ExitCode, Failure> {
+    let text = "Continue?";
+    let agreed = Question { text, yes }.settle(toolkit, prepared, screen, show)?;
+    if let Some(prepared) = agreed {
+        host.hold_signals()?;
+        conclude(&toolkit.execute(prepared)?, screen);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -297,20 +304,14 @@ fn roll_back(options: &UpdateOptions, host: &Host, screen: &Screen) -> Result<Ex
     caller::require_user(&receipt.owner)?;
     let request = Request::Rollback(request(&receipt));
     let prepared = toolkit.planner().prepare(request)?;
-    let question = Question {
-        text: "Continue?",
-        yes: options.yes,
-    };
-    let agreed = question.settle(&toolkit, prepared, screen, &|preview| {
-        announce_rollback(&receipt, preview, screen);
-    })?;
-    let Some(prepared) = agreed else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    host.hold_signals()?;
-    let outcome = toolkit.execute(prepared)?;
-    conclude(&outcome, screen);
-    Ok(ExitCode::SUCCESS)
+    ask_and_execute(
+        &mut toolkit,
+        prepared,
+        options.yes,
+        host,
+        screen,
+        &|preview| announce_rollback(&receipt, preview, screen),
+    )
 }
 
 /// The command that updates a packaged banger, when the package left one beside the program.
@@ -374,7 +375,7 @@ fn as_installed(options: &UpdateOptions, receipt: &Receipt, host: &Host) -> Inst
     }
 }
 
-pub(super) fn conclude(outcome: &Outcome, screen: &Screen) {
+fn conclude(outcome: &Outcome, screen: &Screen) {
     match outcome {
         Outcome::Unchanged => screen.line("Nothing had to be changed."),
         Outcome::Changed(summary) => {
