@@ -109,7 +109,7 @@ fn touched(fates: &[Fate]) -> String {
         let kinds = fates.iter().map(|fate| &fate.what);
         kinds.filter(|kind| filter(kind)).count()
     };
-    let stopped = count(&|kind| *kind == FateKind::Stopped);
+    let stopped = count(&|kind| !kind.is_kept());
     let may_be_stopped = count(&|kind| {
         matches!(
             kind,

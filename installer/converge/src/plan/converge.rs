@@ -197,7 +197,7 @@ fn write_units(
         plan.push(
             CheckKillMode {
                 units: product.keepers().cloned().collect(),
-                stop_guests: goal.stop_guests,
+                or_vacant: goal.stop_guests,
             },
             "systemd's word counts, not a file's",
         );

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Plan, Step};
-use crate::model::{Survivor, UnitName};
+use crate::model::{Survivor, UnitKind, UnitName};
 
 /// What a plan means for one survivor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +34,22 @@ pub enum FateKind {
     Spared,
     /// It is ended, as asked for.
     Stopped,
+    /// It lives in a slice or scope that is stopped with all that is in it. No plan does that to one
+    /// whom it does not end first; it is told should one do it all the same.
+    EndedWith {
+        /// That unit.
+        unit: UnitName,
+    },
+}
+
+impl FateKind {
+    /// Whether it runs on, as far as the plan says.
+    pub const fn is_kept(&self) -> bool {
+        match self {
+            Self::OwnScope | Self::Moved { .. } | Self::Spared => true,
+            Self::Stopped | Self::EndedWith { .. } => false,
+        }
+    }
 }
 
 impl std::fmt::Display for FateKind {
@@ -48,6 +64,7 @@ impl std::fmt::Display for FateKind {
             } => "kept: moved to its own scope first; stopped where that cannot be done",
             Self::Spared => "kept: its unit's stop reaches the daemon alone",
             Self::Stopped => "stopped, as asked for",
+            Self::EndedWith { unit } => return write!(formatter, "ended with {unit}"),
         })
     }
 }
@@ -64,27 +81,90 @@ pub fn fates(plan: &Plan, survivors: &[Survivor]) -> Vec<Fate> {
         .collect()
 }
 
+/// What has become of a survivor after some of a plan's steps.
+struct Course {
+    what: FateKind,
+    /// Where it is by then, and is still counted to be.
+    now: Survivor,
+}
+
 fn fate(plan: &Plan, survivor: &Survivor) -> FateKind {
+    let mut course = Course {
+        what: if survivor.control_group.ends_with(".scope") {
+            FateKind::OwnScope
+        } else {
+            FateKind::Spared
+        },
+        now: survivor.clone(),
+    };
     for planned in &plan.steps {
-        match &planned.step {
+        if !course.what.is_kept() {
+            break;
+        }
+        course.take(&planned.step, survivor);
+    }
+    course.what
+}
+
+impl Course {
+    /// Every kind of step is named here: a new one is not compiled before it is said what it does to
+    /// those who must live.
+    fn take(&mut self, step: &Step, survivor: &Survivor) {
+        match step {
             Step::RescopeGuests(step) => {
                 if let Some(one) = step.moves.iter().find(|one| one.survivor == *survivor) {
-                    return FateKind::Moved {
+                    self.now.control_group = format!("/{}/{}", step.slice, one.scope);
+                    self.what = FateKind::Moved {
                         scope: one.scope.clone(),
-                        or_stopped: step.stop_guests,
+                        or_stopped: false,
                     };
                 }
             }
             Step::StopGuests(step) if step.survivors.contains(survivor) => {
-                return FateKind::Stopped;
+                self.stop(&step.only_in);
             }
-            _ => {}
+            // with a service KillMode=process spares them, and no unit of another kind has members
+            Step::StopUnits(step) => {
+                let takes_along = |unit: &&UnitName| {
+                    matches!(unit.kind(), UnitKind::Slice | UnitKind::Scope)
+                        && self.now.lives_in(unit)
+                };
+                if let Some(unit) = step.units.iter().find(takes_along).cloned() {
+                    self.what = FateKind::EndedWith { unit };
+                }
+            }
+            Step::StopGuests(_)
+            | Step::RestartUnits(_)
+            | Step::StartUnits(_)
+            | Step::StageRelease(_)
+            | Step::CheckPrograms(_)
+            | Step::Link(_)
+            | Step::WriteUnit(_)
+            | Step::KeepGuests(_)
+            | Step::RemoveFile(_)
+            | Step::SetAside(_)
+            | Step::ReloadSystemd(_)
+            | Step::CheckKillMode(_)
+            | Step::EnableUnits(_)
+            | Step::DisableUnits(_)
+            | Step::CheckHealth(_)
+            | Step::CheckSurvivors(_)
+            | Step::CheckVacant(_)
+            | Step::StartRescue(_)
+            | Step::BeginTrial(_)
+            | Step::RestoreState(_)
+            | Step::WriteReceipt(_)
+            | Step::WriteSet(_) => {}
         }
     }
-    if survivor.control_group.ends_with(".scope") {
-        FateKind::OwnScope
-    } else {
-        FateKind::Spared
+
+    /// It is among those whom a step ends: all, or who still lives in one of these services.
+    fn stop(&mut self, only_in: &[UnitName]) {
+        if only_in.is_empty() || only_in.iter().any(|unit| self.now.lives_in(unit)) {
+            self.what = FateKind::Stopped;
+        } else if let FateKind::Moved { or_stopped, .. } = &mut self.what {
+            *or_stopped = true;
+        }
     }
 }
 
@@ -92,7 +172,7 @@ fn fate(plan: &Plan, survivor: &Survivor) -> FateKind {
 mod tests {
     use super::*;
     use crate::model::ProcessIdentity;
-    use crate::plan::{Move, Operation, RescopeGuests, StopGuests};
+    use crate::plan::{Move, Operation, RescopeGuests, StopGuests, StopUnits};
 
     fn guest(name: &str, control_group: &str) -> Survivor {
         Survivor {
@@ -126,19 +206,49 @@ mod tests {
                     survivor: stale.clone(),
                     scope: scope.clone(),
                 }],
-                stop_guests: false,
+                or_left: false,
             },
             "their unit was stale",
         );
-        let moved = FateKind::Moved {
-            scope,
-            or_stopped: false,
+        let moved = |or_stopped| FateKind::Moved {
+            scope: scope.clone(),
+            or_stopped,
         };
-        assert!(told(&plan).eq([FateKind::OwnScope, moved]));
+        assert!(told(&plan).eq([FateKind::OwnScope, moved(false)]));
         let step = StopGuests {
-            survivors: vec![scoped.clone()],
+            survivors: vec![stale.clone()],
+            only_in: vec!["bangerd-root.service".parse().expect("a name")],
         };
         plan.push(step, "asked for");
-        assert_eq!(told(&plan).next(), Some(FateKind::Stopped));
+        assert!(told(&plan).eq([FateKind::OwnScope, moved(true)]));
+        let step = StopGuests {
+            survivors: vec![scoped.clone()],
+            only_in: Vec::new(),
+        };
+        plan.push(step, "asked for");
+        assert!(told(&plan).eq([FateKind::Stopped, moved(true)]));
+    }
+
+    #[test]
+    fn one_that_lives_in_a_slice_ends_with_it_and_one_in_a_service_does_not() {
+        let slice: UnitName = "banger.slice".parse().expect("a name");
+        let service: UnitName = "bangerd-root.service".parse().expect("a name");
+        let guests = [
+            guest("web", "/banger.slice/banger-vm-1.scope"),
+            guest("db", "/system.slice/bangerd-root.service"),
+        ];
+        let mut plan = Plan::new(Operation::Uninstall);
+        let stop = |plan: &mut Plan, unit: &UnitName| {
+            let units = vec![unit.clone()];
+            plan.push(StopUnits { units }, "it goes");
+            let fates = fates(plan, &guests).into_iter();
+            fates.map(|fate| fate.what).collect::<Vec<_>>()
+        };
+        let kept = [FateKind::OwnScope, FateKind::Spared];
+        assert_eq!(stop(&mut plan, &service), kept);
+        let ended = FateKind::EndedWith {
+            unit: slice.clone(),
+        };
+        assert_eq!(stop(&mut plan, &slice), [ended, FateKind::Spared]);
     }
 }

@@ -3,7 +3,7 @@
 use super::staleness::{in_danger, needs_own_drop_in, shadow};
 use super::{
     CheckKillMode, Goal, KeepGuests, Move, Plan, ReloadSystemd, RemoveFile, Rendered,
-    RescopeGuests, SetAside,
+    RescopeGuests, SetAside, StopGuests,
 };
 use crate::model::{Product, Survivor, UnitName};
 use crate::observe::{HostState, UnitState};
@@ -62,32 +62,55 @@ pub(super) fn mend(
     } else {
         "their unit was stale"
     };
-    let moves: Vec<Move> = to_move
-        .into_iter()
-        .filter_map(|survivor| {
-            let name = format!("{}{}.scope", product.scope_prefix, survivor.id);
-            Some(Move {
-                survivor: survivor.clone(),
-                scope: name.parse().ok()?,
-            })
-        })
-        .collect();
+    move_guests(product, to_move, stop_guests, why, plan);
     let units: Vec<UnitName> = loaded.iter().map(|unit| unit.spec.name.clone()).collect();
     if !units.is_empty() {
         plan.push(
-            CheckKillMode { units, stop_guests },
+            CheckKillMode {
+                units,
+                or_vacant: stop_guests,
+            },
             "systemd's word counts, not a file's",
         );
     }
-    if !moves.is_empty() {
-        plan.push(
-            RescopeGuests {
-                slice: product.slice.clone(),
-                moves,
-                stop_guests,
-            },
-            why,
-        );
+}
+
+/// Moves those who must leave their service's control group, and ends those with whom that fails, where
+/// it was asked for.
+fn move_guests(
+    product: &Product,
+    to_move: Vec<(&Survivor, &UnitName)>,
+    stop_guests: bool,
+    why: &str,
+    plan: &mut Plan,
+) {
+    let mut moves = Vec::new();
+    let mut only_in: Vec<UnitName> = Vec::new();
+    for (survivor, unit) in to_move {
+        let name = format!("{}{}.scope", product.scope_prefix, survivor.id);
+        let Ok(scope) = name.parse() else { continue };
+        moves.push(Move {
+            survivor: survivor.clone(),
+            scope,
+        });
+        if !only_in.contains(unit) {
+            only_in.push(unit.clone());
+        }
+    }
+    if moves.is_empty() {
+        return;
+    }
+    let survivors = moves.iter().map(|one| one.survivor.clone()).collect();
+    plan.push(
+        RescopeGuests {
+            slice: product.slice.clone(),
+            moves,
+            or_left: stop_guests,
+        },
+        why,
+    );
+    if stop_guests {
+        plan.push(StopGuests { survivors, only_in }, "asked for");
     }
 }
 
@@ -116,7 +139,7 @@ pub(super) fn drop_unneeded(product: &Product, state: &HostState, goal: &Goal, p
         plan.push(
             CheckKillMode {
                 units,
-                stop_guests: goal.stop_guests,
+                or_vacant: goal.stop_guests,
             },
             "systemd's word counts, not a file's",
         );
@@ -126,19 +149,22 @@ pub(super) fn drop_unneeded(product: &Product, state: &HostState, goal: &Goal, p
 /// Those whom a run that was told to may end, where it cannot move them.
 pub(super) fn endangered(state: &HostState, texts: &[Rendered]) -> Vec<String> {
     let to_move = to_move(state, texts).into_iter();
-    to_move.map(|survivor| survivor.id.clone()).collect()
+    to_move.map(|(survivor, _)| survivor.id.clone()).collect()
 }
 
-/// Those who must get out of their service's control group: a stop may reach them there as the host
-/// stands, or the unit that is to be loaded bounds the group, and so counts them with its daemon.
-fn to_move<'a>(state: &'a HostState, texts: &[Rendered]) -> Vec<&'a Survivor> {
+/// Those who must get out of their service's control group, and which that is: a stop may reach them
+/// there as the host stands, or the unit that is to be loaded bounds the group, and so counts them with
+/// its daemon.
+fn to_move<'a>(state: &'a HostState, texts: &[Rendered]) -> Vec<(&'a Survivor, &'a UnitName)> {
     let must_leave = |unit: &&UnitState| in_danger(unit) || bounds_its_group(unit, texts);
     let all = state.units.iter().chain(&state.retired.units);
     let units: Vec<&UnitName> = all.filter(must_leave).map(|unit| &unit.spec.name).collect();
-    state
-        .survivors
-        .iter()
-        .filter(|survivor| units.iter().any(|unit| survivor.lives_in(unit)))
+    let survivors = state.survivors.iter();
+    survivors
+        .filter_map(|survivor| {
+            let unit = units.iter().find(|unit| survivor.lives_in(unit))?;
+            Some((survivor, *unit))
+        })
         .collect()
 }
 

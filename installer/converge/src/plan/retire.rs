@@ -27,12 +27,14 @@ pub(super) fn stop(state: &HostState, goal: &Goal, plan: &mut Plan) {
     if !services.is_empty() {
         let check = CheckKillMode {
             units: services.clone(),
-            stop_guests: goal.stop_guests,
+            or_vacant: goal.stop_guests,
         };
         plan.push(check, "systemd's word counts, not a file's");
     }
+    // a slice takes along what is in it: one that is in use ends when the last has left it
+    let in_use = |name: &UnitName| state.survivors.iter().any(|one| one.lives_in(name));
     let others = names(state, &|unit| {
-        unit.facts.service.is_none() && unit.facts.is_active()
+        unit.facts.service.is_none() && unit.facts.is_active() && !in_use(&unit.spec.name)
     });
     // all jobs are queued together: a socket that stays would start its service again
     let units: Vec<UnitName> = services.into_iter().chain(others).collect();

@@ -65,7 +65,7 @@ pub(super) fn run(
             plan.push(
                 CheckKillMode {
                     units: restart.clone(),
-                    stop_guests: goal.stop_guests,
+                    or_vacant: goal.stop_guests,
                 },
                 "systemd's word counts, not a file's",
             );

@@ -31,18 +31,24 @@ pub fn uninstall(product: &Product, state: &HostState, purge: Purge) -> Plan {
         plan.push(
             StopGuests {
                 survivors: state.survivors.clone(),
+                only_in: Vec::new(),
             },
             "asked for",
         );
     }
     let stop_guests = !state.survivors.is_empty();
-    mend(product, state, &[], stop_guests, &mut plan);
+    // by now they are gone, and nobody is left to be moved
+    let vacated = HostState {
+        survivors: Vec::new(),
+        ..state.clone()
+    };
+    mend(product, &vacated, &[], stop_guests, &mut plan);
     let is_slice = |unit: &UnitState| unit.spec.name.kind() == UnitKind::Slice;
     let daemons = names(&|unit| unit.facts.is_active() && unit.spec.keeps_children);
     if !daemons.is_empty() {
         let check = CheckKillMode {
             units: daemons,
-            stop_guests,
+            or_vacant: stop_guests,
         };
         plan.push(check, "systemd's word counts, not a file's");
     }

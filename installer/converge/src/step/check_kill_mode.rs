@@ -1,4 +1,3 @@
-use super::stop_guests::stop;
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::{Survivor, UnitName};
@@ -17,7 +16,7 @@ impl Act for CheckKillMode {
         Ok(Undo::Nothing)
     }
 
-    fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
+    fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
         for unit in &self.units {
             let facts = effects.systemd.unit(unit)?;
             // what does not run has nobody to lose
@@ -25,20 +24,18 @@ impl Act for CheckKillMode {
                 continue;
             }
             let endangered = in_reach(unit, effects)?;
-            if !self.stop_guests {
-                return Err(StepError::KillMode {
-                    unit: unit.clone(),
-                    found: facts
-                        .service
-                        .map(|found| found.kill_mode)
-                        .unwrap_or_default(),
-                    drop_ins: facts.drop_ins,
-                    names: endangered.into_iter().map(|one| one.name).collect(),
-                });
+            if self.or_vacant && endangered.is_empty() {
+                continue;
             }
-            for survivor in &endangered {
-                stop(survivor, effects, report)?;
-            }
+            return Err(StepError::KillMode {
+                unit: unit.clone(),
+                found: facts
+                    .service
+                    .map(|found| found.kill_mode)
+                    .unwrap_or_default(),
+                drop_ins: facts.drop_ins,
+                names: endangered.into_iter().map(|one| one.name).collect(),
+            });
         }
         Ok("as systemd reports it".into())
     }

@@ -237,7 +237,7 @@ impl StepError {
             } else {
                 let paths: Vec<_> = drop_ins.iter().map(|path| path.display()).collect();
                 format!(
-                    "take KillMode= out of {}, or let the guests go with --stop-guests",
+                    "take KillMode= out of {} and try again",
                     listed_paths(&paths)
                 )
             }),

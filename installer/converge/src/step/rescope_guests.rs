@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use super::stop_guests::stop;
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::effect::systemd::ScopeRequest;
@@ -97,7 +96,7 @@ impl Act for RescopeGuests {
                     pid: one.survivor.identity.pid,
                     scope: one.scope.clone(),
                 }),
-                Err(_) if self.stop_guests => stop(&one.survivor, effects, report)?,
+                Err(_) if self.or_left => {}
                 Err(error) => return Err(error),
             }
         }

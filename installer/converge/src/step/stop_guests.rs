@@ -5,7 +5,7 @@ use crate::plan::StopGuests;
 use crate::report::{Event, Report};
 
 /// Ends one survivor: the product's own way where it has one, else by signals.
-pub(super) fn stop(
+fn stop(
     survivor: &Survivor,
     effects: &Effects<'_>,
     report: &mut dyn Report,
@@ -29,15 +29,36 @@ pub(super) fn stop(
     Ok(())
 }
 
+impl StopGuests {
+    /// Whether it comes to that for one: it could not be moved, or nobody was to be.
+    fn is_due(&self, survivor: &Survivor, effects: &Effects<'_>) -> bool {
+        if self.only_in.is_empty() {
+            return true;
+        }
+        let facts = effects.processes.facts(survivor.identity.pid);
+        facts.is_some_and(|facts| {
+            let now = Survivor {
+                control_group: facts.control_group,
+                ..survivor.clone()
+            };
+            self.only_in.iter().any(|unit| now.lives_in(unit))
+        })
+    }
+}
+
 impl Act for StopGuests {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {
         Ok(Undo::Nothing)
     }
 
     fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
-        for survivor in &self.survivors {
+        let due = self.survivors.iter();
+        let due = due.filter(|survivor| self.is_due(survivor, effects));
+        let mut stopped = 0;
+        for survivor in due {
             stop(survivor, effects, report)?;
+            stopped += 1;
         }
-        Ok(format!("{} stopped", self.survivors.len()))
+        Ok(format!("{stopped} stopped"))
     }
 }

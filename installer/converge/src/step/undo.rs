@@ -198,7 +198,7 @@ fn start_what_was_stopped(
         } => {
             CheckKillMode {
                 units: units.clone(),
-                stop_guests: false,
+                or_vacant: false,
             }
             .act(effects, report)?;
             if !started.is_empty() {

@@ -14,12 +14,12 @@ mod rescue;
 mod sets;
 mod stopped_by_hand;
 
-use machine::Machine;
+use machine::{Machine, child_in};
 
 use super::{Outcome, ToolkitError};
 use crate::ErrorKind;
 use crate::engine::RunError;
-use crate::plan::{Purge, Step};
+use crate::plan::{CheckKillMode, FateKind, Purge, Step, fates};
 
 #[test]
 fn a_second_install_changes_nothing() {
@@ -206,6 +206,77 @@ fn one_who_can_be_moved_is_kept_though_the_user_would_let_it_go() {
     machine.stop_guests();
     machine.update("0.1.1").expect("the update");
     assert!(machine.child_lives());
+}
+
+/// The check, as a plan that was told to let guests go has it, and as any other does.
+fn kill_mode_checked(or_vacant: bool) -> Vec<Step> {
+    let units = vec!["toyd.service".parse().expect("a name")];
+    vec![CheckKillMode { units, or_vacant }.into()]
+}
+
+#[test]
+fn a_check_that_a_stop_spares_children_ends_none_and_fails_instead() {
+    for or_vacant in [false, true] {
+        let machine = Machine::installed("0.1.0");
+        machine.make_stale();
+        let failed = machine.carry_out(kill_mode_checked(or_vacant));
+        let error = failed.expect_err("a stop would kill the child");
+        assert!(machine.child_lives(), "a check ended it");
+        assert_eq!(error.kind(), ErrorKind::GuestsInTheWay);
+        assert!(error.hint().unwrap_or_default().contains("KillMode"));
+        let RunError::RolledBack { cause, .. } = &error else {
+            panic!("{error:?}");
+        };
+        assert!(cause.to_string().contains("would kill child"), "{cause}");
+    }
+}
+
+#[test]
+fn a_service_that_kills_passes_the_check_when_nobody_is_in_its_reach_and_that_is_enough() {
+    for (or_vacant, passes) in [(true, true), (false, false)] {
+        let machine = Machine::installed("0.1.0");
+        machine.make_stale();
+        machine.move_child("/toy.slice/toy-child-child.scope");
+        let checked = machine.carry_out(kill_mode_checked(or_vacant));
+        assert_eq!(checked.is_ok(), passes, "{checked:?}");
+        assert!(machine.child_lives());
+    }
+}
+
+#[test]
+fn only_a_step_that_says_so_ends_a_child_and_only_one_that_could_not_be_moved() {
+    let told = |refused: bool| {
+        let machine = Machine::installed("0.1.0");
+        machine.make_stale();
+        if refused {
+            machine.refuse_scopes();
+        }
+        machine.stop_guests();
+        let done = machine.update("0.1.1").expect("the update");
+        let Outcome::Changed(summary) = done else {
+            panic!("{done:?}");
+        };
+        let fate = fates(
+            &summary.plan,
+            &[child_in("/system.slice/toyd.service".into())],
+        )
+        .remove(0)
+        .what;
+        let or_stopped = matches!(
+            fate,
+            FateKind::Moved {
+                or_stopped: true,
+                ..
+            }
+        );
+        assert!(or_stopped, "{fate}");
+        let steps = summary.plan.steps.iter();
+        let ends = steps.filter(|planned| planned.step.to_string().contains("stop child"));
+        assert_eq!(ends.count(), 1, "{}", summary.plan);
+        machine.child_lives()
+    };
+    assert!(told(false), "it could be moved");
+    assert!(!told(true), "it could not");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::effect::Files as _;
 use crate::engine::RunError;
 use crate::journal::Journal;
 use crate::model::{FileImage, Receipt};
-use crate::plan::{Plan, Purge, Step};
+use crate::plan::{Plan, Purge, Step, fates};
 use crate::toolkit::{Outcome, ToolkitError};
 
 const UNITS: [&str; 4] = [
@@ -218,6 +218,10 @@ proptest! {
             Ok(Outcome::Changed(summary)) => {
                 let plan = &summary.plan;
                 guards_come_first(plan, in_danger)?;
+                // whom nobody let go of is kept by every step
+                for fate in fates(plan, &summary.survivors) {
+                    prop_assert!(fate.what.is_kept(), "{}: {}\n{plan}", fate.name, fate.what);
+                }
                 if removes {
                     goes_in_order(plan)?;
                 } else if !had_receipt {

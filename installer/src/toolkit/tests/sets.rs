@@ -119,6 +119,27 @@ fn a_service_that_goes_lets_its_children_live() {
 }
 
 #[test]
+fn a_slice_that_goes_is_not_stopped_while_a_child_lives_in_it() {
+    for (group, is_stopped) in [
+        ("/toy.slice/toy-old.slice/toy-child-child.scope", false),
+        ("/toy.slice/toy-child-child.scope", true),
+    ] {
+        let machine = Machine::new();
+        machine.set_up_with("0.1.0", "sliced");
+        machine.move_child(group);
+        machine.start_unit("toy-old.slice");
+        machine.update_to("0.1.1", "plain").expect("the update");
+        assert!(machine.child_lives(), "{group}");
+        let units = machine.units();
+        let runs =
+            |line: &&String| line.starts_with("toy-old.slice") && line.contains("active: true");
+        assert_eq!(units.iter().find(runs).is_none(), is_stopped, "{units:?}");
+        let left = machine.path_exists("etc/systemd/system/toy-old.slice");
+        assert!(!left, "its file goes in any case");
+    }
+}
+
+#[test]
 fn a_link_that_somebody_put_in_the_place_of_ours_stays() {
     let machine = plain();
     machine.remove("usr/local/share/doc/toy/README");

@@ -13,9 +13,10 @@ use crate::model::{Survivor, UnitName};
 pub struct CheckKillMode {
     /// The services.
     pub units: Vec<UnitName>,
-    /// Where it would not, those whom it would reach are ended one by one, as the user asked for.
+    /// A service whose stop would reach more passes as well, while no protected process lives in its
+    /// control group: whoever asked for that let go of those who cannot be moved.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stop_guests: bool,
+    pub or_vacant: bool,
 }
 
 impl fmt::Display for CheckKillMode {
@@ -24,8 +25,8 @@ impl fmt::Display for CheckKillMode {
             formatter,
             "see that KillMode=process is in force for {}{}",
             listed(&self.units),
-            if self.stop_guests {
-                ", or stop who would be killed"
+            if self.or_vacant {
+                ", or that a stop would reach no guest"
             } else {
                 ""
             }
@@ -85,9 +86,9 @@ pub struct RescopeGuests {
     pub slice: UnitName,
     /// Who goes where.
     pub moves: Vec<Move>,
-    /// One that cannot be moved is ended, as the user asked for.
+    /// One that cannot be moved is left where it is, for a [`StopGuests`] that follows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stop_guests: bool,
+    pub or_left: bool,
 }
 
 /// One survivor's move.
@@ -132,11 +133,23 @@ impl fmt::Display for CheckVacant {
 pub struct StopGuests {
     /// Who.
     pub survivors: Vec<Survivor>,
+    /// Only those who still live in the control group of one of these services when it comes to it:
+    /// those who could not be moved. All of them when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only_in: Vec<UnitName>,
 }
 
 impl fmt::Display for StopGuests {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.survivors.iter().map(|one| one.name.as_str()).collect();
-        write!(formatter, "stop {}", listed(&names))
+        write!(formatter, "stop {}", listed(&names))?;
+        if self.only_in.is_empty() {
+            return Ok(());
+        }
+        write!(
+            formatter,
+            " where still in the reach of {}",
+            listed(&self.only_in)
+        )
     }
 }

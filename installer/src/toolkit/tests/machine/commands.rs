@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use super::sets::Set;
 use super::{Machine, name};
 use crate::effect::Effects;
+use crate::engine::{self, RunError};
 use crate::model::{
     FileImage, InstallMethod, Layout, Owner, Product, Program, StateFiles, UnitSpec,
 };
-use crate::plan::Purge;
+use crate::plan::{Operation, Plan, Planned, Purge, Step};
 use crate::toolkit::{
     InstallRequest, Outcome, Recovered, ReleaseFolder, Report, RescueLimits, Rescued,
     RestartRequest, RollbackRequest, Silent, Status, Toolkit, ToolkitError, UninstallRequest,
@@ -144,6 +145,20 @@ impl Machine {
     ) -> Result<T, ToolkitError> {
         self.interrupt.store(false, Ordering::Relaxed);
         work(Toolkit::begin(&self.product, self.effects(), &mut Silent)?)
+    }
+
+    /// Carries out these steps, whatever the host needs.
+    pub(in super::super) fn carry_out(&self, steps: Vec<Step>) -> Result<(), RunError> {
+        let planned = |step| Planned {
+            step,
+            why: "a test".into(),
+        };
+        let plan = Plan {
+            operation: Operation::Restart,
+            steps: steps.into_iter().map(planned).collect(),
+            cleanup: Vec::new(),
+        };
+        engine::run(&plan, &self.product.layout, &self.effects(), &mut Silent)
     }
 
     pub(in super::super) fn recover(&self) -> Result<(), ToolkitError> {

@@ -157,7 +157,7 @@ impl Machine {
         let mut child = self.child.borrow_mut();
         let inside = child
             .as_ref()
-            .is_some_and(|group| group.ends_with(name.as_str()));
+            .is_some_and(|group| group.split('/').any(|part| part == name.as_str()));
         if inside && Self::kill_mode(unit) != "process" {
             *child = None;
         }

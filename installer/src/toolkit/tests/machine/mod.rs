@@ -21,6 +21,7 @@ use commands::product;
 use death::Death;
 pub(super) use death::Dies;
 use ground::Ground;
+pub(super) use world::child_in;
 
 /// What systemd holds of a unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

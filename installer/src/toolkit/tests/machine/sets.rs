@@ -18,6 +18,8 @@ pub(super) enum Set {
     Plain,
     /// Another socket, a second service, a second program, a man page, and no document.
     Wide,
+    /// As plain, and a second slice.
+    Sliced,
 }
 
 impl Set {
@@ -25,6 +27,7 @@ impl Set {
         match behaviour.split('-').next() {
             Some("plain") => Some(Self::Plain),
             Some("wide") => Some(Self::Wide),
+            Some("sliced") => Some(Self::Sliced),
             _ => None,
         }
     }
@@ -37,7 +40,7 @@ impl Set {
             optional: false,
         };
         let socket = match self {
-            Self::Plain => "toyd.socket",
+            Self::Plain | Self::Sliced => "toyd.socket",
             Self::Wide => "toyd-main.socket",
         };
         let mut units = vec![
@@ -46,6 +49,9 @@ impl Set {
             spec("toy-rescue.service", true, false),
             spec("toyd.service", true, true),
         ];
+        if self == Self::Sliced {
+            units.push(spec("toy-old.slice", false, false));
+        }
         if self == Self::Wide {
             units.push(spec("toyd-twin.service", true, true));
         }
@@ -54,14 +60,14 @@ impl Set {
 
     fn programs(self) -> &'static [&'static str] {
         match self {
-            Self::Plain => &["toyd"],
+            Self::Plain | Self::Sliced => &["toyd"],
             Self::Wide => &["toyd", "toyctl"],
         }
     }
 
     fn shared(self) -> &'static str {
         match self {
-            Self::Plain => "share/doc/toy/README",
+            Self::Plain | Self::Sliced => "share/doc/toy/README",
             Self::Wide => "share/man/man8/toyd.8",
         }
     }
@@ -69,7 +75,7 @@ impl Set {
 
 fn template(unit: &str, version: &str) -> String {
     match unit {
-        "toy.slice" => "[Slice]\n".into(),
+        "toy.slice" | "toy-old.slice" => "[Slice]\n".into(),
         "toy-rescue.service" => "[Service]\nExecStart=@programs@/toyd rescue\n".into(),
         _ if unit.ends_with(".socket") => "[Socket]\nListenStream=/run/toy\n".into(),
         _ => SERVICE.replace("@version@", version),

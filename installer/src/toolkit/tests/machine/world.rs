@@ -303,19 +303,21 @@ impl Clock for Machine {
     }
 }
 
+/// The child, as the toolkit names it.
+pub(in super::super) fn child_in(control_group: String) -> Survivor {
+    Survivor {
+        name: "child".into(),
+        id: "child".into(),
+        identity: CHILD,
+        control_group,
+    }
+}
+
 impl Survivors for Machine {
     fn list(&self) -> Result<Vec<Survivor>, BoxError> {
         let late = self.child_is_late.replace(false);
         let group = self.child.borrow().clone().filter(|_| !late);
-        Ok(group
-            .map(|control_group| Survivor {
-                name: "child".into(),
-                id: "child".into(),
-                identity: CHILD,
-                control_group,
-            })
-            .into_iter()
-            .collect())
+        Ok(group.map(child_in).into_iter().collect())
     }
 
     fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
