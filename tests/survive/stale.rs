@@ -122,7 +122,7 @@ fn guests_under_a_stale_unit_survive_an_update() {
         let line = update.stdout.lines().find(|line| {
             line.contains(&guest.name)
                 && line.contains(&guest.pid.to_string())
-                && line.contains("alive")
+                && line.contains("unchanged")
         });
         assert!(
             line.is_some(),

@@ -269,6 +269,7 @@ impl<'a> Toolkit<'a> {
             planner: Planner::new(product, effects, Freshness::Reload, lock),
             report,
             program: Some(program),
+            probe: None,
         }
     }
 

@@ -11,6 +11,7 @@ mod memory;
 mod planner;
 mod prepare;
 mod prepared;
+mod probe;
 mod recover;
 mod request;
 mod rescue;
@@ -18,12 +19,14 @@ mod status;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::effect::{Effects, Lock};
 use crate::engine;
 use crate::model::{End, Found, Product, Receipt, Survivor, Version};
 use crate::observe::Freshness;
 use crate::plan::{Finding, Plan, Step};
+use probe::Measured;
 
 pub use crate::engine::RunError;
 pub use crate::report::{Event, Report, Silent};
@@ -33,6 +36,7 @@ pub use host_side::HostSide;
 pub use memory::{remember_keys, seen};
 pub use planner::{Planner, Preview};
 pub use prepared::{Prepared, Request};
+pub use probe::{Probe, Waits};
 pub use recover::{Recovered, recover};
 pub use request::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, UninstallRequest, UpdateRequest,
@@ -62,6 +66,9 @@ pub struct Summary {
     pub survivors: Vec<Survivor>,
     /// Who ran before, and was ended as the user asked for, or by itself.
     pub ended: Vec<Ended>,
+    /// What clients noticed meanwhile; none where no service was replaced, or nobody asked for it
+    /// ([`Toolkit::probe_with`]).
+    pub waits: Option<Waits>,
     /// What was done.
     pub plan: Plan,
 }
@@ -81,6 +88,8 @@ pub struct Toolkit<'a> {
     report: &'a mut dyn Report,
     /// This program, where another one that may not read its record began the operation.
     program: Option<PathBuf>,
+    /// Measures what clients notice.
+    probe: Option<Arc<dyn Probe>>,
 }
 
 impl<'a> Toolkit<'a> {
@@ -101,7 +110,13 @@ impl<'a> Toolkit<'a> {
             planner: Planner::new(product, effects, Freshness::Reload, lock),
             report,
             program: None,
+            probe: None,
         })
+    }
+
+    /// From here on it is measured what clients notice while services are replaced.
+    pub fn probe_with(&mut self, probe: Arc<dyn Probe>) {
+        self.probe = Some(probe);
     }
 
     /// What a run would do: the same plans that the methods here carry out.
@@ -184,7 +199,9 @@ impl<'a> Toolkit<'a> {
         if let Some(program) = &self.program {
             handover::keep(product, effects.files, program)?;
         }
-        let ran = engine::run(&plan, &product.layout, effects, self.report);
+        let mut report = Measured::new(&plan, self.probe.as_ref(), self.report);
+        let ran = engine::run(&plan, &product.layout, effects, &mut report);
+        let waits = report.waits();
         if self.program.is_some() {
             // the next operation sweeps it, too
             let _ = handover::forget_keeper(product, effects);
@@ -212,6 +229,7 @@ impl<'a> Toolkit<'a> {
             findings,
             survivors,
             ended,
+            waits,
             plan,
         })))
     }

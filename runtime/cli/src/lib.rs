@@ -12,6 +12,7 @@ mod failure;
 pub mod health;
 mod host;
 mod man;
+mod measured;
 mod offer;
 mod preview;
 mod probation;

@@ -16,6 +16,8 @@ pub(super) struct ScreenReport<'a> {
     checked: Vec<(String, u32, bool)>,
     /// Findings that were printed: a plan that is made twice finds them twice.
     found: Vec<String>,
+    /// Guests that were stopped, as asked for: nothing brings them back.
+    stopped: Vec<String>,
 }
 
 impl<'a> ScreenReport<'a> {
@@ -24,10 +26,12 @@ impl<'a> ScreenReport<'a> {
             screen,
             checked: Vec::new(),
             found: Vec::new(),
+            stopped: Vec::new(),
         }
     }
 
-    /// Prints one line for every guest that was compared, and forgets them.
+    /// Prints how many of the guests that were compared live, and names those who do not: who lives is
+    /// named at the end, with what it was compared by.
     fn print_guests(&mut self) {
         let (alive, all) = (
             self.checked.iter().filter(|guest| guest.2).count(),
@@ -39,12 +43,8 @@ impl<'a> ScreenReport<'a> {
         } else {
             self.screen.failed("guests", &what);
         }
-        for (name, pid, alive) in self.checked.drain(..) {
-            let state = if alive {
-                self.screen.paint(Tone::Good, "alive")
-            } else {
-                self.screen.paint(Tone::Bad, "gone")
-            };
+        for (name, pid, _) in self.checked.drain(..).filter(|guest| !guest.2) {
+            let state = self.screen.paint(Tone::Bad, "gone");
             self.screen
                 .line(&format!("      {name:<14} pid {pid:<10} {state}"));
         }
@@ -108,6 +108,17 @@ pub(super) fn told_of_guests(summary: &Summary) -> String {
     }
 }
 
+/// How the host is once an operation was reverted in which these guests had been stopped already.
+fn as_before(stopped: &[String]) -> String {
+    if stopped.is_empty() {
+        return "the host is as it was before".into();
+    }
+    format!(
+        "the host is as it was before, but for what was stopped: {}",
+        stopped.join(", ")
+    )
+}
+
 fn names(units: &[UnitName]) -> String {
     let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
     names.join(", ")
@@ -142,7 +153,7 @@ impl Report for ScreenReport<'_> {
             Event::Reverted { operation } => {
                 screen.back(
                     &format!("{operation} taken back"),
-                    "the host is as it was before",
+                    &as_before(&self.stopped),
                 );
             }
             Event::SurvivorMoved { name, pid, scope } => {
@@ -150,6 +161,7 @@ impl Report for ScreenReport<'_> {
             }
             Event::SurvivorStopped { name, pid } => {
                 screen.note(&format!("{name} (pid {pid}) was stopped, as asked for"));
+                self.stopped.push(name.clone());
             }
             Event::SurvivorEnded { name, pid, end } => {
                 screen.note(&format!("{name} (pid {pid}) {} meanwhile", end.words()));
@@ -178,5 +190,20 @@ impl Report for ScreenReport<'_> {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_lost_guests_is_not_called_as_it_was() {
+        assert_eq!(as_before(&[]), "the host is as it was before");
+        let stopped = as_before(&["web".into(), "db".into()]);
+        assert!(
+            stopped.ends_with("but for what was stopped: web, db"),
+            "{stopped}"
+        );
     }
 }

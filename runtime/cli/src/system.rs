@@ -16,7 +16,9 @@ use super::arguments::{DryRunOptions, InstallOptions, Switch, SystemCommand};
 use super::host::Host;
 use super::question::Question;
 use super::report::{ScreenReport, told_of_guests};
-use super::{Failure, Screen, Tone, caller, carry_out, dry_run, probation, root, source, status};
+use super::{
+    Failure, Screen, Tone, caller, carry_out, dry_run, measured, probation, root, source, status,
+};
 use crate::build::Build;
 use crate::jail;
 use crate::product::UNIT_TEMPLATES;
@@ -93,6 +95,7 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
                 "\nbanger {} is {what} for {}. As {}, type: banger vm run NAME --kernel FILE",
                 request.release.version, request.owner.user, request.owner.user
             ));
+            measured::tell(&summary, screen);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -300,9 +303,13 @@ fn restart(
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
     let request = request(&toolkit.receipt()?.owner)?;
     host.hold_signals()?;
+    if let Some(client) = measured::api_client() {
+        toolkit.probe_with(client);
+    }
     if let Outcome::Changed(summary) = toolkit.restart(&request)? {
         let guests = told_of_guests(&summary);
         screen.line(&format!("\nRestarted; {guests}."));
+        measured::tell(&summary, screen);
     }
     Ok(ExitCode::SUCCESS)
 }

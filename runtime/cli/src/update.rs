@@ -18,7 +18,7 @@ use super::preview::{announce, announce_rollback};
 use super::question::Question;
 use super::release::Staged;
 use super::report::{ScreenReport, told_of_guests};
-use super::{Failure, Screen, caller, check, dry_run, root};
+use super::{Failure, Screen, caller, check, dry_run, measured, root};
 use crate::build::Build;
 
 /// The file beside a packaged program that holds the command which updates the package.
@@ -214,6 +214,9 @@ pub(super) fn ask_and_execute(
     let agreed = Question { text, yes }.settle(toolkit, prepared, screen, show)?;
     if let Some(prepared) = agreed {
         host.hold_signals()?;
+        if let Some(client) = measured::api_client() {
+            toolkit.probe_with(client);
+        }
         conclude(&toolkit.execute(prepared)?, screen);
     }
     Ok(ExitCode::SUCCESS)
@@ -353,7 +356,9 @@ fn mend(
             screen.line(&format!("Channel {channel} is followed from now on."));
         }
         if summary.plan.steps.len() > usize::from(follows.is_some()) {
-            screen.line("What was stale has been mended; no guest was touched.");
+            let guests = told_of_guests(&summary);
+            screen.line(&format!("What was stale has been mended; {guests}."));
+            measured::tell(&summary, screen);
         }
     }
     Ok(())
@@ -390,6 +395,7 @@ fn conclude(outcome: &Outcome, screen: &Screen) {
                 _ => "Updated to",
             };
             screen.line(&format!("\n{what} {version}; {guests}."));
+            measured::tell(summary, screen);
         }
     }
 }

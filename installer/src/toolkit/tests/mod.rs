@@ -6,6 +6,7 @@ mod crash;
 mod ends;
 mod faults;
 mod machine;
+mod measured;
 mod owner_deeds;
 mod plans;
 mod power;

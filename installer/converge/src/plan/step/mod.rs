@@ -95,6 +95,38 @@ steps! {
     WriteSet,
 }
 
+impl Step {
+    /// Whether it acts on units, and so may be noticed by those whom their services serve.
+    pub const fn touches_units(&self) -> bool {
+        match self {
+            Self::WriteUnit(_)
+            | Self::KeepGuests(_)
+            | Self::ReloadSystemd(_)
+            | Self::EnableUnits(_)
+            | Self::DisableUnits(_)
+            | Self::StartUnits(_)
+            | Self::StopUnits(_)
+            | Self::RestartUnits(_)
+            | Self::StartRescue(_) => true,
+            Self::StageRelease(_)
+            | Self::CheckPrograms(_)
+            | Self::Link(_)
+            | Self::RemoveFile(_)
+            | Self::SetAside(_)
+            | Self::CheckKillMode(_)
+            | Self::RescopeGuests(_)
+            | Self::CheckHealth(_)
+            | Self::CheckSurvivors(_)
+            | Self::CheckVacant(_)
+            | Self::StopGuests(_)
+            | Self::BeginTrial(_)
+            | Self::RestoreState(_)
+            | Self::WriteReceipt(_)
+            | Self::WriteSet(_) => false,
+        }
+    }
+}
+
 /// Units or people in a list, as a sentence takes them: `a, b and c`.
 pub fn listed<T: std::fmt::Display>(things: &[T]) -> String {
     match things {

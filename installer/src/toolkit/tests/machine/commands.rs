@@ -1,6 +1,7 @@
 //! What people run on the machine.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use crate::model::{
 };
 use crate::plan::{Operation, Plan, Planned, Purge, Step};
 use crate::toolkit::{
-    InstallRequest, Outcome, Recovered, ReleaseFolder, Report, RescueLimits, Rescued,
+    InstallRequest, Outcome, Probe, Recovered, ReleaseFolder, Report, RescueLimits, Rescued,
     RestartRequest, RollbackRequest, Silent, Status, Toolkit, ToolkitError, UninstallRequest,
     UpdateRequest, recover, rescue, status,
 };
@@ -183,23 +184,53 @@ impl Machine {
         behaviour: &str,
         uid: u32,
     ) -> Result<Outcome, ToolkitError> {
-        let release = self.release(version, behaviour, self.path("root/release"));
-        self.run(|mut toolkit| {
-            toolkit.install(&InstallRequest {
-                owner: Owner {
-                    user: "alice".into(),
-                    uid,
-                    gid: uid,
-                    home: "/home/alice".into(),
-                },
-                release,
-                values: Self::values(),
-                channel: None,
-                auto_update: None,
-                method: InstallMethod::SelfInstalled,
-                stop_guests: self.stop_guests.get(),
-            })
-        })
+        let request = self.install_request(version, behaviour, uid);
+        self.run(|mut toolkit| toolkit.install(&request))
+    }
+
+    fn install_request(&self, version: &str, behaviour: &str, uid: u32) -> InstallRequest {
+        InstallRequest {
+            owner: Owner {
+                user: "alice".into(),
+                uid,
+                gid: uid,
+                home: "/home/alice".into(),
+            },
+            release: self.release(version, behaviour, self.path("root/release")),
+            values: Self::values(),
+            channel: None,
+            auto_update: None,
+            method: InstallMethod::SelfInstalled,
+            stop_guests: self.stop_guests.get(),
+        }
+    }
+
+    /// An install with a client that asks meanwhile.
+    pub(in super::super) fn install_measured(
+        &self,
+        version: &str,
+        probe: Arc<dyn Probe>,
+        report: &mut dyn Report,
+    ) -> Result<Outcome, ToolkitError> {
+        let request = self.install_request(version, "", 1000);
+        let mut toolkit = Toolkit::begin(&self.product, self.effects(), report)?;
+        toolkit.probe_with(probe);
+        toolkit.install(&request)
+    }
+
+    /// A restart with a client that asks meanwhile.
+    pub(in super::super) fn restart_measured(
+        &self,
+        probe: Arc<dyn Probe>,
+        report: &mut dyn Report,
+    ) -> Result<Outcome, ToolkitError> {
+        let request = RestartRequest {
+            values: Self::values(),
+            stop_guests: self.stop_guests.get(),
+        };
+        let mut toolkit = Toolkit::begin(&self.product, self.effects(), report)?;
+        toolkit.probe_with(probe);
+        toolkit.restart(&request)
     }
 
     pub(in super::super) fn update(&self, version: &str) -> Result<Outcome, ToolkitError> {
