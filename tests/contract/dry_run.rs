@@ -1,7 +1,7 @@
 //! `--dry-run`, `--rollback` and `--stop-guests`, as a person and a script see them.
 
 use banger_tests::support::command::Output;
-use banger_tests::support::stage::Stage;
+use banger_tests::support::stage::{Guest, Stage};
 use serde_json::Value;
 
 use crate::commands::{assert_refused, assert_same, tree};
@@ -43,6 +43,21 @@ fn steps(shown: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// That a command ends with what clients noticed and what each guest is.
+fn assert_measured(said: &str, guest: &Guest) {
+    let line = |beginning: &str| {
+        let mut lines = said.lines().map(str::trim);
+        let found = lines.find_map(|line| line.strip_prefix(beginning));
+        found.unwrap_or_else(|| panic!("no {beginning:?} in {said}"))
+    };
+    let api = line("API: the longest wait of a request was ");
+    let requests = api.split_once('(').unwrap().1.split_once(' ').unwrap().0;
+    assert!(requests.parse::<u64>().unwrap() > 0, "{api}");
+    assert!(api.ends_with("none failed)"), "{api}");
+    let process = line(&format!("guest {}: pid {} since ", guest.name, guest.pid));
+    assert!(process.ends_with(", unchanged"), "{process}");
+}
+
 #[test]
 fn every_plan_can_be_looked_at_and_the_way_back_taken() {
     let (stage, guest) = Stage::with_guest("0.1.0").unwrap();
@@ -69,7 +84,10 @@ fn every_plan_can_be_looked_at_and_the_way_back_taken() {
     let too_early = stage.banger(&["update", "--rollback", "--yes"]).unwrap();
     assert_refused(&too_early, 11, "no version before 0.1.0", "hint");
 
-    stage.banger(&["update", "--yes"]).unwrap().ok().unwrap();
+    let said = stage.banger(&["update", "--yes"]).unwrap().ok().unwrap();
+    assert_measured(&said, &guest);
+    let said = stage.banger(&["system", "restart"]).unwrap().ok().unwrap();
+    assert_measured(&said, &guest);
     let status = json(stage.banger(&["system", "status", "--json"]).unwrap());
     assert_eq!(status["on_trial"], "0.1.1", "{status}");
     let back = looked_at(&stage, &["update", "--rollback"]);
@@ -80,6 +98,7 @@ fn every_plan_can_be_looked_at_and_the_way_back_taken() {
     let said = stage.banger(&["update", "--rollback", "--yes"]).unwrap();
     let said = said.ok().unwrap();
     assert!(said.contains("Back at 0.1.0"), "{said}");
+    assert_measured(&said, &guest);
     let version = stage.banger(&["--version"]).unwrap().ok().unwrap();
     assert_eq!(version, "banger 0.1.0");
     let status = stage.banger(&["system", "status"]).unwrap().ok().unwrap();

@@ -320,7 +320,29 @@ fn what_is_printed_fits_its_schema() {
         assert_eq!(plan["guests"].as_array().unwrap().len(), 1, "{plan:#}");
         assert_fits("plan", &plan);
     }
-    stage.banger(&["update", "--yes"]).unwrap().ok().unwrap();
+    let completed = |words: &[&str]| {
+        let done = printed(&stage, &[words, &["--json"]].concat(), 0);
+        assert_fits("outcome", &done);
+        assert!(done["api"]["requests"].as_u64() > Some(0), "{done:#}");
+        assert_eq!(done["api"]["failed"], 0, "{done:#}");
+        let guest = &done["guests"][0];
+        assert_eq!(
+            guest["pid"],
+            stage.vm("web").unwrap().pid.unwrap(),
+            "{done:#}"
+        );
+        assert_eq!(guest["unchanged"], true, "{done:#}");
+        done
+    };
+    assert_eq!(completed(&["system", "restart"])["operation"], "restart");
+    let updated = completed(&["update", "--yes"]);
+    assert_eq!(
+        (&updated["from"], &updated["to"]),
+        (&json!("0.1.0"), &json!("0.1.1"))
+    );
+    let nothing = printed(&stage, &["update", "--yes", "--json"], 0);
+    assert_eq!(nothing["changed"], false, "{nothing:#}");
+    assert_fits("outcome", &nothing);
     assert_fits("update-check", &printed(&stage, &check, 0));
     let status = printed(&stage, &["system", "status", "--json"], 0);
     assert!(
@@ -331,11 +353,8 @@ fn what_is_printed_fits_its_schema() {
     assert_fits("system-status", &status);
     let back = ["update", "--rollback", "--dry-run", "--json"];
     assert_fits("plan", &printed(&stage, &back, 0));
-    stage
-        .banger(&["update", "--rollback", "--yes"])
-        .unwrap()
-        .ok()
-        .unwrap();
+    let back = completed(&["update", "--rollback", "--yes"]);
+    assert_eq!(back["operation"], "rollback", "{back:#}");
     let status = printed(&stage, &["system", "status", "--json"], 0);
     assert_eq!(status["receipt"]["rolled_back"]["version"], "0.1.1");
     assert_fits("system-status", &status);

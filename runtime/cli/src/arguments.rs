@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use banger_installer::model::Version;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::vm::VmCommand;
 
@@ -78,8 +78,12 @@ Examples:
         /// Stop guests that would be killed and cannot be moved out of the way, instead of refusing
         #[arg(long)]
         stop_guests: bool,
-        #[command(flatten)]
-        dry_run: DryRunOptions,
+        /// Show each step with its reason and the fate of each guest, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// JSON for scripts
+        #[arg(long)]
+        json: bool,
     },
     /// What banger-rescue.service runs: take back what a dead update left, watch a new version
     #[command(hide = true)]
@@ -179,6 +183,9 @@ stands for the channel:
   sources = [\"https://one.example.org/banger/{channel}\", \"https://two.example.org/banger\"]
 Keys that may sign releases lie in /etc/banger/keys.d/*.pub, besides those built in. The proxy is
 the environment's: sudo HTTPS_PROXY=http://HOST:PORT banger update")]
+#[command(group(
+    ArgGroup::new("unasked").args(["check", "dry_run", "yes"]).multiple(true)
+))]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct UpdateOptions {
     /// Look for a newer release and change nothing; exit code 10 when there is one
@@ -210,14 +217,27 @@ pub(super) struct UpdateOptions {
     /// Do not ask
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// JSON for scripts, with --check or --dry-run
-    #[arg(long, requires = "look")]
+    /// JSON for scripts, with --check, --dry-run or --yes
+    #[arg(long, requires = "unasked")]
     pub(super) json: bool,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_needs_that_nothing_is_asked() {
+        let parses = |words: &[&str]| {
+            let words = ["banger", "update", "--json"].iter().chain(words);
+            Arguments::try_parse_from(words).is_ok()
+        };
+        for unasked in ["--check", "--dry-run", "--yes"] {
+            assert!(parses(&[unasked]), "{unasked}");
+        }
+        assert!(parses(&["--rollback", "--yes"]));
+        assert!(!parses(&[]) && !parses(&["--rollback"]));
+    }
 
     #[test]
     fn several_sources_may_be_named_and_keep_their_order() {

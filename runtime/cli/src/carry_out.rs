@@ -46,23 +46,26 @@ pub(super) fn run(numbers: &str, build: &Build, screen: &Screen) -> Result<ExitC
         .version()
         .map_err(|error| Failure::new(&error, None, banger_installer::ErrorKind::Other))?;
     let program = std::env::current_exe().map_err(|error| cannot_find(&error))?;
-    let mut report = ScreenReport::new(screen);
     match taken.handed.clone() {
         Handed::Recover { .. } => {
             taken.agree(&host.product, &version)?;
             host.hold_signals()?;
             let effects = host.effects();
+            let mut report = ScreenReport::new(screen);
             Toolkit::carry_on(&host.product, effects, &mut report, lock, program).recover()?;
             Ok(ExitCode::SUCCESS)
         }
         Handed::Update(handed) => {
             let options: HandedOptions =
                 serde_json::from_value(handed.options.clone()).unwrap_or_default();
+            let quiet = Screen::for_json();
+            let screen = if options.json { &quiet } else { screen };
             if options.dry_run {
                 let planner = Planner::carry_on(&host.product, host.effects(), lock);
                 return show(&planner, &handed, options, &mut taken, &host, screen);
             }
             let effects = host.effects();
+            let mut report = ScreenReport::new(screen);
             let mut toolkit = Toolkit::carry_on(&host.product, effects, &mut report, lock, program);
             update(&mut toolkit, &handed, options, &mut taken, &host, screen)
         }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use banger_installer::effect::BoxError;
-use banger_installer::model::Survivor;
-use banger_installer::toolkit::{Probe, Summary, Waits};
+use banger_installer::model::{End, Survivor};
+use banger_installer::toolkit::{Outcome, Probe, Summary, Waits};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
@@ -45,6 +45,44 @@ pub(super) fn api_client() -> Option<Arc<dyn Probe>> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().ok()?;
     Some(Arc::new(ApiClient(runtime)))
+}
+
+/// Prints what came of an operation, for scripts (docs/json.md).
+pub(super) fn print_json(outcome: &Outcome, screen: &Screen) {
+    screen.raw(&as_json(outcome, &Clock::now()).to_string());
+}
+
+fn as_json(outcome: &Outcome, clock: &Clock) -> serde_json::Value {
+    let Outcome::Changed(summary) = outcome else {
+        return serde_json::json!({ "changed": false, "operation": null, "from": null, "to": null,
+            "api": null, "guests": [] });
+    };
+    let guest = |survivor: &Survivor, end: Option<End>| {
+        serde_json::json!({
+            "name": survivor.name,
+            "pid": survivor.identity.pid,
+            "start_time": survivor.identity.start_time,
+            "started": clock.started(survivor.identity.start_time),
+            "unchanged": end.is_none(),
+            "end": end,
+        })
+    };
+    let kept = summary.survivors.iter().map(|one| guest(one, None));
+    let ended = summary.ended.iter();
+    let ended = ended.map(|one| guest(&one.survivor, Some(one.end)));
+    serde_json::json!({
+        "changed": true,
+        "operation": summary.plan.operation,
+        "from": summary.from,
+        "to": summary.version,
+        "api": summary.waits.as_ref().map(|waits| serde_json::json!({
+            "requests": waits.requests,
+            "failed": waits.failed,
+            "first_failure": waits.first_failure,
+            "longest_wait_us": u64::try_from(waits.longest.as_micros()).unwrap_or(u64::MAX),
+        })),
+        "guests": kept.chain(ended).collect::<Vec<_>>(),
+    })
 }
 
 /// Prints what was measured.
@@ -128,7 +166,7 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use banger_installer::model::{End, ProcessIdentity};
+    use banger_installer::model::ProcessIdentity;
     use banger_installer::plan::{Operation, Plan};
     use banger_installer::toolkit::Ended;
 

@@ -29,6 +29,7 @@ pub enum Tone {
 pub struct Screen {
     terminal: bool,
     silent: bool,
+    json: bool,
     /// Marks what was painted: a number that no text from outside can know.
     nonce: u64,
 }
@@ -75,6 +76,7 @@ impl Screen {
         Self {
             terminal: std::io::stdout().is_terminal(),
             silent: false,
+            json: false,
             nonce: a_nonce(),
         }
     }
@@ -84,8 +86,22 @@ impl Screen {
         Self {
             terminal: false,
             silent: true,
+            json: false,
             nonce: a_nonce(),
         }
+    }
+
+    /// One that shows no line and asks nothing: all that is printed is the JSON that comes at the end.
+    pub fn for_json() -> Self {
+        Self {
+            json: true,
+            ..Self::silent()
+        }
+    }
+
+    /// Whether the end is to be told as JSON.
+    pub const fn is_json(&self) -> bool {
+        self.json
     }
 
     /// Whether a person looks on: then questions and progress bars are welcome.
@@ -124,7 +140,7 @@ impl Screen {
 
     /// What is for programs, say JSON: as it is.
     pub fn raw(&self, text: &str) {
-        if !self.silent {
+        if !self.silent || self.json {
             let _ = writeln!(anstream::stdout(), "{text}");
         }
     }

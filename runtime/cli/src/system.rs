@@ -39,7 +39,8 @@ pub(super) fn run(
         SystemCommand::Restart {
             stop_guests,
             dry_run,
-        } => restart(stop_guests, dry_run, screen),
+            json,
+        } => restart(stop_guests, DryRunOptions { dry_run, json }, screen),
         SystemCommand::Uninstall {
             purge,
             stop_guests,
@@ -299,6 +300,8 @@ fn restart(
         dry_run::show(prepared.preview(), options, screen)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let quiet = Screen::for_json();
+    let screen = if options.json { &quiet } else { screen };
     let mut report = ScreenReport::new(screen);
     let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
     let request = request(&toolkit.receipt()?.owner)?;
@@ -306,7 +309,10 @@ fn restart(
     if let Some(client) = measured::api_client() {
         toolkit.probe_with(client);
     }
-    if let Outcome::Changed(summary) = toolkit.restart(&request)? {
+    let outcome = toolkit.restart(&request)?;
+    if screen.is_json() {
+        measured::print_json(&outcome, screen);
+    } else if let Outcome::Changed(summary) = outcome {
         let guests = told_of_guests(&summary);
         screen.line(&format!("\nRestarted; {guests}."));
         measured::tell(&summary, screen);

@@ -36,6 +36,8 @@ pub(super) fn run(
     }
     root::enter()?;
     let host = Host::connect()?;
+    let quiet = Screen::for_json();
+    let screen = if options.json { &quiet } else { screen };
     if options.check {
         return check::run(options, build, screen, &host);
     }
@@ -347,7 +349,9 @@ fn mend(
 ) -> Result<(), Failure> {
     host.hold_signals()?;
     let outcome = toolkit.install(&as_installed(options, receipt, host))?;
-    if let Outcome::Changed(summary) = outcome {
+    if screen.is_json() {
+        measured::print_json(&outcome, screen);
+    } else if let Outcome::Changed(summary) = outcome {
         let follows = options
             .channel
             .as_ref()
@@ -382,6 +386,7 @@ fn as_installed(options: &UpdateOptions, receipt: &Receipt, host: &Host) -> Inst
 
 fn conclude(outcome: &Outcome, screen: &Screen) {
     match outcome {
+        _ if screen.is_json() => measured::print_json(outcome, screen),
         Outcome::Unchanged => screen.line("Nothing had to be changed."),
         Outcome::Changed(summary) => {
             let version = summary

@@ -89,6 +89,11 @@ pub(super) fn run(
     if touched {
         plan.push(
             CheckHealth {
+                ran_before: !changed
+                    && written.is_empty()
+                    && product
+                        .keepers()
+                        .all(|unit| state.answers.get(unit) == Some(&goal.version)),
                 units: product.keepers().cloned().collect(),
                 version: goal.version.clone(),
             },

@@ -13,30 +13,53 @@ pub const HEALTH_BOUND: Duration = Duration::from_secs(20);
 /// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long services are looked at once all have answered: more than the pause after which systemd
-/// starts one anew that ended right away. What comes later is for the trial.
+/// How long services are looked at once all have answered, for one that ends right after. What comes
+/// later is for the probation.
 const STEADY: Duration = Duration::from_millis(500);
+
+/// The same for services that ran before as they are, and are on no probation: whatever ends them later
+/// would have ended them without this operation, and systemd starts them anew.
+const STEADY_AS_BEFORE: Duration = Duration::from_millis(100);
 
 /// A service's process, and how often systemd restarted it by itself.
 type Life = (UnitName, u32, u32);
 
+fn lives(units: &[UnitName], effects: &Effects<'_>) -> Result<Vec<Life>, StepError> {
+    units
+        .iter()
+        .map(|unit| {
+            let service = effects.systemd.unit(unit)?.service;
+            let life = service.map(|service| (service.main_pid, service.restarts));
+            let (main_pid, restarts) = life.unwrap_or_default();
+            Ok((unit.clone(), main_pid, restarts))
+        })
+        .collect()
+}
+
 impl CheckHealth {
+    /// Gives the services as they were when they were asked for the answer that was good.
     fn wait_for_answers(
         &self,
         effects: &Effects<'_>,
         report: &mut dyn Report,
-    ) -> Result<(), StepError> {
+    ) -> Result<Vec<Life>, StepError> {
+        let mut answered = Vec::new();
         let deadline = effects.clock.monotonic() + HEALTH_BOUND;
         let mut waited_for = self.units.clone();
         let mut inquiries = vec![Inquiry::default(); waited_for.len()];
         loop {
+            let asked = lives(&waited_for, effects)?;
             let answers = effects.health.probe_all(&waited_for);
             let is_over = effects.clock.monotonic() >= deadline;
             let mut late = Vec::new();
-            let asked = waited_for.into_iter().zip(inquiries).zip(answers);
-            for ((unit, mut inquiry), answer) in asked {
+            let asked = asked.into_iter().zip(inquiries).zip(answers);
+            for ((life, mut inquiry), answer) in asked {
+                let unit = life.0.clone();
                 let silence = match proven(&unit, answer, effects)? {
-                    Ok(found) if found == self.version => continue,
+                    Ok(found) if found == self.version => {
+                        answered.push(life);
+                        continue;
+                    }
                     // the restart is over: who answers now is the new process
                     Ok(found) => {
                         return Err(StepError::WrongVersion {
@@ -61,35 +84,34 @@ impl CheckHealth {
                         unit: &unit,
                         why: inquiry.outside(),
                     });
+                    answered.push(life);
                 }
             }
             if late.is_empty() {
-                return Ok(());
+                return Ok(answered);
             }
             (waited_for, inquiries) = late.into_iter().unzip();
             effects.clock.pause(PAUSE);
         }
     }
 
-    fn lives(&self, effects: &Effects<'_>) -> Result<Vec<Life>, StepError> {
-        self.units
-            .iter()
-            .map(|unit| {
-                let service = effects.systemd.unit(unit)?.service;
-                let life = service.map(|service| (service.main_pid, service.restarts));
-                let (main_pid, restarts) = life.unwrap_or_default();
-                Ok((unit.clone(), main_pid, restarts))
-            })
-            .collect()
-    }
-
     /// Sees that nobody who answered ends right after.
-    fn see_steady(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<(), StepError> {
-        let before = self.lives(effects)?;
+    fn see_steady(
+        &self,
+        before: &[Life],
+        effects: &Effects<'_>,
+        report: &mut dyn Report,
+    ) -> Result<(), StepError> {
+        let units: Vec<UnitName> = before.iter().map(|life| life.0.clone()).collect();
         let mut inquiries = vec![Inquiry::default(); before.len()];
-        let until = effects.clock.monotonic() + STEADY;
+        let steady = if self.ran_before {
+            STEADY_AS_BEFORE
+        } else {
+            STEADY
+        };
+        let until = effects.clock.monotonic() + steady;
         loop {
-            let after = self.lives(effects)?;
+            let after = lives(&units, effects)?;
             let is_over = effects.clock.monotonic() >= until;
             for ((was, is), inquiry) in before.iter().zip(&after).zip(&mut inquiries) {
                 if was == is {
@@ -121,8 +143,8 @@ impl Act for CheckHealth {
     }
 
     fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
-        self.wait_for_answers(effects, report)?;
-        self.see_steady(effects, report)?;
+        let answered = self.wait_for_answers(effects, report)?;
+        self.see_steady(&answered, effects, report)?;
         Ok(format!("healthy, {}", self.version))
     }
 }

@@ -217,6 +217,7 @@ fn start_what_was_stopped(
                 Some(version) => CheckHealth {
                     units: units.clone(),
                     version: version.clone(),
+                    ran_before: false,
                 }
                 .act(effects, report)
                 .map(drop),

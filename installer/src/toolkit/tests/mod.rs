@@ -15,6 +15,8 @@ mod rescue;
 mod sets;
 mod stopped_by_hand;
 
+use std::time::Duration;
+
 use machine::{Machine, child_in};
 
 use super::{Outcome, ToolkitError};
@@ -298,6 +300,35 @@ fn a_daemon_that_no_longer_knows_a_child_is_rolled_back() {
     assert_eq!(error.kind(), ErrorKind::RolledBack);
     assert_eq!(machine.snapshot(), before);
     assert!(machine.child_lives());
+}
+
+#[test]
+fn a_service_that_answers_and_ends_right_after_fails_the_operation() {
+    let milliseconds = Duration::from_millis;
+    for time in [1, 50, 400] {
+        let machine = Machine::installed("0.1.0");
+        let before = machine.snapshot();
+        machine.let_service_die_after(milliseconds(time));
+        let error = machine.update("0.1.1").expect_err("it ended");
+        assert_eq!(error.kind(), ErrorKind::RolledBack, "after {time} ms");
+        assert_eq!(machine.snapshot(), before);
+    }
+    // what ran before as it is has no version to go back to, and is looked at for a moment
+    for (time, fails) in [(1, true), (50, true), (400, false)] {
+        let machine = Machine::installed("0.1.0");
+        machine.let_service_die_after(milliseconds(time));
+        assert_eq!(machine.restart().is_err(), fails, "after {time} ms");
+    }
+}
+
+#[test]
+fn a_restart_that_repairs_a_unit_looks_at_its_service_as_long_as_an_update_does() {
+    let machine = Machine::installed("0.1.0");
+    machine.make_stale();
+    machine.let_service_die_after(Duration::from_millis(400));
+    machine
+        .restart()
+        .expect_err("it ended, and the unit was new");
 }
 
 #[test]

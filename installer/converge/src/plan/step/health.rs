@@ -16,6 +16,10 @@ pub struct CheckHealth {
     pub units: Vec<UnitName>,
     /// What they must say.
     pub version: Version,
+    /// They are what ran here before, programs and units, and were well: then they are looked at for a
+    /// moment once they have answered, else for longer. Nothing better could be brought back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ran_before: bool,
 }
 
 impl fmt::Display for CheckHealth {

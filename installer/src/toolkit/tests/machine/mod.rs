@@ -65,6 +65,9 @@ pub(super) struct Machine {
     forgets: Cell<bool>,
     /// How often the service ended by itself since somebody started it.
     restarts: Cell<u32>,
+    /// The service ends by itself so long after its next restart.
+    dies_after: Cell<Option<Duration>>,
+    dies_at: Cell<Option<Duration>>,
     pauses_left: Cell<Option<u32>>,
     /// The version that no longer answers.
     mute: RefCell<Option<String>>,
@@ -159,6 +162,8 @@ impl Machine {
             stop_guests: Cell::new(false),
             forgets: Cell::new(false),
             restarts: Cell::new(0),
+            dies_after: Cell::new(None),
+            dies_at: Cell::new(None),
             pauses_left: Cell::new(None),
             mute: RefCell::default(),
             starts_slowly: Cell::new(false),
@@ -388,6 +393,11 @@ impl Machine {
     /// The service ends, and systemd starts it anew.
     pub(super) fn let_service_die(&self) {
         self.restarts.set(1);
+    }
+
+    /// The service answers once it was restarted, and ends by itself so long after.
+    pub(super) fn let_service_die_after(&self, time: Duration) {
+        self.dies_after.set(Some(time));
     }
 
     /// A version of the service answers nothing from here on.

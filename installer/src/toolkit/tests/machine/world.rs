@@ -52,7 +52,11 @@ impl Systemd for Machine {
         let word = |yes, good: &str, bad: &str| (if yes { good } else { bad }).to_owned();
         let service = name.as_str().ends_with(".service").then(|| ServiceFacts {
             kill_mode: Self::kill_mode(&unit),
-            restarts: self.restarts.get(),
+            restarts: if self.dies_at.get().is_some_and(|at| self.time.get() >= at) {
+                1
+            } else {
+                self.restarts.get()
+            },
             user: self.user.borrow().clone(),
             was_stopped: unit.stopped,
             ..self.main_process(unit.runs.as_deref())
@@ -108,6 +112,10 @@ impl Systemd for Machine {
             return Ok(vec![JobResult::Timeout; names.len()]);
         }
         self.jobs.set(self.jobs.get() + names.len());
+        if kind == JobKind::Restart {
+            let after = self.dies_after.take();
+            self.dies_at.set(after.map(|after| self.time.get() + after));
+        }
         self.systemd_effect(|| {
             self.restarts.set(0);
             let mut units = self.units.borrow_mut();
