@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{CWD, Mode, OFlags, fchmod, mkdirat, openat};
 use rustix::io::Errno;
 
+use super::behind::{self, Syncer};
 use super::{ExpectedEntry, UnpackError};
 use crate::error::is_disk_full;
-use banger_installer_host::HashingWriter;
 
 const FOLDER_MODE: u32 = 0o755;
 
@@ -24,6 +25,7 @@ pub(super) struct Destination {
     parent: File,
     root: File,
     folders: std::cell::RefCell<BTreeMap<String, File>>,
+    syncer: Syncer,
 }
 
 impl Destination {
@@ -40,17 +42,19 @@ impl Destination {
             parent,
             root,
             folders: std::cell::RefCell::default(),
+            syncer: Syncer::start().map_err(|error| write_failed(path, 0, error))?,
         })
     }
 
-    /// Writes one file of exactly `size` bytes and syncs it.
+    /// Writes one file of exactly `size` bytes, which [`Self::publish`] has synced.
     pub(super) fn write(
         &self,
         entry: &ExpectedEntry,
         size: u64,
         content: &mut dyn Read,
     ) -> Result<(), UnpackError> {
-        let failed = |error: io::Error| write_failed(&self.path.join(&entry.path), size, error);
+        let path = self.path.join(&entry.path);
+        let failed = |error: io::Error| write_failed(&path, size, error);
         let (folder, name) = match entry.path.rsplit_once('/') {
             Some((folder, name)) => (Some(folder), name),
             None => (None, entry.path.as_str()),
@@ -68,11 +72,10 @@ impl Destination {
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let descriptor = openat(folder, name, flags, Mode::from_raw_mode(0o600))
             .map_err(|errno| failed(errno.into()))?;
-        let mut file = File::from(descriptor);
-        let mut hashing = HashingWriter::new(&mut file);
-        let copied = copy(content, &mut hashing, failed)?;
-        let (_, measured) = hashing.finish();
-        if copied != size {
+        let file = Arc::new(File::from(descriptor));
+        let copied = behind::copy(content, size, &file, &path, &self.syncer);
+        let measured = copied.map_err(|error| error.told(failed))?;
+        if measured.size != size {
             return Err(UnpackError::Archive(io::ErrorKind::UnexpectedEof.into()));
         }
         if entry.digest.is_some_and(|digest| digest != measured.digest) {
@@ -81,11 +84,15 @@ impl Destination {
             });
         }
         fchmod(&file, Mode::from_raw_mode(entry.mode)).map_err(|errno| failed(errno.into()))?;
-        file.sync_all().map_err(failed)
+        self.syncer.complete(file, path, size);
+        Ok(())
     }
 
-    /// Gives the folders their modes and syncs them, the parent's entry last.
-    pub(super) fn publish(&self) -> Result<(), UnpackError> {
+    /// Waits until every file is on the disk; then gives the folders their modes and syncs them, the
+    /// parent's entry last.
+    pub(super) fn publish(&mut self) -> Result<(), UnpackError> {
+        let synced = self.syncer.finish();
+        synced.map_err(|lost| write_failed(&lost.path, lost.size, lost.source))?;
         let failed = |error: io::Error| write_failed(&self.path, 0, error);
         for folder in self.folders.borrow().values().chain([&self.root]) {
             fchmod(folder, Mode::from_raw_mode(FOLDER_MODE))
@@ -133,28 +140,6 @@ fn open_folder(
 ) -> Result<File, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(beneath, name, flags, Mode::empty()).map(File::from)
-}
-
-/// Like [`io::copy`], but tells a bad archive from a bad disk.
-fn copy(
-    from: &mut dyn Read,
-    to: &mut dyn io::Write,
-    failed: impl Fn(io::Error) -> UnpackError,
-) -> Result<u64, UnpackError> {
-    let mut buffer = vec![0; 64 * 1024];
-    let mut copied = 0;
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(copied),
-            Ok(count) => {
-                to.write_all(buffer.get(..count).unwrap_or_default())
-                    .map_err(&failed)?;
-                copied += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(UnpackError::Archive(error)),
-        }
-    }
 }
 
 fn write_failed(path: &Path, needed: u64, source: io::Error) -> UnpackError {

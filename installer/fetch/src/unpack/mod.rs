@@ -7,6 +7,7 @@
 //! `O_EXCL | O_NOFOLLOW` from held descriptors, and are synced before success is reported; on an
 //! error the new folder is gone again.
 
+mod behind;
 mod destination;
 mod reader;
 
@@ -219,7 +220,7 @@ pub(super) fn unpack(
     expected: &ExpectedEntries,
     destination: &Path,
 ) -> Result<Option<ReleaseList>, UnpackError> {
-    let destination = Destination::create(destination)?;
+    let mut destination = Destination::create(destination)?;
     let outcome = reader::read(archive, expected, &destination).and_then(|list| {
         destination.publish()?;
         Ok(list)
