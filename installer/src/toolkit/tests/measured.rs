@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::machine::Machine;
 use crate::effect::BoxError;
@@ -48,7 +49,8 @@ impl Report for AfterTheFirst {
         if let Event::StepStarted { step, .. } = event
             && matches!(step, Step::RestartUnits(_))
         {
-            self.0.recv().expect("it asks before anything is restarted");
+            let asked = self.0.recv_timeout(Duration::from_secs(30));
+            asked.expect("it asks before anything is restarted");
         }
     }
 }
