@@ -1,5 +1,5 @@
-//! What was measured while the daemons were replaced: how long clients waited, and that each guest is the
-//! process that it was.
+//! What was measured while the daemons were replaced: how long clients waited, and that each guest
+//! is the process that it was.
 //!
 //! Guarantees: every line follows from what was seen; nothing is said of what was not measured.
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use banger_installer::effect::BoxError;
-use banger_installer::model::{End, Survivor};
+use banger_installer::model::{End, ProtectedProcess};
 use banger_installer::toolkit::{Outcome, Probe, Summary, Waits};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -23,8 +23,8 @@ use crate::protocol::{ListVms, OwnerRequest, VmList};
 const BOUND: Duration = Duration::from_secs(60);
 
 /// A client that lists the VMs, as `banger vm list` does: the owner daemon asks the helper for them, so
-/// that one request waits for both. Each has a connection of its own, on which it is sent at once, so that
-/// no daemon waits for it when it is told to stop.
+/// that one request waits for both. Each has a connection of its own, on which it is sent at once,
+/// so that no daemon waits for it when it is told to stop.
 struct ApiClient(tokio::runtime::Runtime);
 
 impl Probe for ApiClient {
@@ -36,11 +36,12 @@ impl Probe for ApiClient {
     }
 }
 
-/// What the kernel counts start times in for programs: `USER_HZ`, 100 wherever Firecracker runs (time(7)).
+/// What the kernel counts start times in for programs: `USER_HZ`, 100 wherever Firecracker runs
+/// (time(7)).
 const TICKS_PER_SECOND: u64 = 100;
 
-/// The client that asks while daemons are replaced; none where it cannot be had, which is no reason not to
-/// replace them.
+/// The client that asks while daemons are replaced; none where it cannot be had, which is no reason
+/// not to replace them.
 pub(super) fn api_client() -> Option<Arc<dyn Probe>> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().ok()?;
@@ -57,19 +58,19 @@ fn as_json(outcome: &Outcome, clock: &Clock) -> serde_json::Value {
         return serde_json::json!({ "changed": false, "operation": null, "from": null, "to": null,
             "api": null, "guests": [] });
     };
-    let guest = |survivor: &Survivor, end: Option<End>| {
+    let guest = |protected: &ProtectedProcess, end: Option<End>| {
         serde_json::json!({
-            "name": survivor.name,
-            "pid": survivor.identity.pid,
-            "start_time": survivor.identity.start_time,
-            "started": clock.started(survivor.identity.start_time),
+            "name": protected.name,
+            "pid": protected.identity.pid,
+            "start_time": protected.identity.start_time,
+            "started": clock.started(protected.identity.start_time),
             "unchanged": end.is_none(),
             "end": end,
         })
     };
-    let kept = summary.survivors.iter().map(|one| guest(one, None));
+    let kept = summary.protected.iter().map(|one| guest(one, None));
     let ended = summary.ended.iter();
-    let ended = ended.map(|one| guest(&one.survivor, Some(one.end)));
+    let ended = ended.map(|one| guest(&one.protected, Some(one.end)));
     serde_json::json!({
         "changed": true,
         "operation": summary.plan.operation,
@@ -114,18 +115,18 @@ fn told_of_waits(waits: &Waits) -> String {
 
 /// A line for each guest that ran before.
 fn told_of_each(summary: &Summary, clock: &Clock) -> Vec<String> {
-    let line = |survivor: &Survivor, became: &str| {
+    let line = |protected: &ProtectedProcess, became: &str| {
         format!(
             "guest {}: pid {} since {}, {became}",
-            survivor.name,
-            survivor.identity.pid,
-            clock.since(survivor.identity.start_time)
+            protected.name,
+            protected.identity.pid,
+            clock.since(protected.identity.start_time)
         )
     };
-    let kept = summary.survivors.iter();
-    let kept = kept.map(|survivor| line(survivor, "unchanged"));
+    let kept = summary.protected.iter();
+    let kept = kept.map(|protected| line(protected, "unchanged"));
     let ended = summary.ended.iter();
-    let ended = ended.map(|ended| line(&ended.survivor, ended.end.words()));
+    let ended = ended.map(|ended| line(&ended.protected, ended.end.words()));
     kept.chain(ended).collect()
 }
 
@@ -181,9 +182,9 @@ mod tests {
         }
     }
 
-    fn guest(name: &str, pid: u32, age: Duration) -> Survivor {
+    fn guest(name: &str, pid: u32, age: Duration) -> ProtectedProcess {
         let started = clock().since_boot.checked_sub(age).unwrap();
-        Survivor {
+        ProtectedProcess {
             name: name.into(),
             id: name.into(),
             identity: ProcessIdentity {
@@ -194,12 +195,12 @@ mod tests {
         }
     }
 
-    fn summary(survivors: Vec<Survivor>, ended: Vec<Ended>) -> Summary {
+    fn summary(protected: Vec<ProtectedProcess>, ended: Vec<Ended>) -> Summary {
         Summary {
             from: None,
             version: None,
             findings: Vec::new(),
-            survivors,
+            protected,
             ended,
             waits: None,
             plan: Plan {
@@ -220,7 +221,7 @@ mod tests {
                     guest("db", 77, minutes(60 * 24)),
                 ],
                 vec![Ended {
-                    survivor: guest("ci", 90, minutes(1)),
+                    protected: guest("ci", 90, minutes(1)),
                     end: End::Exited,
                 }],
             ),

@@ -96,7 +96,7 @@ pub(super) fn nothing_to_take(judgement: &Judgement, offer: &Offer, receipt: &Re
                 .as_ref()
                 .map_or(String::new(), |why| format!(" ({why})"));
             format!(
-                "banger {offered} was left on this machine on {}{why}; to take it all the same: \
+                "banger {offered} was rolled back here on {}{why}; to install it all the same: \
                  sudo banger update --version {offered}",
                 left.at.strftime("%Y-%m-%d")
             )
@@ -112,8 +112,8 @@ pub(super) fn nothing_to_take(judgement: &Judgement, offer: &Offer, receipt: &Re
     }
 }
 
-/// Fetches what is offered. A release that says what it consists of plans for itself; for any other this
-/// program tells what it changes, asks, and updates.
+/// Fetches what is offered. A release that says what it consists of plans for itself; for any other
+/// this program tells what it changes, asks, and updates.
 fn take(
     options: &UpdateOptions,
     offer: &Offer,

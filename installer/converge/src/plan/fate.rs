@@ -1,11 +1,11 @@
-//! What becomes of those who must live.
+//! What becomes of protected processes.
 
 use serde::Serialize;
 
 use super::{Plan, Step};
-use crate::model::{Survivor, UnitKind, UnitName};
+use crate::model::{ProtectedProcess, UnitKind, UnitName};
 
-/// What a plan means for one survivor.
+/// What a plan means for one protected process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fate {
     /// Its name.
@@ -17,7 +17,7 @@ pub struct Fate {
     pub what: FateKind,
 }
 
-/// What becomes of a survivor.
+/// What becomes of a protected process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "fate", rename_all = "kebab-case")]
 pub enum FateKind {
@@ -69,50 +69,50 @@ impl std::fmt::Display for FateKind {
     }
 }
 
-/// The fate of each survivor under a plan, in their order.
-pub fn fates(plan: &Plan, survivors: &[Survivor]) -> Vec<Fate> {
-    survivors
+/// The fate of each protected process under a plan, in their order.
+pub fn fates(plan: &Plan, protected: &[ProtectedProcess]) -> Vec<Fate> {
+    protected
         .iter()
-        .map(|survivor| Fate {
-            name: survivor.name.clone(),
-            pid: survivor.identity.pid,
-            what: fate(plan, survivor),
+        .map(|protected| Fate {
+            name: protected.name.clone(),
+            pid: protected.identity.pid,
+            what: fate(plan, protected),
         })
         .collect()
 }
 
-/// What has become of a survivor after some of a plan's steps.
+/// What has become of a protected process after some of a plan's steps.
 struct Course {
     what: FateKind,
     /// Where it is by then, and is still counted to be.
-    now: Survivor,
+    now: ProtectedProcess,
 }
 
-fn fate(plan: &Plan, survivor: &Survivor) -> FateKind {
+fn fate(plan: &Plan, protected: &ProtectedProcess) -> FateKind {
     let mut course = Course {
-        what: if survivor.control_group.ends_with(".scope") {
+        what: if protected.control_group.ends_with(".scope") {
             FateKind::OwnScope
         } else {
             FateKind::Spared
         },
-        now: survivor.clone(),
+        now: protected.clone(),
     };
     for planned in &plan.steps {
         if !course.what.is_kept() {
             break;
         }
-        course.take(&planned.step, survivor);
+        course.take(&planned.step, protected);
     }
     course.what
 }
 
 impl Course {
     /// Every kind of step is named here: a new one is not compiled before it is said what it does to
-    /// those who must live.
-    fn take(&mut self, step: &Step, survivor: &Survivor) {
+    /// protected processes.
+    fn take(&mut self, step: &Step, protected: &ProtectedProcess) {
         match step {
             Step::RescopeGuests(step) => {
-                if let Some(one) = step.moves.iter().find(|one| one.survivor == *survivor) {
+                if let Some(one) = step.moves.iter().find(|one| one.protected == *protected) {
                     self.now.control_group = format!("/{}/{}", step.slice, one.scope);
                     self.what = FateKind::Moved {
                         scope: one.scope.clone(),
@@ -120,7 +120,7 @@ impl Course {
                     };
                 }
             }
-            Step::StopGuests(step) if step.survivors.contains(survivor) => {
+            Step::StopGuests(step) if step.protected.contains(protected) => {
                 self.stop(&step.only_in);
             }
             // with a service KillMode=process spares them, and no unit of another kind has members
@@ -142,16 +142,16 @@ impl Course {
             | Step::WriteUnit(_)
             | Step::KeepGuests(_)
             | Step::RemoveFile(_)
-            | Step::SetAside(_)
+            | Step::BackUp(_)
             | Step::ReloadSystemd(_)
             | Step::CheckKillMode(_)
             | Step::EnableUnits(_)
             | Step::DisableUnits(_)
             | Step::CheckHealth(_)
-            | Step::CheckSurvivors(_)
+            | Step::CheckProtected(_)
             | Step::CheckVacant(_)
             | Step::StartRescue(_)
-            | Step::BeginTrial(_)
+            | Step::BeginProbation(_)
             | Step::RestoreState(_)
             | Step::WriteReceipt(_)
             | Step::WriteSet(_) => {}
@@ -174,8 +174,8 @@ mod tests {
     use crate::model::ProcessIdentity;
     use crate::plan::{Move, Operation, RescopeGuests, StopGuests, StopUnits};
 
-    fn guest(name: &str, control_group: &str) -> Survivor {
-        Survivor {
+    fn guest(name: &str, control_group: &str) -> ProtectedProcess {
+        ProtectedProcess {
             name: name.into(),
             id: name.into(),
             identity: ProcessIdentity {
@@ -203,7 +203,7 @@ mod tests {
             RescopeGuests {
                 slice: "banger.slice".parse().expect("a name"),
                 moves: vec![Move {
-                    survivor: stale.clone(),
+                    protected: stale.clone(),
                     scope: scope.clone(),
                 }],
                 or_left: false,
@@ -216,13 +216,13 @@ mod tests {
         };
         assert!(told(&plan).eq([FateKind::OwnScope, moved(false)]));
         let step = StopGuests {
-            survivors: vec![stale.clone()],
+            protected: vec![stale.clone()],
             only_in: vec!["bangerd-root.service".parse().expect("a name")],
         };
         plan.push(step, "asked for");
         assert!(told(&plan).eq([FateKind::OwnScope, moved(true)]));
         let step = StopGuests {
-            survivors: vec![scoped.clone()],
+            protected: vec![scoped.clone()],
             only_in: Vec::new(),
         };
         plan.push(step, "asked for");

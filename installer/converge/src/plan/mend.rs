@@ -2,10 +2,10 @@
 
 use super::staleness::{in_danger, needs_own_drop_in, shadow};
 use super::{
-    CheckKillMode, Goal, KeepGuests, Move, Plan, ReloadSystemd, RemoveFile, Rendered,
-    RescopeGuests, SetAside, StopGuests,
+    BackUp, CheckKillMode, Goal, KeepGuests, Move, Plan, ReloadSystemd, RemoveFile, Rendered,
+    RescopeGuests, StopGuests,
 };
-use crate::model::{Product, Survivor, UnitName};
+use crate::model::{Product, ProtectedProcess, UnitName};
 use crate::observe::{HostState, UnitState};
 use crate::unit;
 
@@ -28,7 +28,7 @@ pub(super) fn mend(
         aside.push(".set-aside-by-banger");
         any_moved = true;
         plan.push(
-            SetAside {
+            BackUp {
                 path: by.into(),
                 aside: aside.into(),
                 keep: true,
@@ -79,18 +79,18 @@ pub(super) fn mend(
 /// it was asked for.
 fn move_guests(
     product: &Product,
-    to_move: Vec<(&Survivor, &UnitName)>,
+    to_move: Vec<(&ProtectedProcess, &UnitName)>,
     stop_guests: bool,
     why: &str,
     plan: &mut Plan,
 ) {
     let mut moves = Vec::new();
     let mut only_in: Vec<UnitName> = Vec::new();
-    for (survivor, unit) in to_move {
-        let name = format!("{}{}.scope", product.scope_prefix, survivor.id);
+    for (protected, unit) in to_move {
+        let name = format!("{}{}.scope", product.scope_prefix, protected.id);
         let Ok(scope) = name.parse() else { continue };
         moves.push(Move {
-            survivor: survivor.clone(),
+            protected: protected.clone(),
             scope,
         });
         if !only_in.contains(unit) {
@@ -100,7 +100,7 @@ fn move_guests(
     if moves.is_empty() {
         return;
     }
-    let survivors = moves.iter().map(|one| one.survivor.clone()).collect();
+    let protected = moves.iter().map(|one| one.protected.clone()).collect();
     plan.push(
         RescopeGuests {
             slice: product.slice.clone(),
@@ -110,7 +110,7 @@ fn move_guests(
         why,
     );
     if stop_guests {
-        plan.push(StopGuests { survivors, only_in }, "asked for");
+        plan.push(StopGuests { protected, only_in }, "asked for");
     }
 }
 
@@ -146,24 +146,27 @@ pub(super) fn drop_unneeded(product: &Product, state: &HostState, goal: &Goal, p
     }
 }
 
-/// Those whom a run that was told to may end, where it cannot move them.
+/// Those whom an operation that was told to may end, where it cannot move them.
 pub(super) fn endangered(state: &HostState, texts: &[Rendered]) -> Vec<String> {
     let to_move = to_move(state, texts).into_iter();
-    to_move.map(|(survivor, _)| survivor.id.clone()).collect()
+    to_move.map(|(protected, _)| protected.id.clone()).collect()
 }
 
 /// Those who must get out of their service's control group, and which that is: a stop may reach them
 /// there as the host stands, or the unit that is to be loaded bounds the group, and so counts them with
 /// its daemon.
-fn to_move<'a>(state: &'a HostState, texts: &[Rendered]) -> Vec<(&'a Survivor, &'a UnitName)> {
+fn to_move<'a>(
+    state: &'a HostState,
+    texts: &[Rendered],
+) -> Vec<(&'a ProtectedProcess, &'a UnitName)> {
     let must_leave = |unit: &&UnitState| in_danger(unit) || bounds_its_group(unit, texts);
     let all = state.units.iter().chain(&state.retired.units);
     let units: Vec<&UnitName> = all.filter(must_leave).map(|unit| &unit.spec.name).collect();
-    let survivors = state.survivors.iter();
-    survivors
-        .filter_map(|survivor| {
-            let unit = units.iter().find(|unit| survivor.lives_in(unit))?;
-            Some((survivor, *unit))
+    let protected = state.protected.iter();
+    protected
+        .filter_map(|protected| {
+            let unit = units.iter().find(|unit| protected.lives_in(unit))?;
+            Some((protected, *unit))
         })
         .collect()
 }
@@ -177,7 +180,7 @@ fn bounds_its_group(unit: &UnitState, texts: &[Rendered]) -> bool {
         .map(|text| text.text.as_str())
         .into_iter()
         .chain(drop_ins.filter_map(|drop_in| drop_in.text.as_deref()));
-    unit.spec.keeps_children && texts.into_iter().any(sets_a_bound)
+    unit.spec.stateful && texts.into_iter().any(sets_a_bound)
 }
 
 fn sets_a_bound(text: &str) -> bool {

@@ -32,7 +32,7 @@ pub(super) fn stop(state: &HostState, goal: &Goal, plan: &mut Plan) {
         plan.push(check, "systemd's word counts, not a file's");
     }
     // a slice takes along what is in it: one that is in use ends when the last has left it
-    let in_use = |name: &UnitName| state.survivors.iter().any(|one| one.lives_in(name));
+    let in_use = |name: &UnitName| state.protected.iter().any(|one| one.lives_in(name));
     let others = names(state, &|unit| {
         unit.facts.service.is_none() && unit.facts.is_active() && !in_use(&unit.spec.name)
     });

@@ -63,9 +63,9 @@ pub(super) struct Machine {
     stop_guests: Cell<bool>,
     /// The services no longer list the child.
     forgets: Cell<bool>,
-    /// How often the service ended by itself since somebody started it.
+    /// How often the service exited since somebody started it.
     restarts: Cell<u32>,
-    /// The service ends by itself so long after its next restart.
+    /// The service exits so long after its next restart.
     dies_after: Cell<Option<Duration>>,
     dies_at: Cell<Option<Duration>>,
     pauses_left: Cell<Option<u32>>,
@@ -373,9 +373,9 @@ impl Machine {
         }
     }
 
-    /// The record of the version on trial.
-    pub(super) fn trial(&self) -> PathBuf {
-        self.product.layout.trial()
+    /// The record of the version on probation.
+    pub(super) fn probation(&self) -> PathBuf {
+        self.product.layout.probation()
     }
 
     /// A signal comes after so many pauses.
@@ -395,7 +395,7 @@ impl Machine {
         self.restarts.set(1);
     }
 
-    /// The service answers once it was restarted, and ends by itself so long after.
+    /// The service answers once it was restarted, and exits so long after.
     pub(super) fn let_service_die_after(&self, time: Duration) {
         self.dies_after.set(Some(time));
     }

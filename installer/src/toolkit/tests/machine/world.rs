@@ -13,10 +13,10 @@ use super::{CHILD, Deed, Machine, SERVICE, name};
 use crate::effect::systemd::{JobKind, JobResult, ScopeRequest, Systemd, SystemdError};
 use crate::effect::{
     Answer, BoxError, Clock, Files, FilesError, ForeignListener, Health, ProcessFacts, Processes,
-    ProgramError, Programs, Status, Survivors,
+    ProgramError, Programs, ProtectedProcesses, Status,
 };
 use crate::model::{
-    End, FileImage, Fingerprint, Found, ProcessIdentity, ServiceFacts, Survivor, UnitFacts,
+    End, FileImage, Fingerprint, Found, ProcessIdentity, ProtectedProcess, ServiceFacts, UnitFacts,
     UnitName, UnitSearch, Version,
 };
 
@@ -312,8 +312,8 @@ impl Clock for Machine {
 }
 
 /// The child, as the toolkit names it.
-pub(in super::super) fn child_in(control_group: String) -> Survivor {
-    Survivor {
+pub(in super::super) fn child_in(control_group: String) -> ProtectedProcess {
+    ProtectedProcess {
         name: "child".into(),
         id: "child".into(),
         identity: CHILD,
@@ -321,15 +321,15 @@ pub(in super::super) fn child_in(control_group: String) -> Survivor {
     }
 }
 
-impl Survivors for Machine {
-    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+impl ProtectedProcesses for Machine {
+    fn list(&self) -> Result<Vec<ProtectedProcess>, BoxError> {
         let late = self.child_is_late.replace(false);
         let group = self.child.borrow().clone().filter(|_| !late);
         Ok(group.map(child_in).into_iter().collect())
     }
 
-    fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
-        assert_eq!(survivor.identity, CHILD);
+    fn end_of(&self, protected: &ProtectedProcess) -> Result<Option<End>, BoxError> {
+        assert_eq!(protected.identity, CHILD);
         Ok(self.child_end.get())
     }
 }
