@@ -68,7 +68,7 @@ fn of_fifty_updates_at_once_one_runs_even_when_the_one_before_was_killed() {
     assert_eq!(code(&killed[0]), 128 + 9, "{killed:?}");
     assert_eq!(killed[0].pid.to_string(), holder);
 
-    // the lock is free with its holder's death: the rescue unit takes the run back by itself
+    // the lock is free with its holder's death: the rescue unit rolls the operation back by itself
     command::wait_for("the end of the rescue", 30, || {
         let journal = stage.host.path("/var/lib/banger-install/journal.json");
         let active = stage.host.property("banger-rescue.service", "ActiveState");

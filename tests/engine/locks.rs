@@ -43,7 +43,7 @@ fn of_fifty_updates_at_once_one_runs_and_the_others_are_told_who() {
 }
 
 #[test]
-fn a_killed_holder_keeps_nobody_out_and_its_run_is_taken_back() {
+fn a_killed_holder_keeps_nobody_out_and_its_run_is_rolled_back() {
     let toy = Toy::installed();
     let child = toy.child();
     let before = toy.tree();

@@ -29,7 +29,7 @@ fn a_version_that_dies_later_is_left_without_a_command() {
 }
 
 #[test]
-fn what_a_killed_updater_left_is_taken_back_without_a_command() {
+fn what_a_killed_updater_left_is_rolled_back_without_a_command() {
     let toy = Toy::installed();
     let child = toy.child();
     let before = toy.tree();

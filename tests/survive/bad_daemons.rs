@@ -106,7 +106,7 @@ impl Scene {
         self.check_as_before(bad);
     }
 
-    /// An update to the bad version holds, and is taken back without a command, for the reason
+    /// An update to the bad version holds, and is rolled back without a command, for the reason
     /// `why`. Gives the time from the update's end to the old version's answer.
     fn check_left_later(&self, bad: Bad, why: &str) -> Duration {
         self.offer(bad);
@@ -128,7 +128,7 @@ impl Scene {
     }
 
     /// The updater dies when `current` names the bad version and `ripe` says so; the rescue unit
-    /// takes back what it left. Gives the time from the death to the old version's answer.
+    /// rolls back what it left. Gives the time from the death to the old version's answer.
     fn check_killed(&self, bad: Bad, ripe: impl Fn() -> bool) -> Duration {
         self.offer(bad);
         let host = &self.stage.host;

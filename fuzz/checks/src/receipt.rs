@@ -59,7 +59,7 @@ fn journal(bytes: &[u8]) {
     let written = written(&journal);
     let again = load(&written).expect("what was written can be read");
     // of a step that names a key twice, and so is none of ours, the last word is kept: it may read as
-    // another step then, but what takes the run back must stay
+    // another step then, but what rolls the operation back must stay
     assert_eq!(without_steps(journal), without_steps(again.clone()));
     assert_eq!(Some(&again), load(&self::written(&again)).as_ref());
 }

@@ -1,8 +1,8 @@
-//! The only loop that runs steps or takes them back.
+//! The only loop that runs steps or reverts them.
 //!
 //! Guarantees: before a step acts, what takes it back is on the disk. A step that fails, and a
-//! signal between two steps, take the whole run back, in reverse order. A run is committed by one
-//! write, after which nothing is taken back any more.
+//! signal between two steps, roll the whole operation back, in reverse order. A run is committed by one
+//! write, after which nothing is rolled back any more.
 
 use std::sync::atomic::Ordering;
 
@@ -17,7 +17,7 @@ use crate::step::StepError;
 /// A run that did not hold.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A step failed, and all was taken back.
+    /// A step failed, and all was rolled back.
     #[error("{operation} did not hold; the host is as it was before")]
     RolledBack {
         /// What the run was about.
@@ -28,27 +28,27 @@ pub enum RunError {
         #[source]
         cause: Box<StepError>,
     },
-    /// A signal ended the run, and all was taken back.
+    /// A signal ended the run, and all was rolled back.
     #[error("{operation} was interrupted; the host is as it was before")]
     Interrupted {
         /// What the run was about.
         operation: Operation,
     },
     /// A step failed, and then taking it back failed, too.
-    #[error("{operation} did not hold ({first}), and could not be taken back")]
+    #[error("{operation} did not hold ({first}), and could not be rolled back")]
     Stuck {
         /// What the run was about.
         operation: Operation,
         /// What failed first, in words.
         first: String,
-        /// What failed while it was taken back.
+        /// What failed while it was rolled back.
         #[source]
         revert: Box<StepError>,
     },
-    /// Whether the run holds could not be written down. Nothing was taken back since: what the disk
+    /// Whether the run holds could not be written down. Nothing was rolled back since: what the disk
     /// says when it is read next is what counts, and either is whole.
     #[error(
-        "it cannot be written down whether {operation} holds; the next run finishes it or takes it back"
+        "whether {operation} is committed could not be recorded; the next operation finishes it or rolls it back"
     )]
     Undecided {
         /// What the run was about.
@@ -57,7 +57,7 @@ pub enum RunError {
         #[source]
         source: JournalError,
     },
-    /// The journal could not be written, and all was taken back.
+    /// The journal could not be written, and all was rolled back.
     #[error("the record of the run cannot be written; the host is as it was before")]
     Journal(#[source] JournalError),
 }
@@ -69,9 +69,7 @@ impl RunError {
             Self::RolledBack { cause, .. } => cause.hint(),
             Self::Interrupted { .. } => None,
             Self::Stuck { revert, .. } => revert.hint().or_else(|| {
-                Some(
-                    "mend that, then run the same command again: it finishes taking it back".into(),
-                )
+                Some("mend that, then run the same command again: it finishes the rollback".into())
             }),
             Self::Undecided { source, .. } => source
                 .hint()
@@ -125,7 +123,7 @@ pub fn run(
     let path = layout.journal();
     let mut journal = Journal::new(plan.operation, plan.cleanup.clone(), layout.staging());
     if let Err(stop) = advance(plan, &mut journal, &path, effects, report) {
-        return Err(take_back(stop, plan, &journal, &path, effects, report));
+        return Err(roll_back(stop, plan, &journal, &path, effects, report));
     }
     match commit(&mut journal, &path, effects.files) {
         Ok(()) => {
@@ -139,7 +137,7 @@ pub fn run(
         }
         Err(NotCommitted::Surely(error)) => {
             let stop = Stop::Journal(error);
-            Err(take_back(stop, plan, &journal, &path, effects, report))
+            Err(roll_back(stop, plan, &journal, &path, effects, report))
         }
         Err(NotCommitted::Perhaps(source)) => Err(RunError::Undecided {
             operation: plan.operation,
@@ -193,7 +191,7 @@ fn advance(
 }
 
 /// Writes down that the run holds. When that fails, the name may lead to the new record already,
-/// without anybody knowing whether it will after a loss of power: nothing is taken back before the
+/// without anybody knowing whether it will after a loss of power: nothing is rolled back before the
 /// disk is sure to say that this is what goes on.
 fn commit(
     journal: &mut Journal,
@@ -213,7 +211,7 @@ fn commit(
     Err(NotCommitted::Perhaps(error))
 }
 
-fn take_back(
+fn roll_back(
     stop: Stop,
     plan: &Plan,
     journal: &Journal,
@@ -234,9 +232,9 @@ fn take_back(
         Stop::Journal(error) => error.to_string(),
     };
     report.event(&Event::Reverting { operation });
-    let taken_back = journal.take_back(path, effects, report);
+    let rolled_back = journal.roll_back(path, effects, report);
     // without a step there is nothing to be stuck in: what passes is swept by the next run
-    if let Err(revert) = taken_back
+    if let Err(revert) = rolled_back
         && !journal.entries.is_empty()
     {
         return RunError::Stuck {

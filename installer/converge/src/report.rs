@@ -15,10 +15,10 @@ pub enum Event<'a> {
     Recovering {
         /// What it was.
         operation: Operation,
-        /// How far it was: taken back when running, finished when committed.
+        /// How far it was: rolled back when running, finished when committed.
         phase: Phase,
     },
-    /// It was taken back, or finished.
+    /// It was rolled back, or finished.
     Recovered {
         /// What it was.
         operation: Operation,
@@ -51,12 +51,12 @@ pub enum Event<'a> {
         /// Why.
         cause: &'a (dyn Error + 'static),
     },
-    /// The run is being taken back.
+    /// The run is being rolled back.
     Reverting {
         /// What it was.
         operation: Operation,
     },
-    /// The run was taken back.
+    /// The run was rolled back.
     Reverted {
         /// What it was.
         operation: Operation,

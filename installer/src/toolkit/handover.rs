@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub enum Handed {
     /// Plan an update to the release that it belongs to, and carry it out.
     Update(Box<HandedUpdate>),
-    /// Take back, or finish, an interrupted operation.
+    /// Roll back, or finish, an interrupted operation.
     Recover {
         /// [`HANDOVER`].
         handover: u32,
@@ -199,7 +199,7 @@ fn call(
     Ok(hand_over(&call, accept)?)
 }
 
-/// Takes back, or finishes, what an interrupted operation left. A record that this program cannot read
+/// Rolls back, or finishes, what an interrupted operation left. A record that this program cannot read
 /// is for the program that wrote it, which was kept for that.
 ///
 /// # Errors
@@ -272,7 +272,7 @@ impl<'a> Toolkit<'a> {
         }
     }
 
-    /// Takes back, or finishes, what this very program, or one like it, began.
+    /// Rolls back, or finishes, what this very program, or one like it, began.
     ///
     /// # Errors
     /// [`ToolkitError`]; the record stays.

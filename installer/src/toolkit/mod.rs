@@ -1,6 +1,6 @@
 //! The toolkit's door: install, update, roll back, restart, uninstall and status of a product.
 //!
-//! Guarantees: one run at a time (the lock); what an interrupted run left is taken back before
+//! Guarantees: one run at a time (the lock); what an interrupted run left is rolled back before
 //! anything else; the host is read before it is changed; and a run either holds whole or leaves the
 //! host as it was. Nothing here prints: what happens goes to a [`Report`].
 
@@ -84,7 +84,7 @@ pub struct Toolkit<'a> {
 }
 
 impl<'a> Toolkit<'a> {
-    /// Takes the lock, and takes back or finishes what an interrupted run left.
+    /// Takes the lock, and rolls back or finishes what an interrupted run left.
     ///
     /// # Errors
     /// [`ToolkitError::Lock`] at once when another run is at work; [`ToolkitError::Journal`].
@@ -242,7 +242,7 @@ fn is_beside(name: &OsStr, path: &Path) -> bool {
     path.is_some_and(|path| name.contains(&*path.to_string_lossy()))
 }
 
-/// Takes away what an install made before its first step, and a step cannot take back: folders, and
+/// Takes away what an install made before its first step, and a step cannot revert: folders, and
 /// a journal that never got its name. Only where nothing is installed and no run is left to finish.
 fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), ToolkitError> {
     let layout = &product.layout;

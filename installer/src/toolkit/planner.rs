@@ -45,11 +45,11 @@ pub struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     /// A planner for a dry run: systemd is not made to read its units anew, and what an interrupted
-    /// run left is not taken back.
+    /// run left is not rolled back.
     ///
     /// # Errors
     /// [`ToolkitError::Lock`] when a run is at work; [`ToolkitError::Interrupted`] when one was
-    /// interrupted: what will be done is only known once that is taken back.
+    /// interrupted: what will be done is only known once that is rolled back.
     pub fn look(product: &'a Product, effects: Effects<'a>) -> Result<Self, ToolkitError> {
         let lock = Lock::take(&product.layout.lock)?;
         if let Some(journal) = Journal::load(&product.layout.journal(), effects.files)? {

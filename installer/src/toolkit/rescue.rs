@@ -1,7 +1,7 @@
 //! The rollback that needs nobody: run by the product's rescue unit, beside the updater and after it.
 //!
 //! Guarantees: as long as somebody holds the lock nothing is touched; a run whose program died is
-//! taken back, or finished, at once; a version on trial that ends by itself, stops answering or says
+//! rolled back, or finished, at once; a version on trial that ends by itself, stops answering or says
 //! another version is left for the one before it, unless the user whom a service runs as is the reason;
 //! a service that somebody stopped is not asked, since a question would start it again by its socket,
 //! and the watch waits until it runs, and begins anew; and a version that stays well for the whole trial
@@ -44,7 +44,7 @@ impl Default for RescueLimits {
 /// How a watch ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rescued {
-    /// There was nothing to watch, or no longer: what a dead run left was taken back or finished.
+    /// There was nothing to watch, or no longer: what a dead run left was rolled back or finished.
     Nothing,
     /// The version stayed well: its trial is over.
     Passed(Version),

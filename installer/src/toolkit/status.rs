@@ -24,7 +24,7 @@ pub struct Status {
     pub findings: Vec<Finding>,
     /// Who must live.
     pub survivors: Vec<Survivor>,
-    /// A run that was interrupted and will be taken back by the next one.
+    /// A run that was interrupted and will be rolled back by the next one.
     pub pending: Option<Operation>,
     /// The pid of a run that is at work now.
     pub at_work: Option<u32>,

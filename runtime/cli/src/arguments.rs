@@ -27,7 +27,7 @@ Exit codes:
   8 another run is at work   9 rolled back   10 an update is available (update --check)
   11 bad name or file   12 guests in the way   13 a receipt or journal is damaged
   14 a masked unit, or another's, in the way
-  130 interrupted and taken back"
+  130 interrupted and rolled back"
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -81,7 +81,7 @@ Examples:
         #[command(flatten)]
         dry_run: DryRunOptions,
     },
-    /// What banger-rescue.service runs: take back what a dead update left, watch a new version
+    /// What banger-rescue.service runs: roll back what a dead update left, watch a new version
     #[command(hide = true)]
     Rescue,
     /// Carry out what the installed version began: how `banger update` calls a release's own program

@@ -132,7 +132,7 @@ impl Host {
     }
 
     /// From here on Ctrl-C and SIGTERM do not end the process: the run sees them between two steps
-    /// and takes itself back. A terminal that goes away (SIGHUP) ends nothing.
+    /// and rolls itself back. A terminal that goes away (SIGHUP) ends nothing.
     pub(super) fn hold_signals(&self) -> Result<(), Failure> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let ignored = Arc::new(AtomicBool::new(false));

@@ -121,7 +121,7 @@ impl Report for ScreenReport<'_> {
                 screen.note(&format!("an interrupted {operation} was found"));
             }
             Event::Recovered { operation, phase } => match phase {
-                Phase::Running => screen.back(&format!("{operation} taken back"), ""),
+                Phase::Running => screen.back(&format!("{operation} rolled back"), ""),
                 Phase::Committed => screen.done(&format!("{operation} finished"), ""),
             },
             Event::Finding { finding } => {
@@ -141,7 +141,7 @@ impl Report for ScreenReport<'_> {
             }
             Event::Reverted { operation } => {
                 screen.back(
-                    &format!("{operation} taken back"),
+                    &format!("{operation} rolled back"),
                     "the host is as it was before",
                 );
             }

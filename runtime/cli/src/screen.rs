@@ -187,7 +187,7 @@ impl Screen {
         self.step(Tone::Bad, "✗", what, detail);
     }
 
-    /// Something taken back: `↩ what   detail`.
+    /// Something rolled back: `↩ what   detail`.
     pub fn back(&self, what: &str, detail: &str) {
         self.step(Tone::Note, "↩", what, detail);
     }

@@ -173,7 +173,7 @@ fn pending(status: &Status, screen: &Screen) {
     }
     if let Some(operation) = status.pending {
         screen.note(&format!(
-            "an interrupted {operation} is taken back by the next command that changes something"
+            "an interrupted {operation} is rolled back by the next command that changes something"
         ));
     }
     if let Some(trouble) = &status.unusable_journal {

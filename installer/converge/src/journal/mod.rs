@@ -1,7 +1,7 @@
 //! The write-ahead record of a run.
 //!
 //! Guarantees: before anything is done, what undoes it is on the disk; a run that died at any
-//! moment is taken back whole, or, once it was committed, finished, by the next run, whichever that
+//! moment is rolled back whole, or, once it was committed, finished, by the next run, whichever that
 //! is. A journal that cannot be read, or that a later version wrote, stops the next run before it
 //! touches anything.
 
@@ -37,7 +37,7 @@ pub struct Entry {
 }
 
 /// A step as it was written down. One of a later version, which this one does not know, is kept as
-/// it is: to take a run back, only the undoing counts.
+/// it is: to roll an operation back, only the undoing counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Recorded {
@@ -99,8 +99,8 @@ pub enum JournalError {
     /// It cannot be read or written.
     #[error(transparent)]
     Files(#[from] FilesError),
-    /// An interrupted run could not be taken back.
-    #[error("an interrupted {operation} could not be taken back")]
+    /// An interrupted run could not be rolled back.
+    #[error("an interrupted {operation} could not be rolled back")]
     Revert {
         /// What it was.
         operation: Operation,
@@ -195,7 +195,7 @@ impl Journal {
         Ok(files.write_whole(path, &FileImage::private(bytes))?)
     }
 
-    /// What takes the run back, in the order of its steps.
+    /// What rolls the operation back, in the order of its steps.
     pub fn undos(&self) -> Vec<Undo> {
         self.entries
             .iter()
@@ -214,11 +214,11 @@ impl Journal {
         undos
     }
 
-    /// Takes a run back, and forgets it.
+    /// Rolls an operation back, and forgets it.
     ///
     /// # Errors
     /// [`StepError`]; the journal stays, and the next run tries again.
-    pub fn take_back(
+    pub fn roll_back(
         &self,
         path: &Path,
         effects: &Effects<'_>,
@@ -278,8 +278,8 @@ fn restart_what_a_boot_started(
     restart_those_that_may(services, effects, report)
 }
 
-/// Takes back, or finishes, what an interrupted run left. Gives back what it was, if there was one.
-/// Of the product's `services`, those that may run what was taken back are restarted.
+/// Rolls back, or finishes, what an interrupted run left. Gives back what it was, if there was one.
+/// Of the product's `services`, those that may run what was rolled back are restarted.
 ///
 /// # Errors
 /// [`JournalError`]; the journal stays.

@@ -101,7 +101,7 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
         );
     }
     running::run(product, state, goal, &written, &mut plan);
-    // not before they were started: a boot in between would start what nobody takes back
+    // not before they were started: a boot in between would start what nobody rolls back
     enable(state, goal, &mut plan);
     no_more_by_itself(state, goal, &mut plan);
     retire::remove(product, state, &mut plan);
@@ -218,7 +218,7 @@ fn watch(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
         let unit = unit.clone();
         plan.push(
             StartRescue { unit },
-            "should this run die, it takes it back",
+            "it rolls the operation back if this program dies",
         );
     }
     let path = product.layout.trial();

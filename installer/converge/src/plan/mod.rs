@@ -62,7 +62,7 @@ pub enum Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Steps are at work: taken back when it dies.
+    /// Steps are at work: rolled back when it dies.
     Running,
     /// All steps hold: only the cleaning up is left, and is finished when it dies.
     Committed,

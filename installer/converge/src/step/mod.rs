@@ -1,7 +1,7 @@
 //! Steps: what a run can do to the host, one reversible thing a file.
 //!
-//! Guarantees: a step first only looks, and says how it will be taken back ([`Undo`]); only then it
-//! acts. Both halves may be done twice: a run that died between them is taken back by the same
+//! Guarantees: a step first only looks, and says how it will be reverted ([`Undo`]); only then it
+//! acts. Both halves may be done twice: a run that died between them is rolled back by the same
 //! words, whether or not the act had begun.
 
 mod check_health;
@@ -44,7 +44,7 @@ pub type Detail = String;
 
 /// One reversible thing.
 pub(crate) trait Act {
-    /// Looks, changes nothing, and says how the act will be taken back.
+    /// Looks, changes nothing, and says how the act will be reverted.
     fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError>;
     /// Acts.
     fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError>;

@@ -1,4 +1,4 @@
-//! How a run is taken back.
+//! How a run is rolled back.
 //!
 //! Guarantees: first the units that the run started are stopped, while the unit files that say how
 //! (`KillMode=process`) are still in force; then files and links go back in reverse order; then
@@ -16,11 +16,11 @@ use crate::model::{Found, SavedFile, UnitName, Version};
 use crate::plan::{CheckHealth, CheckKillMode, RestartUnits, StartUnits, StopUnits};
 use crate::report::Report;
 
-/// How one step is taken back.
+/// How one step is reverted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "undo", rename_all = "kebab-case")]
 pub enum Undo {
-    /// There is nothing to take back, or it does good as it is.
+    /// There is nothing to revert, or it does good as it is.
     Nothing,
     /// Put back what stood at a path.
     Put {
@@ -81,10 +81,10 @@ pub enum Undo {
     },
 }
 
-/// Takes back a run: `undos` in the order in which they were written.
+/// Rolls back a run: `undos` in the order in which they were written.
 ///
 /// # Errors
-/// The first thing that could not be taken back. The journal stays then, and the next run tries
+/// The first thing that could not be rolled back. The journal stays then, and the next run tries
 /// again from the start.
 pub fn revert(
     undos: &[Undo],
@@ -147,7 +147,7 @@ fn put_back(undo: &Undo, effects: &Effects<'_>) -> Result<(), StepError> {
             let Some(aside) = aside else {
                 return Ok(effects.files.remove(path)?);
             };
-            // without the aside the act had not begun, or is already taken back
+            // without the aside the act had not begun, or is already rolled back
             if effects.files.look(aside)? == Found::Missing {
                 return Ok(());
             }

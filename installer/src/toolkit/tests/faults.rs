@@ -28,7 +28,7 @@ const FOLDERS: [&str; 3] = [
 #[derive(Default)]
 struct Ends {
     held: usize,
-    taken_back: usize,
+    rolled_back: usize,
     stuck: usize,
 }
 
@@ -87,7 +87,7 @@ impl Trial<'_> {
             "{place}: {error:?}\n{end:#?}\n{:#?}",
             self.old
         );
-        self.ends.taken_back += 1;
+        self.ends.rolled_back += 1;
     }
 }
 
@@ -122,11 +122,11 @@ fn refuse_everywhere(scene: &Scene) -> usize {
     }
     let Ends {
         held,
-        taken_back,
+        rolled_back,
         stuck,
     } = trial.ends;
     tell!(
-        "{}: {changes} changes refused in 3 ways: {held} held, {taken_back} were taken back, \
+        "{}: {changes} changes refused in 3 ways: {held} held, {rolled_back} were rolled back, \
          {stuck} by the next run",
         scene.name
     );

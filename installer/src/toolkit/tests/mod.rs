@@ -114,7 +114,7 @@ fn programs_of_another_version_are_never_pointed_at() {
 }
 
 #[test]
-fn an_interrupted_run_is_taken_back() {
+fn an_interrupted_run_is_rolled_back() {
     let machine = Machine::installed("0.1.0");
     let before = machine.snapshot();
     machine.interrupt_at_next_restart();

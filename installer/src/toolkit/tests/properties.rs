@@ -249,7 +249,7 @@ proptest! {
     }
 
     #[test]
-    fn any_part_of_a_run_is_taken_back_whatever_was_said_to_be_done(
+    fn any_part_of_a_run_is_rolled_back_whatever_was_said_to_be_done(
         scene in any::<Index>(),
         point in any::<Index>(),
         after: bool,
@@ -277,7 +277,7 @@ proptest! {
         // twice is once
         for _ in 0..2 {
             machine.write(JOURNAL, &journal);
-            machine.recover().expect("it is taken back");
+            machine.recover().expect("it is rolled back");
             machine.try_again();
             let mut end = whole(&machine);
             end.retain(|line| old.contains(line) || !line.starts_with("/var/lib/toy-install "));

@@ -95,7 +95,7 @@ fn while_a_run_is_at_work_nothing_is_rescued() {
 }
 
 #[test]
-fn what_a_dead_updater_left_is_taken_back_without_a_command() {
+fn what_a_dead_updater_left_is_rolled_back_without_a_command() {
     let whole = Machine::installed("0.1.0");
     let old = whole.snapshot();
     let before = whole.effects_done();

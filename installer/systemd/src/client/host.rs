@@ -2,7 +2,7 @@
 //!
 //! Guarantees: a call whose connection breaks fails, and is not repeated: whether systemd had heard
 //! it is not known. The next call makes a new connection, so that a run which fails for it can be
-//! taken back over a bus that was restarted.
+//! rolled back over a bus that was restarted.
 
 use std::cell::RefCell;
 use std::path::Path;

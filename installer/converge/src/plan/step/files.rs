@@ -138,7 +138,7 @@ impl fmt::Display for WriteUnit {
 /// Puts a version on trial: writes down which one comes back if it does not stay well, with the
 /// product's state as that one wrote it.
 ///
-/// When it is taken back, state that has a later format by then is put back, too: the version before
+/// When it is rolled back, state that has a later format by then is put back, too: the version before
 /// could not read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BeginTrial {

@@ -60,7 +60,7 @@ impl fmt::Display for CheckSurvivors {
 /// Makes a service spare its children, by a drop-in of the toolkit's own that beats the unit file
 /// and the administrator's drop-ins, which stay as they are.
 ///
-/// Not taken back: a run that is rolled back must be able to restart the service without harm, too.
+/// Not reverted: a run that is rolled back must be able to restart the service without harm, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepGuests {
     /// The service.
@@ -78,7 +78,7 @@ impl fmt::Display for KeepGuests {
 /// Moves survivors out of the services' control groups, each into a scope of its own, where no stop
 /// of a service reaches them.
 ///
-/// Not taken back: a survivor is as safe there as it can be.
+/// Not reverted: a survivor is as safe there as it can be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RescopeGuests {
     /// The slice of the scopes.
@@ -127,7 +127,7 @@ impl fmt::Display for CheckVacant {
 
 /// Ends survivors, as the user asked for.
 ///
-/// Cannot be taken back.
+/// Cannot be reverted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopGuests {
     /// Who.

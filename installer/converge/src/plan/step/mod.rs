@@ -83,7 +83,7 @@ steps! {
     CheckVacant,
     /// End survivors, as the user asked for.
     StopGuests,
-    /// Start the unit that takes the run back if the updater dies.
+    /// Start the unit that rolls the operation back if the updater dies.
     StartRescue,
     /// Put a version on trial.
     BeginTrial,

@@ -39,7 +39,7 @@ pub struct RestartUnits {
     /// Sockets of theirs that do not listen yet, or for another owner. systemd starts a socket only while its service
     /// does not run, so the services are stopped, the sockets started, and then the services.
     pub sockets: Vec<UnitName>,
-    /// The version that stands when this is taken back.
+    /// The version that stands when this is rolled back.
     pub fallback: Option<Version>,
 }
 
@@ -87,10 +87,10 @@ impl fmt::Display for DisableUnits {
     }
 }
 
-/// Starts the unit that takes the run back if the updater dies, and watches the new version
+/// Starts the unit that rolls the operation back if the updater dies, and watches the new version
 /// afterwards.
 ///
-/// Not taken back: it ends by itself when there is nothing to watch.
+/// Not reverted: it ends by itself when there is nothing to watch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartRescue {
     /// The unit.

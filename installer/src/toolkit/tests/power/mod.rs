@@ -177,7 +177,7 @@ fn booted(image: Image) -> Machine {
 }
 
 /// Everything that can be told of a machine: the whole disk, and what runs. Only the drop-in that
-/// keeps guests is left out: it stays where a run that wrote it is taken back, and does no harm.
+/// keeps guests is left out: it stays where a run that wrote it is rolled back, and does no harm.
 pub(super) fn whole(machine: &Machine) -> Vec<String> {
     const FOLDER: &str = "/etc/systemd/system/toyd.service.d";
     let mut lines = machine.disk().image().lines();
