@@ -61,7 +61,7 @@ const RESCUE: &str = "toy-rescue.service";
 /// Here the program of the example is the one that rescues; it lies outside of all versions.
 const RESCUE_SERVICE: &str = "\
 [Unit]
-Description=rolls back an update of toy that died, or that does not stay well
+Description=rolls back an update of toy that died, or that fails its health checks
 ConditionPathExists=|/var/lib/toy-install/journal.json
 ConditionPathExists=|/var/lib/toy-install/trial.json
 StartLimitIntervalSec=60s

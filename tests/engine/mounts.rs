@@ -115,7 +115,7 @@ fn an_update_whose_file_system_becomes_read_only_is_rolled_back_once_it_is_writa
     let said = &ended[0].said;
     assert_ne!(ended[0].end.unwrap().0, 0, "{said}");
     for words in [
-        "update did not hold (cannot write /etc/toy/install.json), and could not be rolled back",
+        "update failed (cannot write /etc/toy/install.json), and could not be rolled back",
         "cause: Read-only file system",
         "mount it writable and try again",
     ] {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 const OLD: &str = "0.1.0";
 const RESCUE: &str = "banger-rescue.service";
-/// By its name: what did not hold is not tried again by itself.
+/// By its name: what failed is not tried again by itself.
 const UPDATE: [&str; 4] = ["update", "--yes", "--version", BROKEN_VERSION];
 
 /// A host with [`OLD`] installed and one guest in it.

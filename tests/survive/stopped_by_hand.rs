@@ -86,7 +86,7 @@ fn stopping_daemons_by_hand_on_probation_rolls_nothing_back() {
     // the watch goes on and ends as if nothing had been
     command::wait_for("the end of the probation", 120, || {
         let said = stage.host.journal(Some(RESCUE)).unwrap_or_default();
-        let over = said.contains(&format!("{NEW} stayed well"));
+        let over = said.contains(&format!("{NEW} stayed healthy"));
         over.then_some(()).ok_or(said)
     })
     .unwrap();

@@ -14,11 +14,11 @@ use crate::plan::{Operation, Plan, Planned, Step};
 use crate::report::{Event, Report};
 use crate::step::StepError;
 
-/// A run that did not hold.
+/// A run that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A step failed, and all was rolled back.
-    #[error("{operation} did not hold; the host is as it was before")]
+    #[error("{operation} failed; the host is as it was before")]
     RolledBack {
         /// What the run was about.
         operation: Operation,
@@ -35,7 +35,7 @@ pub enum RunError {
         operation: Operation,
     },
     /// A step failed, and then taking it back failed, too.
-    #[error("{operation} did not hold ({first}), and could not be rolled back")]
+    #[error("{operation} failed ({first}), and could not be rolled back")]
     Stuck {
         /// What the run was about.
         operation: Operation,

@@ -109,7 +109,7 @@ pub enum Event<'a> {
         /// The service.
         unit: &'a UnitName,
     },
-    /// A version on trial does not stay well; the one before it comes back.
+    /// A version on trial fails its health checks; the one before it comes back.
     TrialFailed {
         /// The version.
         version: &'a Version,

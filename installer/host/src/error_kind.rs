@@ -21,7 +21,7 @@ pub enum ErrorKind {
     Unreachable,
     /// Another run holds the lock.
     Locked,
-    /// The change did not hold and was rolled back; the host is as before.
+    /// The change failed and was rolled back; the host is as before.
     RolledBack,
     /// What the user handed in (a name, a kernel file) cannot be used.
     BadInput,

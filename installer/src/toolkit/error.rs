@@ -30,7 +30,7 @@ pub enum ToolkitError {
     /// systemd.
     #[error(transparent)]
     Systemd(#[from] SystemdError),
-    /// The run did not hold.
+    /// The operation failed.
     #[error(transparent)]
     Run(#[from] RunError),
     /// The release's own program was not called, or made no plan that can be followed.

@@ -79,7 +79,7 @@ impl Planner<'_> {
 }
 
 impl Toolkit<'_> {
-    /// Writes down a version that did not hold, so that no timer tries it day after day.
+    /// Writes down a version that failed, so that no timer tries it day after day.
     pub(super) fn remember_failure(
         &self,
         version: &Version,

@@ -126,7 +126,7 @@ impl<'a> Toolkit<'a> {
         self.run(Request::Install(request.clone()))
     }
 
-    /// Moves to another version. One that does not hold is remembered.
+    /// Moves to another version. One that fails is remembered.
     ///
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.

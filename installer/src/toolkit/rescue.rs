@@ -4,7 +4,7 @@
 //! rolled back, or finished, at once; a version on trial that ends by itself, stops answering or says
 //! another version is left for the one before it, unless the user whom a service runs as is the reason;
 //! a service that somebody stopped is not asked, since a question would start it again by its socket,
-//! and the watch waits until it runs, and begins anew; and a version that stays well for the whole trial
+//! and the watch waits until it runs, and begins anew; and a version that stays healthy for the whole trial
 //! is off it. Every decision is made anew from what lies on the disk, so that this may be killed and
 //! started again at any moment.
 
@@ -22,7 +22,7 @@ use crate::unit;
 /// How long a version is watched, and how patiently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RescueLimits {
-    /// How long a version must stay well, from the moment the updater has ended or the host has
+    /// How long a version must stay healthy, from the moment the updater has ended or the host has
     /// booted.
     pub trial: Duration,
     /// How long a service may go without a good answer.
@@ -46,7 +46,7 @@ impl Default for RescueLimits {
 pub enum Rescued {
     /// There was nothing to watch, or no longer: what a dead run left was rolled back or finished.
     Nothing,
-    /// The version stayed well: its trial is over.
+    /// The version stayed healthy: its trial is over.
     Passed(Version),
     /// It did not, and the version before is back.
     RolledBack {

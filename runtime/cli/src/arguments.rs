@@ -195,7 +195,7 @@ pub(super) struct UpdateOptions {
     /// several times, in the order in which they are asked
     #[arg(long, value_name = "DIR|FILE|URL")]
     pub(super) from: Vec<String>,
-    /// Take this version, and no other; also one that was tried here and did not hold
+    /// Take this version, and no other; also one that was tried here and failed
     #[arg(long, value_name = "VERSION", conflicts_with = "rollback")]
     pub(super) version: Option<Version>,
     /// Follow this channel from now on

@@ -169,7 +169,7 @@ impl Report for ScreenReport<'_> {
                 ));
             }
             Event::TrialFailed { version, why } => {
-                screen.failed(&format!("{version} does not stay well"), why);
+                screen.failed(&format!("{version} fails its health checks"), why);
             }
             Event::CleanupPending { why } => {
                 screen.note(&format!(

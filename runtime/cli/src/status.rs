@@ -161,7 +161,7 @@ fn last_update(receipt: &Receipt, status: &Status, screen: &Screen) {
     screen.line(&format!("  {:<22} {text}", "last update"));
     if let Some(version) = &status.on_trial {
         screen.note(&format!(
-            "{version} is on trial: if it does not stay well, the version before it comes back"
+            "{version} is on trial: if it fails its health checks, the version before it comes back"
         ));
     }
     pending(status, screen);

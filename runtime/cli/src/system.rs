@@ -357,7 +357,7 @@ fn watch(screen: &Screen) -> Result<ExitCode, Failure> {
     match rescue(&host.product, host.effects(), &mut report, &values, &limits)? {
         Rescued::Nothing | Rescued::Interrupted => {}
         Rescued::Passed(version) => screen.line(&format!(
-            "{version} stayed well for {} s: its trial is over.",
+            "{version} stayed healthy for {} s: its trial is over.",
             limits.trial.as_secs()
         )),
         Rescued::RolledBack { from, why } => {

@@ -50,7 +50,7 @@ pub enum Operation {
     Install,
     /// `update`.
     Update,
-    /// `update --rollback`, and what a service that does not stay well causes.
+    /// `update --rollback`, and what a service that fails its health checks causes.
     Rollback,
     /// `restart`.
     Restart,

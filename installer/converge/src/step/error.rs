@@ -206,7 +206,7 @@ fn word<T: serde::Serialize>(value: &T) -> String {
 }
 
 impl StepError {
-    /// Whether the release itself did not hold: its programs or its services, not the host, a disk
+    /// Whether the release itself failed: its programs or its services, not the host, a disk
     /// or a person. The rescue unit runs the version before, and is no service of the new one; a job
     /// that somebody canceled says nothing of either.
     pub fn blames_release(&self, rescue: Option<&UnitName>) -> bool {

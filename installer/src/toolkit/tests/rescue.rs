@@ -13,7 +13,7 @@ fn updated() -> Machine {
 }
 
 #[test]
-fn a_version_that_stays_well_is_off_its_trial_and_stays() {
+fn a_version_that_stays_healthy_is_off_its_trial_and_stays() {
     let machine = updated();
     let passed = machine.rescue().expect("a watch");
     assert_eq!(passed, Rescued::Passed("0.1.1".parse().expect("a version")));

@@ -20,7 +20,7 @@ pub struct Seen {
     /// The newest list of signing keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<SignedText>,
-    /// The last version that was tried here and did not hold.
+    /// The last version that was tried here and failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<RolledBack>,
     /// Fields of later versions, kept as they are.

@@ -135,7 +135,7 @@ impl fmt::Display for WriteUnit {
     }
 }
 
-/// Puts a version on trial: writes down which one comes back if it does not stay well, with the
+/// Puts a version on trial: writes down which one comes back if it fails its health checks, with the
 /// product's state as that one wrote it.
 ///
 /// When it is rolled back, state that has a later format by then is put back, too: the version before

@@ -117,7 +117,7 @@ pub(super) static SCENES: [Scene; 10] = [
         refuse: true,
     },
     Scene {
-        name: "update that does not hold",
+        name: "update that fails",
         start: installed,
         run: |machine| machine.update_to("0.1.1", "liar"),
         holds: false,
