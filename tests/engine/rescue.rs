@@ -104,7 +104,7 @@ fn a_rescue_that_is_killed_is_started_again() {
 }
 
 #[test]
-fn a_version_on_trial_that_a_boot_keeps_waiting_is_not_left() {
+fn a_version_on_probation_that_a_boot_keeps_waiting_is_not_left() {
     let mut toy = Toy::installed();
     toy.update("0.1.1").ok().unwrap();
     // it has to wait for another unit, and then takes its own time: each longer than the patience

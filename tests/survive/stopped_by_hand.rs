@@ -62,7 +62,7 @@ fn stop(stage: &Stage, units: &str, unit: &str) {
     let status = status(stage);
     assert_eq!(status["receipt"]["version"], NEW, "{status}");
     assert!(status["receipt"]["rolled_back"].is_null(), "{status}");
-    assert!(!status["on_trial"].is_null(), "{status}");
+    assert!(!status["probation"].is_null(), "{status}");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn stopping_daemons_by_hand_on_probation_rolls_nothing_back() {
     .unwrap();
     let status = status(&stage);
     assert_eq!(status["receipt"]["version"], NEW, "{status}");
-    assert!(status["on_trial"].is_null(), "{status}");
+    assert!(status["probation"].is_null(), "{status}");
     let seen = stage.host.shell("cat /var/lib/banger-install/seen.json");
     assert!(!seen.unwrap().stdout.contains("failed"));
 }

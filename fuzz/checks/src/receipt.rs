@@ -1,11 +1,11 @@
-//! What is kept on the disk between two runs: receipt, journal, trial and what was seen. What is
+//! What is kept on the disk between two runs: receipt, journal, probation and what was seen. What is
 //! read can be written and is read as the same again, the fields of later versions included.
 
 use std::fmt::Debug;
 
 use banger_installer::effect::HostFiles;
 use banger_installer::journal::{Journal, Recorded};
-use banger_installer::model::{Receipt, Seen, Trial};
+use banger_installer::model::{Probation, Receipt, Seen};
 
 use crate::{scratch, shown, way};
 
@@ -19,9 +19,9 @@ pub fn check(bytes: &[u8]) {
         Some((0, rest)) => round_trip(rest, Receipt::from_json, Receipt::to_json),
         Some((1, rest)) => journal(rest),
         Some((2, rest)) => {
-            round_trip(rest, Trial::from_json, Trial::to_json);
-            if let Ok(trial) = Trial::from_json(rest) {
-                for saved in &trial.state {
+            round_trip(rest, Probation::from_json, Probation::to_json);
+            if let Ok(probation) = Probation::from_json(rest) {
+                for saved in &probation.state {
                     assert!(!saved.is_outgrown_by(saved.image.contents.as_bytes()));
                 }
             }

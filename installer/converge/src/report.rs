@@ -109,8 +109,8 @@ pub enum Event<'a> {
         /// The service.
         unit: &'a UnitName,
     },
-    /// A version on trial fails its health checks; the one before it comes back.
-    TrialFailed {
+    /// A version on probation fails its health checks; the one before it comes back.
+    ProbationFailed {
         /// The version.
         version: &'a Version,
         /// Why.

@@ -1,6 +1,8 @@
 //! The nouns of the toolkit: data without IO, each in the crate that makes it.
 
-pub use banger_installer_converge::model::{SavedFile, TRIAL_SCHEMA, Trial, TrialError};
+pub use banger_installer_converge::model::{
+    PROBATION_SCHEMA, Probation, ProbationError, SavedFile,
+};
 pub use banger_installer_host::{
     Contents, Delegate, Digest, DigestError, End, FileImage, Fingerprint, Found,
     INSTALLED_SET_SCHEMA, InstallMethod, InstalledSet, InstalledSetError, InstalledUnit,

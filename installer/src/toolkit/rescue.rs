@@ -1,10 +1,10 @@
 //! The rollback that needs nobody: run by the product's rescue unit, beside the updater and after it.
 //!
 //! Guarantees: as long as somebody holds the lock nothing is touched; a run whose program died is
-//! rolled back, or finished, at once; a version on trial that ends by itself, stops answering or says
+//! rolled back, or finished, at once; a version on probation that ends by itself, stops answering or says
 //! another version is left for the one before it, unless the user whom a service runs as is the reason;
 //! a service that somebody stopped is not asked, since a question would start it again by its socket,
-//! and the watch waits until it runs, and begins anew; and a version that stays healthy for the whole trial
+//! and the watch waits until it runs, and begins anew; and a version that stays healthy for the whole probation
 //! is off it. Every decision is made anew from what lies on the disk, so that this may be killed and
 //! started again at any moment.
 
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::{Event, Report, RollbackRequest, Toolkit, ToolkitError};
 use crate::effect::{Effects, Lock, LockError};
-use crate::model::{Found, Product, Receipt, Trial, UnitFacts, UnitName, Version};
-use crate::observe::read_trial;
+use crate::model::{Found, Probation, Product, Receipt, UnitFacts, UnitName, Version};
+use crate::observe::read_probation;
 use crate::plan::{Evidence, Inquiry};
 use crate::step::{inquire, proven};
 use crate::unit;
@@ -24,7 +24,7 @@ use crate::unit;
 pub struct RescueLimits {
     /// How long a version must stay healthy, from the moment the updater has ended or the host has
     /// booted.
-    pub trial: Duration,
+    pub probation: Duration,
     /// How long a service may go without a good answer.
     pub patience: Duration,
     /// Between two looks.
@@ -34,7 +34,7 @@ pub struct RescueLimits {
 impl Default for RescueLimits {
     fn default() -> Self {
         Self {
-            trial: Duration::from_secs(60),
+            probation: Duration::from_secs(60),
             patience: Duration::from_secs(3),
             pause: Duration::from_millis(100),
         }
@@ -46,7 +46,7 @@ impl Default for RescueLimits {
 pub enum Rescued {
     /// There was nothing to watch, or no longer: what a dead run left was rolled back or finished.
     Nothing,
-    /// The version stayed healthy: its trial is over.
+    /// The version stayed healthy: its probation is over.
     Passed(Version),
     /// It did not, and the version before is back.
     RolledBack {
@@ -89,20 +89,20 @@ pub fn rescue(
             watch = Watch::new(&effects);
             continue;
         }
-        let Some(trial) = read_trial(product, &effects)? else {
+        let Some(probation) = read_probation(product, &effects)? else {
             return Ok(Rescued::Nothing);
         };
-        match watch.look(&trial, product, &effects, report, limits)? {
+        match watch.look(&probation, product, &effects, report, limits)? {
             Verdict::Well => effects.clock.pause(limits.pause),
             // for as long as somebody likes
             Verdict::Waiting => effects.clock.pause(limits.pause * 10),
             Verdict::Passed => {
-                if pass(product, &effects, &trial)? {
-                    return Ok(Rescued::Passed(trial.version));
+                if pass(product, &effects, &probation)? {
+                    return Ok(Rescued::Passed(probation.version));
                 }
             }
             Verdict::Unwell(why) => {
-                if let Some(rescued) = go_back(product, effects, report, values, &trial, why)? {
+                if let Some(rescued) = go_back(product, effects, report, values, &probation, why)? {
                     return Ok(rescued);
                 }
                 watch = Watch::new(&effects);
@@ -111,16 +111,20 @@ pub fn rescue(
     }
 }
 
-/// Takes a version off its trial, unless somebody else is at work by now.
-fn pass(product: &Product, effects: &Effects<'_>, trial: &Trial) -> Result<bool, ToolkitError> {
+/// Takes a version off probation, unless somebody else is at work by now.
+fn pass(
+    product: &Product,
+    effects: &Effects<'_>,
+    probation: &Probation,
+) -> Result<bool, ToolkitError> {
     let _lock = match Lock::take(&product.layout.lock) {
         Err(LockError::Held { .. }) => return Ok(false),
         taken => taken?,
     };
-    if read_trial(product, effects)?.as_ref() != Some(trial) {
+    if read_probation(product, effects)?.as_ref() != Some(probation) {
         return Ok(false);
     }
-    effects.files.remove(&product.layout.trial())?;
+    effects.files.remove(&product.layout.probation())?;
     Ok(true)
 }
 
@@ -130,11 +134,11 @@ fn go_back(
     effects: Effects<'_>,
     report: &mut dyn Report,
     values: &dyn Fn(&Receipt) -> unit::Values,
-    trial: &Trial,
+    probation: &Probation,
     why: String,
 ) -> Result<Option<Rescued>, ToolkitError> {
-    report.event(&Event::TrialFailed {
-        version: &trial.version,
+    report.event(&Event::ProbationFailed {
+        version: &probation.version,
         why: &why,
     });
     let mut toolkit = match Toolkit::begin(product, effects, report) {
@@ -142,9 +146,9 @@ fn go_back(
         begun => begun?,
     };
     let receipt = toolkit.receipt()?;
-    if receipt.version != trial.version {
-        // the trial of a version that is not installed any more
-        effects.files.remove(&product.layout.trial())?;
+    if receipt.version != probation.version {
+        // the probation of a version that is not installed any more
+        effects.files.remove(&product.layout.probation())?;
         return Ok(None);
     }
     toolkit.rollback(&RollbackRequest {
@@ -166,7 +170,7 @@ enum Verdict {
     Unwell(String),
 }
 
-/// What has been seen of a version on trial.
+/// What has been seen of a version on probation.
 struct Watch {
     begun: Duration,
     well_at: Duration,
@@ -216,7 +220,7 @@ impl Watch {
 
     fn look(
         &mut self,
-        trial: &Trial,
+        probation: &Probation,
         product: &Product,
         effects: &Effects<'_>,
         report: &mut dyn Report,
@@ -259,7 +263,7 @@ impl Watch {
         let answers = effects.health.probe_all(&asked);
         for (unit, answer) in asked.iter().zip(answers) {
             let silence = match proven(unit, answer, effects)? {
-                Ok(version) if version == trial.version => {
+                Ok(version) if version == probation.version => {
                     if let Some(service) = self.owners.get_mut(unit) {
                         *service = OwnersService {
                             answered: true,
@@ -308,7 +312,7 @@ impl Watch {
         limits: &RescueLimits,
     ) -> Verdict {
         let is_settled = |service: &OwnersService| service.answered || service.outside.is_some();
-        let over = now.saturating_sub(self.begun) >= limits.trial;
+        let over = now.saturating_sub(self.begun) >= limits.probation;
         match missing {
             None if over && self.owners.values().all(is_settled) => return Verdict::Passed,
             None => self.well_at = now,

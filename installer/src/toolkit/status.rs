@@ -28,9 +28,9 @@ pub struct Status {
     pub pending: Option<Operation>,
     /// The pid of a run that is at work now.
     pub at_work: Option<u32>,
-    /// The version on trial, if one is: the one before it comes back by itself if it does not stay
+    /// The version on probation, if one is: the one before it comes back by itself if it does not stay
     /// well.
-    pub on_trial: Option<Version>,
+    pub probation: Option<Version>,
     /// Why the record of an interrupted run cannot be used, and what to type; the next run would
     /// refuse to start for it.
     pub unusable_journal: Option<String>,
@@ -91,7 +91,7 @@ pub fn status(
         survivors: state.survivors,
         pending: pending.filter(|_| at_work.is_none()),
         at_work,
-        on_trial: state.trial.map(|trial| trial.version),
+        probation: state.probation.map(|probation| probation.version),
         unusable_journal,
     })
 }

@@ -168,7 +168,7 @@ impl Report for ScreenReport<'_> {
                      probation waits until {unit} runs again"
                 ));
             }
-            Event::TrialFailed { version, why } => {
+            Event::ProbationFailed { version, why } => {
                 screen.failed(&format!("{version} fails its health checks"), why);
             }
             Event::CleanupPending { why } => {

@@ -159,9 +159,9 @@ fn last_update(receipt: &Receipt, status: &Status, screen: &Screen) {
         ),
     };
     screen.line(&format!("  {:<22} {text}", "last update"));
-    if let Some(version) = &status.on_trial {
+    if let Some(version) = &status.probation {
         screen.note(&format!(
-            "{version} is on trial: if it fails its health checks, the version before it comes back"
+            "{version} is on probation: it is rolled back automatically if it fails its health checks"
         ));
     }
     pending(status, screen);

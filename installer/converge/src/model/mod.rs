@@ -1,6 +1,6 @@
 //! The nouns of a change: data without IO.
 
-mod trial;
+mod probation;
 
 pub use banger_installer_host::{
     Digest, End, FileImage, Fingerprint, Found, INSTALLED_SET_SCHEMA, InstallMethod, InstalledSet,
@@ -9,6 +9,6 @@ pub use banger_installer_host::{
     UnitName, UnitNameError, UnitSpec, Version, VersionError,
 };
 pub use banger_installer_systemd::{RateLimit, ServiceFacts, UnitFacts, UnitSearch};
-pub use trial::{SavedFile, TRIAL_SCHEMA, Trial, TrialError};
+pub use probation::{PROBATION_SCHEMA, Probation, ProbationError, SavedFile};
 
 use banger_installer_host::schema_of;

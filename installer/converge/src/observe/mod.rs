@@ -15,8 +15,8 @@ use crate::effect::systemd::SystemdError;
 use crate::effect::{BoxError, Effects, FilesError, Status, Untrusted, trust};
 use crate::hint;
 use crate::model::{
-    Fingerprint, Found, InstalledSet, Product, RECEIPT_SCHEMA, Receipt, ReceiptError, SavedFile,
-    Survivor, Trial, UnitFacts, UnitName, UnitSpec, Version,
+    Fingerprint, Found, InstalledSet, Probation, Product, RECEIPT_SCHEMA, Receipt, ReceiptError,
+    SavedFile, Survivor, UnitFacts, UnitName, UnitSpec, Version,
 };
 use crate::plan::FolderMode;
 use set::leaving;
@@ -51,8 +51,8 @@ pub struct HostState {
     pub survivors: Vec<Survivor>,
     /// The ids of those whom the services list as running, as far as they say.
     pub known: Vec<String>,
-    /// The version on trial, if one is.
-    pub trial: Option<Trial>,
+    /// The version on probation, if one is.
+    pub probation: Option<Probation>,
     /// The product's own state files as they are.
     pub state_files: Vec<SavedFile>,
     /// The folders on the way to what root runs and writes.
@@ -241,7 +241,7 @@ pub fn observe(
         set,
         units,
         survivors: effects.survivors.list().map_err(ObserveError::Survivors)?,
-        trial: read_trial(product, effects)?,
+        probation: read_probation(product, effects)?,
         state_files: match freshness {
             Freshness::Reload => state_files(product, effects)?,
             Freshness::AsLoaded => Vec::new(),
@@ -301,19 +301,22 @@ pub fn read_receipt(
     }
 }
 
-/// Reads the record of the version on trial. One that cannot be used counts as none: all that is
+/// Reads the record of the version on probation. One that cannot be used counts as none: all that is
 /// lost with it is the watch, and the next update writes another.
 ///
 /// # Errors
 /// [`ObserveError::Files`], when it is there and cannot be read; [`ObserveError::Untrusted`], when
 /// somebody else may have written it: it says what is put back, and where.
-pub fn read_trial(product: &Product, effects: &Effects<'_>) -> Result<Option<Trial>, ObserveError> {
-    let path = product.layout.trial();
+pub fn read_probation(
+    product: &Product,
+    effects: &Effects<'_>,
+) -> Result<Option<Probation>, ObserveError> {
+    let path = product.layout.probation();
     let Found::File(image) = effects.files.look(&path)? else {
         return Ok(None);
     };
     trust(&path, &image)?;
-    Ok(Trial::from_json(image.contents.as_bytes()).ok())
+    Ok(Probation::from_json(image.contents.as_bytes()).ok())
 }
 
 /// Every folder on the way to what root runs and writes, as it is.

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::{
-    BeginTrial, CheckKillMode, CheckPrograms, Cleanup, DisableUnits, EnableUnits, Link, Operation,
-    Plan, ReloadSystemd, RemoveFile, RestoreState, StageRelease, StartRescue, StopUnits,
+    BeginProbation, CheckKillMode, CheckPrograms, Cleanup, DisableUnits, EnableUnits, Link,
+    Operation, Plan, ReloadSystemd, RemoveFile, RestoreState, StageRelease, StartRescue, StopUnits,
     WriteReceipt, WriteSet, WriteUnit, mend, retire, running,
 };
 use crate::model::{
-    Found, INSTALLED_SET_SCHEMA, InstalledSet, InstalledUnit, Product, Receipt, TRIAL_SCHEMA,
-    Trial, UnitName, UnitSpec, Version,
+    Found, INSTALLED_SET_SCHEMA, InstalledSet, InstalledUnit, PROBATION_SCHEMA, Probation, Product,
+    Receipt, UnitName, UnitSpec, Version,
 };
 use crate::observe::{HostState, UnitState};
 
@@ -205,7 +205,7 @@ fn write_units(
     written
 }
 
-/// A change of version is watched, and a version that nobody has seen well yet is on trial.
+/// A change of version is watched, and a version that nobody has seen well yet is on probation.
 fn watch(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
     let Some(receipt) = state
         .receipt
@@ -221,10 +221,10 @@ fn watch(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
             "it rolls the operation back if this program dies",
         );
     }
-    let path = product.layout.trial();
+    let path = product.layout.probation();
     if goal.operation != Operation::Rollback {
-        let trial = Box::new(Trial {
-            schema: TRIAL_SCHEMA,
+        let probation = Box::new(Probation {
+            schema: PROBATION_SCHEMA,
             version: goal.version.clone(),
             previous: receipt.version.clone(),
             since: goal.now,
@@ -232,24 +232,24 @@ fn watch(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
             unknown: serde_json::Map::new(),
         });
         plan.push(
-            BeginTrial { path, trial },
+            BeginProbation { path, probation },
             "nobody has seen it well on this host",
         );
         return;
     }
-    if let Some(trial) = state
-        .trial
+    if let Some(probation) = state
+        .probation
         .as_ref()
-        .filter(|trial| trial.version == receipt.version)
+        .filter(|probation| probation.version == receipt.version)
     {
-        let files = trial.state.clone();
+        let files = probation.state.clone();
         if !files.is_empty() {
             plan.push(
                 RestoreState { files },
                 "the version before must be able to read it",
             );
         }
-        plan.push(RemoveFile { path }, "its trial is over");
+        plan.push(RemoveFile { path }, "its probation is over");
     }
 }
 

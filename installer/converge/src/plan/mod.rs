@@ -35,7 +35,7 @@ pub use published::{findings_of_release, is_sound};
 pub use staleness::{findings, in_danger};
 pub use step::listed;
 pub use step::{
-    BeginTrial, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant,
+    BeginProbation, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant,
     DisableUnits, EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests,
     RestartUnits, RestoreState, SetAside, StageRelease, StartRescue, StartUnits, Step, StopGuests,
     StopUnits, WriteReceipt, WriteSet, WriteUnit,

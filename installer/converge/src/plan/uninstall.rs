@@ -138,7 +138,7 @@ fn clean_up(product: &Product, state: &HostState, purge: Purge, plan: &mut Plan)
     }
     let versions = state.sets.iter();
     cleanup.extend(versions.map(|version| Cleanup::whole(layout.set(version))));
-    cleanup.push(Cleanup::whole(layout.trial()));
+    cleanup.push(Cleanup::whole(layout.probation()));
     cleanup.push(Cleanup::whole(layout.receipt()));
     cleanup.push(Cleanup::if_empty(layout.keys()));
     cleanup.push(Cleanup::if_empty(layout.roots()));

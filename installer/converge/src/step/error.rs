@@ -177,9 +177,9 @@ pub enum StepError {
     /// The services do not say whom they know.
     #[error("the services do not list what runs")]
     Unlisted(#[source] BoxError),
-    /// The trial cannot be written as JSON.
+    /// The probation cannot be written as JSON.
     #[error(transparent)]
-    Trial(#[from] crate::model::TrialError),
+    Probation(#[from] crate::model::ProbationError),
     /// The receipt cannot be written as JSON.
     #[error(transparent)]
     Receipt(#[from] crate::model::ReceiptError),

@@ -13,6 +13,7 @@ mod error;
 mod inquiry;
 mod keep_guests;
 mod link;
+mod probation;
 mod reload_systemd;
 mod remove_file;
 mod rescope_guests;
@@ -22,7 +23,6 @@ mod stage_release;
 mod start_rescue;
 mod stop_guests;
 mod toggle_units;
-mod trial;
 mod undo;
 mod write_receipt;
 mod write_set;
@@ -73,7 +73,7 @@ fn actor(step: &Step) -> &dyn Act {
         Step::CheckVacant(step) => step,
         Step::StopGuests(step) => step,
         Step::StartRescue(step) => step,
-        Step::BeginTrial(step) => step,
+        Step::BeginProbation(step) => step,
         Step::RestoreState(step) => step,
         Step::WriteReceipt(step) => step,
         Step::WriteSet(step) => step,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::trial::restore;
+use super::probation::restore;
 use super::{Act as _, StepError};
 use crate::effect::Effects;
 use crate::model::{Found, SavedFile, UnitName, Version};
@@ -29,9 +29,9 @@ pub enum Undo {
         /// What stood there.
         before: Found,
     },
-    /// Put back what stood at the path of a trial, and the state files that the version before
+    /// Put back what stood at the path of a probation, and the state files that the version before
     /// could no longer read.
-    Trial {
+    Probation {
         /// The path.
         path: PathBuf,
         /// What stood there.
@@ -105,7 +105,7 @@ pub fn revert(
     }
     // a service that was on its way out may have written its state once more
     for undo in undos {
-        if let Undo::Trial { state, .. } = undo
+        if let Undo::Probation { state, .. } = undo
             && restore(state, effects)? > 0
         {
             for undo in undos.iter().rev() {
@@ -135,7 +135,7 @@ fn stop_what_was_started(
 fn put_back(undo: &Undo, effects: &Effects<'_>) -> Result<(), StepError> {
     match undo {
         Undo::Put { path, before } => put(path, before, effects),
-        Undo::Trial {
+        Undo::Probation {
             path,
             before,
             state,

@@ -58,7 +58,7 @@ impl Layout {
     }
 
     /// The record of a version on probation.
-    pub fn trial(&self) -> PathBuf {
+    pub fn probation(&self) -> PathBuf {
         self.install_state.join("trial.json")
     }
 

@@ -32,14 +32,14 @@ struct Ends {
     stuck: usize,
 }
 
-struct Trial<'a> {
+struct Attempt<'a> {
     scene: &'a Scene,
     old: Vec<String>,
     new: Vec<String>,
     ends: Ends,
 }
 
-impl Trial<'_> {
+impl Attempt<'_> {
     fn run(&mut self, place: &str, fault: Fault) {
         let machine = (self.scene.start)();
         let child = machine.child_lives();
@@ -108,7 +108,7 @@ fn refuse_everywhere(scene: &Scene) -> usize {
     let before = machine.disk().changes();
     (scene.run)(&machine).expect("nothing is refused");
     let changes = machine.disk().changes() - before;
-    let mut trial = Trial {
+    let mut attempt = Attempt {
         scene,
         old,
         new: whole(&machine),
@@ -117,14 +117,14 @@ fn refuse_everywhere(scene: &Scene) -> usize {
     for at in 0..changes {
         for (refusal, once) in WAYS {
             let place = format!("{}: {refusal:?} at {at}, once: {once}", scene.name);
-            trial.run(&place, Fault { at, refusal, once });
+            attempt.run(&place, Fault { at, refusal, once });
         }
     }
     let Ends {
         held,
         rolled_back,
         stuck,
-    } = trial.ends;
+    } = attempt.ends;
     tell!(
         "{}: {changes} changes refused in 3 ways: {held} held, {rolled_back} were rolled back, \
          {stuck} by the next run",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{InstalledSet, Receipt, SavedFile, Trial, UnitName};
+use crate::model::{InstalledSet, Probation, Receipt, SavedFile, UnitName};
 
 /// Points a link elsewhere, in one rename: `current` at a version, or a program's name through
 /// `current`. A plain program that stood there (as releases before the toolkit installed it) is
@@ -135,25 +135,25 @@ impl fmt::Display for WriteUnit {
     }
 }
 
-/// Puts a version on trial: writes down which one comes back if it fails its health checks, with the
+/// Puts a version on probation: writes down which one comes back if it fails its health checks, with the
 /// product's state as that one wrote it.
 ///
 /// When it is rolled back, state that has a later format by then is put back, too: the version before
 /// could not read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BeginTrial {
+pub struct BeginProbation {
     /// Where.
     pub path: PathBuf,
     /// What.
-    pub trial: Box<Trial>,
+    pub probation: Box<Probation>,
 }
 
-impl fmt::Display for BeginTrial {
+impl fmt::Display for BeginProbation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "put {} on trial, with {} to come back",
-            self.trial.version, self.trial.previous
+            "put {} on probation, with {} to roll back to",
+            self.probation.version, self.probation.previous
         )
     }
 }

@@ -8,7 +8,7 @@ mod units;
 use serde::{Deserialize, Serialize};
 
 pub use files::{
-    BeginTrial, Link, RemoveFile, RestoreState, SetAside, StageRelease, WriteReceipt, WriteSet,
+    BeginProbation, Link, RemoveFile, RestoreState, SetAside, StageRelease, WriteReceipt, WriteSet,
     WriteUnit,
 };
 pub use guests::{
@@ -85,8 +85,8 @@ steps! {
     StopGuests,
     /// Start the unit that rolls the operation back if the updater dies.
     StartRescue,
-    /// Put a version on trial.
-    BeginTrial,
+    /// Put a version on probation.
+    BeginProbation,
     /// Put back state of a later format.
     RestoreState,
     /// Write the receipt.

@@ -367,9 +367,9 @@ impl Machine {
         }
     }
 
-    /// The record of the version on trial.
-    pub(super) fn trial(&self) -> PathBuf {
-        self.product.layout.trial()
+    /// The record of the version on probation.
+    pub(super) fn probation(&self) -> PathBuf {
+        self.product.layout.probation()
     }
 
     /// A signal comes after so many pauses.
