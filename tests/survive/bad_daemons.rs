@@ -50,7 +50,7 @@ impl Scene {
             .flatten()
             .filter_map(|unit| unit["answers"].as_str())
             .collect();
-        let idle = ["pending", "at_work", "probation"];
+        let idle = ["pending", "in_progress", "probation"];
         let over = idle.iter().all(|field| status[field].is_null());
         if status["receipt"]["version"] == OLD && answers == [OLD, OLD] && over {
             Ok(status)

@@ -1,7 +1,7 @@
 //! The only loop that runs steps or reverts them.
 //!
 //! Guarantees: before a step acts, what takes it back is on the disk. A step that fails, and a
-//! signal between two steps, roll the whole operation back, in reverse order. A run is committed by one
+//! signal between two steps, roll the whole operation back, in reverse order. An operation is committed by one
 //! write, after which nothing is rolled back any more.
 
 use std::sync::atomic::Ordering;
@@ -14,13 +14,13 @@ use crate::plan::{Operation, Plan, Planned, Step};
 use crate::report::{Event, Report};
 use crate::step::StepError;
 
-/// A run that failed.
+/// An operation that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A step failed, and all was rolled back.
     #[error("{operation} failed; the host is as it was before")]
     RolledBack {
-        /// What the run was about.
+        /// What the operation was about.
         operation: Operation,
         /// The step that failed.
         failed_step: String,
@@ -28,16 +28,16 @@ pub enum RunError {
         #[source]
         cause: Box<StepError>,
     },
-    /// A signal ended the run, and all was rolled back.
+    /// A signal ended the operation, and all was rolled back.
     #[error("{operation} was interrupted; the host is as it was before")]
     Interrupted {
-        /// What the run was about.
+        /// What the operation was about.
         operation: Operation,
     },
     /// A step failed, and then taking it back failed, too.
     #[error("{operation} failed ({first}), and could not be rolled back")]
     Stuck {
-        /// What the run was about.
+        /// What the operation was about.
         operation: Operation,
         /// What failed first, in words.
         first: String,
@@ -45,20 +45,20 @@ pub enum RunError {
         #[source]
         revert: Box<StepError>,
     },
-    /// Whether the run holds could not be written down. Nothing was rolled back since: what the disk
+    /// Whether the operation is committed could not be written down. Nothing was rolled back since: what the disk
     /// says when it is read next is what counts, and either is whole.
     #[error(
         "whether {operation} is committed could not be recorded; the next operation finishes it or rolls it back"
     )]
     Undecided {
-        /// What the run was about.
+        /// What the operation was about.
         operation: Operation,
         /// Why.
         #[source]
         source: JournalError,
     },
     /// The journal could not be written, and all was rolled back.
-    #[error("the record of the run cannot be written; the host is as it was before")]
+    #[error("the record of the operation cannot be written; the host is as it was before")]
     Journal(#[source] JournalError),
 }
 
@@ -102,7 +102,7 @@ enum Stop {
     Journal(JournalError),
 }
 
-/// A run that may not be taken for one that holds.
+/// An operation that may not be taken for a committed one.
 enum NotCommitted {
     /// The disk says so.
     Surely(JournalError),
@@ -128,7 +128,7 @@ pub fn run(
     match commit(&mut journal, &path, effects.files) {
         Ok(()) => {
             if let Err(error) = journal.finish(&path, effects.files) {
-                // the run holds; what is left to sweep is swept by the next one
+                // the operation is committed; what is left to sweep is swept by the next one
                 report.event(&Event::CleanupPending {
                     why: error.to_string(),
                 });
@@ -190,7 +190,7 @@ fn advance(
     Ok(())
 }
 
-/// Writes down that the run holds. When that fails, the name may lead to the new record already,
+/// Writes down that the operation is committed. When that fails, the name may lead to the new record already,
 /// without anybody knowing whether it will after a loss of power: nothing is rolled back before the
 /// disk is sure to say that this is what goes on.
 fn commit(
@@ -233,7 +233,7 @@ fn roll_back(
     };
     report.event(&Event::Reverting { operation });
     let rolled_back = journal.roll_back(path, effects, report);
-    // without a step there is nothing to be stuck in: what passes is swept by the next run
+    // without a step there is nothing to be stuck in: what passes is swept by the next operation
     if let Err(revert) = rolled_back
         && !journal.entries.is_empty()
     {

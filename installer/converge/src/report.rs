@@ -1,4 +1,4 @@
-//! What a run tells while it is at work, and to whom.
+//! What an operation tells while it is in progress, and to whom.
 //!
 //! Guarantees: an event is told after what it speaks of has happened; nothing here prints.
 
@@ -7,11 +7,11 @@ use std::error::Error;
 use crate::model::{End, UnitName, Version};
 use crate::plan::{Finding, Operation, Phase, Step};
 
-/// What happens in a run, as it happens.
+/// What happens in an operation, as it happens.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// An interrupted run was found.
+    /// An interrupted operation was found.
     Recovering {
         /// What it was.
         operation: Operation,
@@ -51,12 +51,12 @@ pub enum Event<'a> {
         /// Why.
         cause: &'a (dyn Error + 'static),
     },
-    /// The run is being rolled back.
+    /// The operation is being rolled back.
     Reverting {
         /// What it was.
         operation: Operation,
     },
-    /// The run was rolled back.
+    /// The operation was rolled back.
     Reverted {
         /// What it was.
         operation: Operation,
@@ -116,7 +116,7 @@ pub enum Event<'a> {
         /// Why.
         why: &'a str,
     },
-    /// The run holds, but something of the old could not be removed yet; the next run tries again.
+    /// The operation is committed, but something of the old could not be removed yet; the next operation tries again.
     CleanupPending {
         /// Why not.
         why: String,

@@ -18,7 +18,7 @@ use crate::error_kind::ErrorKind;
 use crate::model::{Artefact, Manifest};
 use crate::verify::Verified;
 
-/// A download at work.
+/// A download in progress.
 struct Download<'a> {
     transport: &'a Transport,
     manifest: &'a Verified<Manifest>,

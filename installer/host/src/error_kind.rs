@@ -19,7 +19,7 @@ pub enum ErrorKind {
     Refused,
     /// The release source cannot be reached, or none is configured.
     Unreachable,
-    /// Another run holds the lock.
+    /// Another operation holds the lock.
     Locked,
     /// The change failed and was rolled back; the host is as before.
     RolledBack,
@@ -32,7 +32,7 @@ pub enum ErrorKind {
     /// What an administrator did on purpose, or somebody else's, stands in the way: a masked unit,
     /// a unit of the same name.
     InTheWay,
-    /// A signal ended the run; what it had done was rolled back.
+    /// A signal ended the operation; what it had done was rolled back.
     Interrupted,
     /// Anything else.
     Other,

@@ -15,10 +15,10 @@ use crate::unit::RenderError;
 /// [`RunError::Undecided`] leave the host as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolkitError {
-    /// Another run, or no lock.
+    /// Another operation, or no lock.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The record of an interrupted run.
+    /// The record of an interrupted operation.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The host cannot be read.

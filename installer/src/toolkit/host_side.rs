@@ -22,7 +22,7 @@ impl HostSide {
         })
     }
 
-    /// The effects of a run.
+    /// The effects of an operation.
     pub fn effects<'a>(
         &'a self,
         survivors: &'a dyn Survivors,

@@ -1,7 +1,7 @@
 //! The toolkit's door: install, update, roll back, restart, uninstall and status of a product.
 //!
-//! Guarantees: one run at a time (the lock); what an interrupted run left is rolled back before
-//! anything else; the host is read before it is changed; and a run either holds whole or leaves the
+//! Guarantees: one operation at a time (the lock); what an interrupted operation left is rolled back before
+//! anything else; the host is read before it is changed; and an operation either holds whole or leaves the
 //! host as it was. Nothing here prints: what happens goes to a [`Report`].
 
 mod error;
@@ -40,7 +40,7 @@ pub use request::{
 pub use rescue::{RescueLimits, Rescued, rescue};
 pub use status::{Status, UnitStatus, status};
 
-/// How a run ended that held.
+/// How an operation ended that held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The host was as it should be; nothing was changed.
@@ -49,7 +49,7 @@ pub enum Outcome {
     Changed(Box<Summary>),
 }
 
-/// What a run did.
+/// What an operation did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// The version before, if there was one.
@@ -84,10 +84,10 @@ pub struct Toolkit<'a> {
 }
 
 impl<'a> Toolkit<'a> {
-    /// Takes the lock, and rolls back or finishes what an interrupted run left.
+    /// Takes the lock, and rolls back or finishes what an interrupted operation left.
     ///
     /// # Errors
-    /// [`ToolkitError::Lock`] at once when another run is at work; [`ToolkitError::Journal`].
+    /// [`ToolkitError::Lock`] at once when another operation is in progress; [`ToolkitError::Journal`].
     pub fn begin(
         product: &'a Product,
         effects: Effects<'a>,
@@ -104,7 +104,7 @@ impl<'a> Toolkit<'a> {
         })
     }
 
-    /// What a run would do: the same plans that the methods here carry out.
+    /// What an operation would do: the same plans that the methods here carry out.
     pub const fn planner(&self) -> &Planner<'a> {
         &self.planner
     }
@@ -150,7 +150,7 @@ impl<'a> Toolkit<'a> {
         self.run(Request::Restart(request.clone()))
     }
 
-    /// Removes the product. The run is over with it: the lock's own folder goes, too.
+    /// Removes the product. The operation is over with it: the lock's own folder goes, too.
     ///
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.
@@ -191,7 +191,7 @@ impl<'a> Toolkit<'a> {
         }
         if let Err(error) = ran {
             if !matches!(error, RunError::Stuck { .. } | RunError::Undecided { .. }) {
-                // the first error is the one to tell, and the next run sweeps again
+                // the first error is the one to tell, and the next operation sweeps again
                 let _ = sweep_empty_folders(product, effects);
             }
             return Err(error.into());
@@ -217,7 +217,7 @@ impl<'a> Toolkit<'a> {
     }
 }
 
-/// How the run itself ended somebody, where the user told it to.
+/// How the operation itself ended somebody, where the user told it to.
 fn end_of_stopped(plan: &Plan, survivor: &Survivor) -> Option<End> {
     let stopped = plan.steps.iter().any(|planned| match &planned.step {
         Step::StopGuests(step) => step.survivors.contains(survivor),
@@ -243,7 +243,7 @@ fn is_beside(name: &OsStr, path: &Path) -> bool {
 }
 
 /// Takes away what an install made before its first step, and a step cannot revert: folders, and
-/// a journal that never got its name. Only where nothing is installed and no run is left to finish.
+/// a journal that never got its name. Only where nothing is installed and no operation is left to finish.
 fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), ToolkitError> {
     let layout = &product.layout;
     let files = effects.files;

@@ -1,4 +1,4 @@
-//! What a run would do: a look at the host, and a plan.
+//! What an operation would do: a look at the host, and a plan.
 //!
 //! Guarantees: nothing that belongs to the product is changed; the lock is held as long as the
 //! planner lives, so that what was seen stays true.
@@ -22,7 +22,7 @@ use crate::observe::{Freshness, HostState, observe, read_receipt, read_set};
 use crate::plan::{self, Finding, Goal, Operation, Plan, Purge, Rendered, Stage};
 use crate::unit;
 
-/// What a run would do, and what it rests on.
+/// What an operation would do, and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
     /// What would be done.
@@ -48,7 +48,7 @@ impl<'a> Planner<'a> {
     /// run left is not rolled back.
     ///
     /// # Errors
-    /// [`ToolkitError::Lock`] when a run is at work; [`ToolkitError::Interrupted`] when one was
+    /// [`ToolkitError::Lock`] when an operation is in progress; [`ToolkitError::Interrupted`] when one was
     /// interrupted: what will be done is only known once that is rolled back.
     pub fn look(product: &'a Product, effects: Effects<'a>) -> Result<Self, ToolkitError> {
         let lock = Lock::take(&product.layout.lock)?;
@@ -199,7 +199,7 @@ impl<'a> Planner<'a> {
         converge(&product, state, &goal, findings)
     }
 
-    /// What an uninstall would do. A receipt is not needed for it: whatever an interrupted run, or
+    /// What an uninstall would do. A receipt is not needed for it: whatever an interrupted operation, or
     /// somebody's hand, left behind can be removed.
     ///
     /// # Errors

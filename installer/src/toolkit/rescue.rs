@@ -44,7 +44,7 @@ impl Default for RescueLimits {
 /// How a watch ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rescued {
-    /// There was nothing to watch, or no longer: what a dead run left was rolled back or finished.
+    /// There was nothing to watch, or no longer: what a dead operation left was rolled back or finished.
     Nothing,
     /// The version stayed healthy: its probation is over.
     Passed(Version),
@@ -111,7 +111,7 @@ pub fn rescue(
     }
 }
 
-/// Takes a version off probation, unless somebody else is at work by now.
+/// Takes a version off probation, unless another operation is in progress by now.
 fn pass(
     product: &Product,
     effects: &Effects<'_>,
@@ -128,7 +128,7 @@ fn pass(
     Ok(true)
 }
 
-/// Goes back to the version before; none when somebody else is at work, or was meanwhile.
+/// Goes back to the version before; none when another operation is in progress, or was meanwhile.
 fn go_back(
     product: &Product,
     effects: Effects<'_>,

@@ -24,7 +24,7 @@ Examples:
 Exit codes:
   0 done   1 other failure   2 usage   3 not permitted   4 not installed or not reachable
   5 the host lacks something   6 release refused   7 no release source, or not reachable
-  8 another run is at work   9 rolled back   10 an update is available (update --check)
+  8 another operation is in progress   9 rolled back   10 an update is available (update --check)
   11 bad name or file   12 guests in the way   13 a receipt or journal is damaged
   14 a masked unit, or another's, in the way
   130 interrupted and rolled back"

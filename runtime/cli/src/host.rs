@@ -100,7 +100,7 @@ impl Health for DaemonHealth {
     }
 }
 
-/// Everything that a run needs of the machine.
+/// Everything that an operation needs of the machine.
 pub(super) struct Host {
     /// banger.
     pub(super) product: Product,
@@ -125,13 +125,13 @@ impl Host {
         })
     }
 
-    /// The effects of a run.
+    /// The effects of an operation.
     pub(super) fn effects(&self) -> Effects<'_> {
         self.side
             .effects(&self.guests, &self.health, &self.interrupt)
     }
 
-    /// From here on Ctrl-C and SIGTERM do not end the process: the run sees them between two steps
+    /// From here on Ctrl-C and SIGTERM do not end the process: the operation sees them between two steps
     /// and rolls itself back. A terminal that goes away (SIGHUP) ends nothing.
     pub(super) fn hold_signals(&self) -> Result<(), Failure> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

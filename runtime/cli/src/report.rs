@@ -173,7 +173,7 @@ impl Report for ScreenReport<'_> {
             }
             Event::CleanupPending { why } => {
                 screen.note(&format!(
-                    "something of the old is left ({why}); the next run removes it"
+                    "something of the old is left ({why}); the next operation removes it"
                 ));
             }
             _ => {}

@@ -168,8 +168,8 @@ fn last_update(receipt: &Receipt, status: &Status, screen: &Screen) {
 }
 
 fn pending(status: &Status, screen: &Screen) {
-    if let Some(pid) = status.at_work {
-        screen.note(&format!("a run is at work now (pid {pid})"));
+    if let Some(pid) = status.in_progress {
+        screen.note(&format!("an operation is in progress (pid {pid})"));
     }
     if let Some(operation) = status.pending {
         screen.note(&format!(

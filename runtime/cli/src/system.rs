@@ -215,7 +215,7 @@ fn may_change_owner(
 /// This program's own release, as a folder with `bin/` and `units/`.
 struct UnpackedRelease {
     path: PathBuf,
-    /// Holds a folder that was put together for this run.
+    /// Holds a folder that was put together for this operation.
     _assembled: Option<tempfile::TempDir>,
 }
 

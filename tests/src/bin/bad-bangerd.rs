@@ -19,7 +19,7 @@ use banger_tests::support::releases::BROKEN_VERSION;
 use banger_vms::storage::Places;
 use banger_vms::survivors::InstalledGuests;
 
-/// What an updater has on the disk as long as it is at work.
+/// What an updater has on the disk as long as it is in progress.
 const JOURNAL: &str = "/var/lib/banger-install/journal.json";
 
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;

@@ -19,7 +19,7 @@ pub use programs::{HostPrograms, ProgramError, Programs};
 
 /// Who must outlive what the toolkit does. Implemented by the product.
 pub trait Survivors {
-    /// All of them, as of now. An error stops the run before it changes anything: who cannot be
+    /// All of them, as of now. An error stops the operation before it changes anything: who cannot be
     /// counted cannot be protected.
     fn list(&self) -> Result<Vec<Survivor>, BoxError>;
 
@@ -69,7 +69,7 @@ impl Survivors for NoSurvivors {
     }
 }
 
-/// Everything that a run acts through.
+/// Everything that an operation acts through.
 #[derive(Clone, Copy)]
 pub struct Effects<'a> {
     /// The file system.
@@ -86,7 +86,7 @@ pub struct Effects<'a> {
     pub survivors: &'a dyn Survivors,
     /// Who must answer.
     pub health: &'a dyn Health,
-    /// Set by the caller when a signal asks the run to end: looked at between steps.
+    /// Set by the caller when a signal asks the operation to end: looked at between steps.
     pub interrupt: &'a AtomicBool,
 }
 

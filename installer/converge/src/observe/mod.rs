@@ -192,7 +192,7 @@ impl ObserveError {
 /// Whether systemd reads its units anew before it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// It does: for a run that will change something.
+    /// It does: for an operation that will change something.
     Reload,
     /// It does not: for a mere look.
     AsLoaded,

@@ -18,7 +18,7 @@ use crate::observe::{HostState, UnitState};
 /// What the host is to become.
 #[derive(Debug, Clone)]
 pub struct Goal {
-    /// What the run is about.
+    /// What the operation is about.
     pub operation: Operation,
     /// The version that runs in the end.
     pub version: Version,

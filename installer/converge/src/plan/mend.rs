@@ -123,7 +123,7 @@ pub(super) fn drop_unneeded(product: &Product, state: &HostState, goal: &Goal, p
     }
 }
 
-/// Those whom a run that was told to may end, where it cannot move them.
+/// Those whom an operation that was told to may end, where it cannot move them.
 pub(super) fn endangered(state: &HostState, texts: &[Rendered]) -> Vec<String> {
     let to_move = to_move(state, texts).into_iter();
     to_move.map(|survivor| survivor.id.clone()).collect()

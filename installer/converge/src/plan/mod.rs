@@ -42,7 +42,7 @@ pub use step::{
 };
 pub use uninstall::{Purge, uninstall};
 
-/// What a run is about.
+/// What an operation is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
@@ -58,11 +58,11 @@ pub enum Operation {
     Uninstall,
 }
 
-/// How far a run is.
+/// How far an operation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Steps are at work: rolled back when it dies.
+    /// Steps are under way: rolled back when it dies.
     Running,
     /// All steps hold: only the cleaning up is left, and is finished when it dies.
     Committed,
@@ -80,7 +80,7 @@ impl std::fmt::Display for Operation {
     }
 }
 
-/// Something that goes once the run holds.
+/// Something that goes once the operation is committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleanup {
     /// What.
@@ -107,7 +107,7 @@ impl Cleanup {
     }
 }
 
-/// What a run will do.
+/// What an operation will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// What it is about.

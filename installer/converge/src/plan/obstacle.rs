@@ -1,4 +1,4 @@
-//! What no run fights: a unit that was masked on purpose, and a unit of somebody else's that bears
+//! What no operation fights: a unit that was masked on purpose, and a unit of somebody else's that bears
 //! one of our names.
 
 use std::fmt;

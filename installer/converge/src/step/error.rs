@@ -259,7 +259,7 @@ impl StepError {
         }
     }
 
-    /// Which kind of failure it is, for a run that had nothing to revert.
+    /// Which kind of failure it is, for an operation that had nothing to revert.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Files(error) => error.kind(),

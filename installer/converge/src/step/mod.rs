@@ -1,7 +1,7 @@
-//! Steps: what a run can do to the host, one reversible thing a file.
+//! Steps: what an operation can do to the host, one reversible thing a file.
 //!
 //! Guarantees: a step first only looks, and says how it will be reverted ([`Undo`]); only then it
-//! acts. Both halves may be done twice: a run that died between them is rolled back by the same
+//! acts. Both halves may be done twice: an operation that died between them is rolled back by the same
 //! words, whether or not the act had begun.
 
 mod check_health;

@@ -1,6 +1,6 @@
-//! How a run is rolled back.
+//! How an operation is rolled back.
 //!
-//! Guarantees: first the units that the run started are stopped, while the unit files that say how
+//! Guarantees: first the units that the operation started are stopped, while the unit files that say how
 //! (`KillMode=process`) are still in force; then files and links go back in reverse order; then
 //! systemd reads them; and only then, with `KillMode=process` seen in force, services are restarted.
 //! Every part may be done again, and what is already gone or already back is fine.
@@ -45,7 +45,7 @@ pub enum Undo {
         path: PathBuf,
         /// Where the old one went, if there was one.
         aside: Option<PathBuf>,
-        /// Whether the old one stays where it went when the run holds.
+        /// Whether the old one stays where it went when the operation is committed.
         keep_aside: bool,
     },
     /// Read the units anew.
@@ -81,10 +81,10 @@ pub enum Undo {
     },
 }
 
-/// Rolls back a run: `undos` in the order in which they were written.
+/// Rolls back an operation: `undos` in the order in which they were written.
 ///
 /// # Errors
-/// The first thing that could not be rolled back. The journal stays then, and the next run tries
+/// The first thing that could not be rolled back. The journal stays then, and the next operation tries
 /// again from the start.
 pub fn revert(
     undos: &[Undo],

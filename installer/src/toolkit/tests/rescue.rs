@@ -84,7 +84,7 @@ fn a_version_that_nobody_put_on_probation_is_left_alone() {
 }
 
 #[test]
-fn while_a_run_is_at_work_nothing_is_rescued() {
+fn while_an_operation_is_in_progress_nothing_is_rescued() {
     let machine = updated();
     machine.let_service_die();
     let lock = crate::effect::Lock::take(&machine.path("run/toy-install.lock"));
@@ -110,7 +110,7 @@ fn what_a_dead_updater_left_is_rolled_back_without_a_command() {
         machine.revive();
         machine.rescue().expect("a watch");
         let mut end = machine.snapshot();
-        // what was fetched before the run began is swept by the next command
+        // what was fetched before the operation began is swept by the next command
         end.retain(|line| !line.contains("/.staging/"));
         assert!(end == old || end == new, "effect {point}: {end:#?}");
         assert!(machine.child_lives(), "effect {point}");

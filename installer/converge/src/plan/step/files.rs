@@ -9,7 +9,7 @@ use crate::model::{InstalledSet, Probation, Receipt, SavedFile, UnitName};
 
 /// Points a link elsewhere, in one rename: `current` at a version, or a program's name through
 /// `current`. A plain program that stood there (as releases before the toolkit installed it) is
-/// kept beside it until the run holds.
+/// kept beside it until the operation is committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// The link.
@@ -43,7 +43,7 @@ impl fmt::Display for RemoveFile {
 }
 
 /// Moves something out of the way, on its own file system, so that it can come back in one rename.
-/// It is deleted when the run holds, unless it is kept.
+/// It is deleted when the operation is committed, unless it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetAside {
     /// What.

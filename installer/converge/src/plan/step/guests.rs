@@ -33,7 +33,7 @@ impl fmt::Display for CheckKillMode {
     }
 }
 
-/// Compares every survivor with what it was before the run: the same pid with the same start time,
+/// Compares every survivor with what it was before the operation: the same pid with the same start time,
 /// and known to the product's services if it was known to them before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckSurvivors {
@@ -42,7 +42,7 @@ pub struct CheckSurvivors {
     /// The ids of those among them whom the services listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
-    /// The ids of those among them whom the run may have ended, as the user asked for.
+    /// The ids of those among them whom the operation may have ended, as the user asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_end: Vec<String>,
 }
@@ -60,7 +60,7 @@ impl fmt::Display for CheckSurvivors {
 /// Makes a service spare its children, by a drop-in of the toolkit's own that beats the unit file
 /// and the administrator's drop-ins, which stay as they are.
 ///
-/// Not reverted: a run that is rolled back must be able to restart the service without harm, too.
+/// Not reverted: an operation that is rolled back must be able to restart the service without harm, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepGuests {
     /// The service.
