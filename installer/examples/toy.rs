@@ -1,4 +1,4 @@
-//! A toy product under the toolkit: a script as daemon, with a child that must live.
+//! A toy product under the toolkit: a script as daemon, with a protected child.
 //!
 //! `toy make-release DIR VERSION [broken|deaf]` writes a release; `toy install DIR VERSION`,
 //! `toy update DIR VERSION`, `toy rollback`, `toy restart`, `toy uninstall [--purge]` and `toy status`
@@ -15,10 +15,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use banger_installer::effect::{Answer, BoxError, Health, HostProcesses, Processes, Survivors};
+use banger_installer::effect::{
+    Answer, BoxError, Health, HostProcesses, Processes, ProtectedProcesses,
+};
 use banger_installer::model::{
-    InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, Survivor, UnitName, UnitSpec,
-    Version,
+    InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, ProtectedProcess, UnitName,
+    UnitSpec, Version,
 };
 use banger_installer::plan::Purge;
 use banger_installer::toolkit::{
@@ -79,15 +81,15 @@ const SLICE: &str = "[Unit]\nDescription=toy children\n";
 
 struct Toy;
 
-impl Survivors for Toy {
-    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+impl ProtectedProcesses for Toy {
+    fn list(&self) -> Result<Vec<ProtectedProcess>, BoxError> {
         let Ok(text) = std::fs::read_to_string("/var/lib/toy/child") else {
             return Ok(Vec::new());
         };
         let pid = text.trim().parse()?;
         let facts = HostProcesses.facts(pid);
         Ok(facts
-            .map(|facts| Survivor {
+            .map(|facts| ProtectedProcess {
                 name: "child".into(),
                 id: "child".into(),
                 identity: ProcessIdentity {

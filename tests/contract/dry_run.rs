@@ -62,7 +62,7 @@ fn every_plan_can_be_looked_at_and_the_way_back_taken() {
         "start-rescue",
         "begin-probation",
         "link",
-        "check-survivors",
+        "check-protected",
     ] {
         assert!(steps(&update).contains(&step), "no {step} in {update}");
     }

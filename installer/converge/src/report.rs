@@ -61,8 +61,8 @@ pub enum Event<'a> {
         /// What it was.
         operation: Operation,
     },
-    /// A survivor got a scope of its own.
-    SurvivorMoved {
+    /// A protected process got a scope of its own.
+    ProtectedMoved {
         /// Who.
         name: String,
         /// Its pid.
@@ -70,15 +70,15 @@ pub enum Event<'a> {
         /// Where it is now.
         scope: UnitName,
     },
-    /// A survivor was ended, as the user asked for.
-    SurvivorStopped {
+    /// A protected process was ended, as the user asked for.
+    ProtectedStopped {
         /// Who.
         name: String,
         /// Its pid.
         pid: u32,
     },
-    /// A survivor was compared with what it was.
-    SurvivorChecked {
+    /// A protected process was compared with what it was.
+    ProtectedChecked {
         /// Who.
         name: String,
         /// Its pid.
@@ -86,8 +86,8 @@ pub enum Event<'a> {
         /// Whether that very process lives.
         alive: bool,
     },
-    /// A survivor ended meanwhile, in a way that blames nobody.
-    SurvivorEnded {
+    /// A protected process ended meanwhile, in a way that blames nobody.
+    ProtectedEnded {
         /// Who.
         name: String,
         /// Its pid.

@@ -72,7 +72,7 @@ pub enum ToolkitError {
     /// Something that is not ours to remove.
     #[error("{0}; nothing was changed")]
     InTheWay(Box<Obstacle>),
-    /// Those who must live would not.
+    /// Protected processes would not.
     #[error("still running: {}", crate::plan::listed(names))]
     GuestsInTheWay {
         /// Their names.

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crate::effect::{Effects, Lock};
 use crate::engine;
-use crate::model::{End, Found, Product, Receipt, Survivor, Version};
+use crate::model::{End, Found, Product, ProtectedProcess, Receipt, Version};
 use crate::observe::Freshness;
 use crate::plan::{Finding, Plan, Step};
 
@@ -59,7 +59,7 @@ pub struct Summary {
     /// What was not as it had been installed.
     pub findings: Vec<Finding>,
     /// Who ran before, and runs still.
-    pub survivors: Vec<Survivor>,
+    pub protected: Vec<ProtectedProcess>,
     /// Who ran before, and was ended as the user asked for, or by itself.
     pub ended: Vec<Ended>,
     /// What was done.
@@ -70,7 +70,7 @@ pub struct Summary {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// Who.
-    pub survivor: Survivor,
+    pub protected: ProtectedProcess,
     /// How.
     pub end: End,
 }
@@ -142,7 +142,7 @@ impl<'a> Toolkit<'a> {
         self.run(Request::Rollback(request.clone()))
     }
 
-    /// Restarts the services, after mending what would hurt those who must live.
+    /// Restarts the services, after mending what would hurt protected processes.
     ///
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.
@@ -196,21 +196,21 @@ impl<'a> Toolkit<'a> {
             }
             return Err(error.into());
         }
-        let (survivors, gone): (Vec<_>, Vec<_>) = state
-            .survivors
+        let (protected, gone): (Vec<_>, Vec<_>) = state
+            .protected
             .into_iter()
             .partition(|one| effects.lives(one.identity));
-        let ended = gone.into_iter().map(|survivor| Ended {
-            end: end_of_stopped(&plan, &survivor)
-                .unwrap_or_else(|| crate::step::end_of(&survivor, effects)),
-            survivor,
+        let ended = gone.into_iter().map(|protected| Ended {
+            end: end_of_stopped(&plan, &protected)
+                .unwrap_or_else(|| crate::step::end_of(&protected, effects)),
+            protected,
         });
         let ended = ended.collect();
         Ok(Outcome::Changed(Box::new(Summary {
             from: state.receipt.map(|receipt| receipt.version),
             version,
             findings,
-            survivors,
+            protected,
             ended,
             plan,
         })))
@@ -218,10 +218,10 @@ impl<'a> Toolkit<'a> {
 }
 
 /// How the operation itself ended somebody, where the user told it to.
-fn end_of_stopped(plan: &Plan, survivor: &Survivor) -> Option<End> {
+fn end_of_stopped(plan: &Plan, protected: &ProtectedProcess) -> Option<End> {
     let stopped = plan.steps.iter().any(|planned| match &planned.step {
-        Step::StopGuests(step) => step.survivors.contains(survivor),
-        Step::CheckSurvivors(step) => step.may_end.contains(&survivor.id),
+        Step::StopGuests(step) => step.protected.contains(protected),
+        Step::CheckProtected(step) => step.may_end.contains(&protected.id),
         _ => false,
     });
     stopped.then_some(End::Asked)

@@ -210,9 +210,9 @@ impl<'a> Planner<'a> {
         }
         let product = self.all_that_may_lie_there()?;
         let state = self.observe(&product)?;
-        if !state.survivors.is_empty() && !request.stop_guests {
+        if !state.protected.is_empty() && !request.stop_guests {
             return Err(ToolkitError::GuestsInTheWay {
-                names: state.survivors.iter().map(|one| one.name.clone()).collect(),
+                names: state.protected.iter().map(|one| one.name.clone()).collect(),
             });
         }
         Ok(Preview {

@@ -6,7 +6,7 @@ use super::ToolkitError;
 use super::prepare::{all_findings, installed_product, render_units};
 use crate::effect::{Effects, Lock, meanwhile};
 use crate::journal::{Journal, JournalError};
-use crate::model::{Product, Receipt, Survivor, UnitFacts, UnitName, Version};
+use crate::model::{Product, ProtectedProcess, Receipt, UnitFacts, UnitName, Version};
 use crate::observe::{Freshness, observe, read_receipt};
 use crate::plan::{Finding, Operation};
 use crate::unit;
@@ -22,8 +22,8 @@ pub struct Status {
     pub units: Vec<UnitStatus>,
     /// What is not as it was installed.
     pub findings: Vec<Finding>,
-    /// Who must live.
-    pub survivors: Vec<Survivor>,
+    /// The protected processes.
+    pub protected: Vec<ProtectedProcess>,
     /// An operation that was interrupted and will be rolled back by the next one.
     pub pending: Option<Operation>,
     /// The pid of an operation that is at work now.
@@ -89,7 +89,7 @@ pub fn status(
             })
             .collect(),
         findings,
-        survivors: state.survivors,
+        protected: state.protected,
         pending: pending.filter(|_| in_progress.is_none()),
         in_progress,
         probation: state.probation.map(|probation| probation.version),

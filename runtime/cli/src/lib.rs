@@ -40,7 +40,7 @@ pub use screen::{Screen, Tone};
 use banger_jail as jail;
 use banger_product::build::{self, Build};
 use banger_protocol as protocol;
-use banger_vms::{storage, survivors, vm_uids};
+use banger_vms::{protected, storage, vm_uids};
 
 /// Runs `banger` with the process's arguments.
 pub fn main(build: &Build) -> ExitCode {

@@ -89,12 +89,12 @@ pub(super) fn announce_rollback(receipt: &Receipt, preview: &Preview, screen: &S
 }
 
 fn guests(preview: &Preview, screen: &Screen) {
-    let survivors = &preview.state.survivors;
-    let fates = fates(&preview.plan, survivors);
+    let protected = &preview.state.protected;
+    let fates = fates(&preview.plan, protected);
     screen.line(&format!(
         "  {:<27} {} running, {}",
         "Your guests",
-        survivors.len(),
+        protected.len(),
         touched(&fates)
     ));
     for fate in fates {

@@ -80,7 +80,7 @@ impl<'a> ScreenReport<'a> {
                 screen.done("healthy", &format!("both daemons answer {}", step.version));
             }
             Step::SetAside(step) => screen.done("set aside", &step.path.display().to_string()),
-            Step::CheckSurvivors(_) => self.print_guests(),
+            Step::CheckProtected(_) => self.print_guests(),
             _ => {}
         }
     }
@@ -92,11 +92,11 @@ pub(super) fn told_of_guests(summary: &Summary) -> String {
         .ended
         .iter()
         .map(|ended| {
-            let (name, operation) = (&ended.survivor.name, summary.plan.operation);
+            let (name, operation) = (&ended.protected.name, summary.plan.operation);
             format!("{name}: {} during the {operation}", ended.end.words())
         })
         .collect();
-    match (summary.survivors.len(), ended.is_empty()) {
+    match (summary.protected.len(), ended.is_empty()) {
         (0, true) => "no guest was running".into(),
         (1, true) => "the guest that ran lives".into(),
         (count, true) => format!("all {count} guests that ran live"),
@@ -145,16 +145,16 @@ impl Report for ScreenReport<'_> {
                     "the host is as it was before",
                 );
             }
-            Event::SurvivorMoved { name, pid, scope } => {
+            Event::ProtectedMoved { name, pid, scope } => {
                 screen.done("moved", &format!("{name} (pid {pid}) to {scope}"));
             }
-            Event::SurvivorStopped { name, pid } => {
+            Event::ProtectedStopped { name, pid } => {
                 screen.note(&format!("{name} (pid {pid}) was stopped, as asked for"));
             }
-            Event::SurvivorEnded { name, pid, end } => {
+            Event::ProtectedEnded { name, pid, end } => {
                 screen.note(&format!("{name} (pid {pid}) {} meanwhile", end.words()));
             }
-            Event::SurvivorChecked { name, pid, alive } => {
+            Event::ProtectedChecked { name, pid, alive } => {
                 self.checked.push((name.clone(), *pid, *alive));
             }
             Event::NotHeldAgainst { unit, why } => {

@@ -124,9 +124,9 @@ fn remedies(findings: &[Finding]) -> Vec<&str> {
 }
 
 fn guests(status: &Status, screen: &Screen) {
-    let count = status.survivors.len();
+    let count = status.protected.len();
     screen.line(&format!("  {:<22} {count} running", "guests"));
-    for guest in &status.survivors {
+    for guest in &status.protected {
         let group = guest.control_group.rsplit('/').next().unwrap_or_default();
         screen.line(&format!(
             "    {:<20} pid {:<9} {group}",

@@ -15,8 +15,8 @@ use crate::effect::systemd::SystemdError;
 use crate::effect::{BoxError, Effects, FilesError, Status, Untrusted, trust};
 use crate::hint;
 use crate::model::{
-    Fingerprint, Found, InstalledSet, Probation, Product, RECEIPT_SCHEMA, Receipt, ReceiptError,
-    SavedFile, Survivor, UnitFacts, UnitName, UnitSpec, Version,
+    Fingerprint, Found, InstalledSet, Probation, Product, ProtectedProcess, RECEIPT_SCHEMA,
+    Receipt, ReceiptError, SavedFile, UnitFacts, UnitName, UnitSpec, Version,
 };
 use crate::plan::FolderMode;
 use set::leaving;
@@ -47,8 +47,8 @@ pub struct HostState {
     pub published: BTreeMap<String, Option<Fingerprint>>,
     /// The units, in the product's order.
     pub units: Vec<UnitState>,
-    /// Who must live.
-    pub survivors: Vec<Survivor>,
+    /// The protected processes.
+    pub protected: Vec<ProtectedProcess>,
     /// The ids of those whom the services list as running, as far as they say.
     pub known: Vec<String>,
     /// The version on probation, if one is.
@@ -149,9 +149,9 @@ pub enum ObserveError {
     /// A file of ours that somebody else may have written.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
-    /// The product cannot say who must live.
+    /// The product cannot say which processes are protected.
     #[error("what must outlive the change cannot be listed")]
-    Survivors(#[source] BoxError),
+    ProtectedProcesses(#[source] BoxError),
     /// A Reload would be refused.
     #[error("/run has {free} bytes free; systemd reads its units anew only with 16 MiB")]
     RunIsFull {
@@ -172,7 +172,7 @@ impl ObserveError {
             }),
             Self::Untrusted(error) => Some(error.hint()),
             Self::RunIsFull { .. } => Some("make room in /run and try again: df -h /run".into()),
-            Self::Survivors(_) => None,
+            Self::ProtectedProcesses(_) => None,
         }
     }
 
@@ -183,7 +183,7 @@ impl ObserveError {
             Self::Systemd(error) => error.kind(),
             Self::Untrusted(error) => error.kind(),
             Self::RunIsFull { .. } => ErrorKind::HostLacks,
-            Self::Survivors(_) => ErrorKind::GuestsInTheWay,
+            Self::ProtectedProcesses(_) => ErrorKind::GuestsInTheWay,
             Self::Receipt { .. } => ErrorKind::Damaged,
         }
     }
@@ -240,7 +240,10 @@ pub fn observe(
         sets: set::recorded(product, effects)?,
         set,
         units,
-        survivors: effects.survivors.list().map_err(ObserveError::Survivors)?,
+        protected: effects
+            .protected
+            .list()
+            .map_err(ObserveError::ProtectedProcesses)?,
         probation: read_probation(product, effects)?,
         state_files: match freshness {
             Freshness::Reload => state_files(product, effects)?,

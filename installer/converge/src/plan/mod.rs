@@ -2,7 +2,7 @@
 //!
 //! Guarantees: pure; the same host and goal give the same plan, and a host that is already as it
 //! should be gives an empty one. In every plan `KillMode=process` is seen in force, by systemd's own
-//! word, before the first step that stops a service whose children must live.
+//! word, before the first step that stops a service with protected children.
 
 mod blame;
 mod converge;
@@ -35,7 +35,7 @@ pub use published::{findings_of_release, is_sound};
 pub use staleness::{findings, in_danger};
 pub use step::listed;
 pub use step::{
-    BeginProbation, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant,
+    BeginProbation, CheckHealth, CheckKillMode, CheckPrograms, CheckProtected, CheckVacant,
     DisableUnits, EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests,
     RestartUnits, RestoreState, SetAside, StageRelease, StartRescue, StartUnits, Step, StopGuests,
     StopUnits, WriteReceipt, WriteSet, WriteUnit,

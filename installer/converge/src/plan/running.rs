@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::converge::owner_changes;
 use super::{
-    CheckHealth, CheckKillMode, CheckSurvivors, Goal, Plan, RestartUnits, StartUnits, mend,
+    CheckHealth, CheckKillMode, CheckProtected, Goal, Plan, RestartUnits, StartUnits, mend,
 };
 use crate::model::{Product, UnitKind, UnitName};
 use crate::observe::{HostState, UnitState};
@@ -95,10 +95,10 @@ pub(super) fn run(
             "a job that is done says nothing about health",
         );
     }
-    if !state.survivors.is_empty() && !plan.is_empty() {
+    if !state.protected.is_empty() && !plan.is_empty() {
         plan.push(
-            CheckSurvivors {
-                survivors: state.survivors.clone(),
+            CheckProtected {
+                protected: state.protected.clone(),
                 known: state.known.clone(),
                 may_end: if goal.stop_guests {
                     mend::endangered(state, &goal.units)

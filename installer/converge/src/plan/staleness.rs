@@ -1,4 +1,4 @@
-//! What about a unit is not as it was installed, and what that means for those who must live.
+//! What about a unit is not as it was installed, and what that means for protected processes.
 
 use std::path::{Path, PathBuf};
 
@@ -301,7 +301,7 @@ fn permissions(image: &FileImage) -> Option<Drift> {
     })
 }
 
-/// Whether a stop of this unit would kill what must live: by what systemd has in force now, which
+/// Whether a stop of this unit would kill a protected process: by what systemd has in force now, which
 /// is what a stop goes by.
 pub fn in_danger(state: &UnitState) -> bool {
     let loaded = state.facts.load_state == "loaded" || state.facts.is_active();

@@ -20,22 +20,22 @@ pub enum Purge {
 /// The plan that removes the product. Everything is stopped before the first unit file goes, and
 /// systemd reads its units only after that: a service whose file is gone is stopped with
 /// `KillMode=control-group`. What cannot come back goes last, when all else held, and the receipt
-/// at the very end. Survivors that the host has are ended first: whoever calls has been told to.
+/// at the very end. Protected processes that the host has are ended first: whoever calls has been told to.
 pub fn uninstall(product: &Product, state: &HostState, purge: Purge) -> Plan {
     let mut plan = Plan::new(Operation::Uninstall);
     let names = |filter: &dyn Fn(&UnitState) -> bool| -> Vec<UnitName> {
         let units = state.units.iter().filter(|unit| filter(unit));
         units.map(|unit| unit.spec.name.clone()).collect()
     };
-    if !state.survivors.is_empty() {
+    if !state.protected.is_empty() {
         plan.push(
             StopGuests {
-                survivors: state.survivors.clone(),
+                protected: state.protected.clone(),
             },
             "asked for",
         );
     }
-    let stop_guests = !state.survivors.is_empty();
+    let stop_guests = !state.protected.is_empty();
     mend(product, state, &[], stop_guests, &mut plan);
     let is_slice = |unit: &UnitState| unit.spec.name.kind() == UnitKind::Slice;
     let daemons = names(&|unit| unit.facts.is_active() && unit.spec.keeps_children);

@@ -63,7 +63,7 @@ pub enum StepError {
         /// Those who live in its control group now.
         names: Vec<String>,
     },
-    /// A survivor does not end.
+    /// A protected process does not end.
     #[error("{name} (pid {pid}) cannot be stopped")]
     NotStopped {
         /// Its name.
@@ -74,7 +74,7 @@ pub enum StepError {
         #[source]
         source: BoxError,
     },
-    /// A survivor could not be moved into its scope.
+    /// A protected process could not be moved into its scope.
     #[error("{name} (pid {pid}) cannot be moved out of its service's reach")]
     NotMoved {
         /// Its name.
@@ -85,7 +85,7 @@ pub enum StepError {
         #[source]
         source: SystemdError,
     },
-    /// Survivors that live, and that the services no longer know.
+    /// Protected processes that live, and that the services no longer know.
     #[error(
         "alive, but no longer known to the services: {}",
         crate::plan::listed(names)
@@ -137,22 +137,22 @@ pub enum StepError {
         /// What it had to say.
         expected: Version,
     },
-    /// Survivors that are gone.
+    /// Protected processes that are gone.
     #[error("no longer alive: {}", crate::plan::listed(names))]
     Lost {
         /// Their names.
         names: Vec<String>,
     },
-    /// Survivors that nobody counted on.
+    /// Protected processes that nobody counted on.
     #[error("still running: {}", crate::plan::listed(names))]
     StillThere {
         /// Their names.
         names: Vec<String>,
     },
-    /// Survivors cannot be counted.
-    #[error("cannot tell who must live")]
-    Survivors(#[source] crate::effect::BoxError),
-    /// A survivor did not arrive in its scope.
+    /// Protected processes cannot be counted.
+    #[error("cannot tell which processes are protected")]
+    ProtectedProcesses(#[source] crate::effect::BoxError),
+    /// A protected process did not arrive in its scope.
     #[error("{name} (pid {pid}) is in {found}, not in {scope}")]
     NotInScope {
         /// Its name.
@@ -164,7 +164,7 @@ pub enum StepError {
         /// Where it had to be.
         scope: UnitName,
     },
-    /// Another process had got a survivor's number, and was moved in its place.
+    /// Another process had got a protected process's number, and was moved in its place.
     #[error("pid {pid} is no longer {name}: another process is in {scope} now")]
     OtherMoved {
         /// The name of the one that was meant.
@@ -191,7 +191,7 @@ pub enum StepError {
 /// Whom a stop would reach, by name where somebody is there.
 fn in_reach(names: &[String]) -> String {
     if names.is_empty() {
-        "what must live".into()
+        "a protected process".into()
     } else {
         crate::plan::listed(names)
     }
@@ -271,7 +271,7 @@ impl StepError {
             | Self::NotInScope { .. }
             | Self::OtherMoved { .. }
             | Self::NotStopped { .. }
-            | Self::Survivors(_) => ErrorKind::GuestsInTheWay,
+            | Self::ProtectedProcesses(_) => ErrorKind::GuestsInTheWay,
             _ => ErrorKind::Other,
         }
     }

@@ -7,7 +7,7 @@
 mod check_health;
 mod check_kill_mode;
 mod check_programs;
-mod check_survivors;
+mod check_protected;
 mod check_vacant;
 mod error;
 mod inquiry;
@@ -33,7 +33,7 @@ pub use crate::plan::Step;
 use crate::report::Report;
 
 pub use check_health::HEALTH_BOUND;
-pub use check_survivors::end_of;
+pub use check_protected::end_of;
 pub use error::StepError;
 pub use inquiry::{Silence, look as inquire, proven};
 pub(crate) use undo::restart_those_that_may;
@@ -69,7 +69,7 @@ fn actor(step: &Step) -> &dyn Act {
         Step::StopUnits(step) => step,
         Step::RestartUnits(step) => step,
         Step::CheckHealth(step) => step,
-        Step::CheckSurvivors(step) => step,
+        Step::CheckProtected(step) => step,
         Step::CheckVacant(step) => step,
         Step::StopGuests(step) => step,
         Step::StartRescue(step) => step,

@@ -227,7 +227,7 @@ fn start_what_was_stopped(
     }
 }
 
-/// Restarts the services that run and whose stop reaches nobody who must live. One that would kill
+/// Restarts the services that run and whose stop reaches no protected process. One that would kill
 /// is left as it is: the next plan mends it first.
 ///
 /// # Errors
@@ -237,11 +237,14 @@ pub(crate) fn restart_those_that_may(
     effects: &Effects<'_>,
     report: &mut dyn Report,
 ) -> Result<(), StepError> {
-    let survivors = effects.survivors.list().map_err(StepError::Survivors)?;
+    let protected = effects
+        .protected
+        .list()
+        .map_err(StepError::ProtectedProcesses)?;
     let mut units = Vec::new();
     for service in services {
         let facts = effects.systemd.unit(service)?;
-        let harmless = facts.keeps_children() || !survivors.iter().any(|one| one.lives_in(service));
+        let harmless = facts.keeps_children() || !protected.iter().any(|one| one.lives_in(service));
         if facts.is_active() && harmless {
             units.push(service.clone());
         }

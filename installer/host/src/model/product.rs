@@ -61,9 +61,9 @@ pub struct Product {
     pub shared: Vec<String>,
     /// Where everything lies.
     pub layout: Layout,
-    /// The slice that holds the survivors' scopes; one of `units`, or systemd's own.
+    /// The slice that holds the protected processes' scopes; one of `units`, or systemd's own.
     pub slice: UnitName,
-    /// What the name of a survivor's scope starts with: `banger-vm-` for `banger-vm-ID.scope`.
+    /// What the name of a protected process's scope starts with: `banger-vm-` for `banger-vm-ID.scope`.
     pub scope_prefix: String,
     /// What the host must have for the product to run.
     pub required: Vec<Requirement>,
@@ -140,7 +140,7 @@ impl UnitSpec {
     }
 
     /// Whether it is to run all the time. A slice comes and goes with what is in it, and a service
-    /// without children that must live is started by another unit when there is something to do.
+    /// without protected children is started by another unit when there is something to do.
     pub fn is_running(&self, auto_update: bool) -> bool {
         let stays = match self.name.kind() {
             UnitKind::Socket | UnitKind::Timer => true,

@@ -1,4 +1,4 @@
-//! Steps that protect those who must live.
+//! Steps that protect protected processes.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::listed;
-use crate::model::{Survivor, UnitName};
+use crate::model::{ProtectedProcess, UnitName};
 
 /// Asks systemd whether a stop of a service would reach its main process alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,12 +33,12 @@ impl fmt::Display for CheckKillMode {
     }
 }
 
-/// Compares every survivor with what it was before the operation: the same pid with the same start time,
+/// Compares every protected process with what it was before the operation: the same pid with the same start time,
 /// and known to the product's services if it was known to them before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckSurvivors {
+pub struct CheckProtected {
     /// Who was there before.
-    pub survivors: Vec<Survivor>,
+    pub protected: Vec<ProtectedProcess>,
     /// The ids of those among them whom the services listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
@@ -47,12 +47,12 @@ pub struct CheckSurvivors {
     pub may_end: Vec<String>,
 }
 
-impl fmt::Display for CheckSurvivors {
+impl fmt::Display for CheckProtected {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
             "see that all {} that ran still run",
-            self.survivors.len()
+            self.protected.len()
         )
     }
 }
@@ -75,10 +75,10 @@ impl fmt::Display for KeepGuests {
     }
 }
 
-/// Moves survivors out of the services' control groups, each into a scope of its own, where no stop
+/// Moves protected processes out of the services' control groups, each into a scope of its own, where no stop
 /// of a service reaches them.
 ///
-/// Not reverted: a survivor is as safe there as it can be.
+/// Not reverted: a protected process is as safe there as it can be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RescopeGuests {
     /// The slice of the scopes.
@@ -90,11 +90,11 @@ pub struct RescopeGuests {
     pub stop_guests: bool,
 }
 
-/// One survivor's move.
+/// One protected process's move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
     /// Who.
-    pub survivor: Survivor,
+    pub protected: ProtectedProcess,
     /// Where to.
     pub scope: UnitName,
 }
@@ -104,7 +104,7 @@ impl fmt::Display for RescopeGuests {
         let names: Vec<&str> = self
             .moves
             .iter()
-            .map(|one| one.survivor.name.as_str())
+            .map(|one| one.protected.name.as_str())
             .collect();
         write!(
             formatter,
@@ -114,7 +114,7 @@ impl fmt::Display for RescopeGuests {
     }
 }
 
-/// Sees, once the doors are closed, that nobody runs who must live: one may have started between
+/// Sees, once the doors are closed, that no protected process runs: one may have started between
 /// the look at the host and the stop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckVacant {}
@@ -125,18 +125,18 @@ impl fmt::Display for CheckVacant {
     }
 }
 
-/// Ends survivors, as the user asked for.
+/// Ends protected processes, as the user asked for.
 ///
 /// Cannot be reverted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopGuests {
     /// Who.
-    pub survivors: Vec<Survivor>,
+    pub protected: Vec<ProtectedProcess>,
 }
 
 impl fmt::Display for StopGuests {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.survivors.iter().map(|one| one.name.as_str()).collect();
+        let names: Vec<&str> = self.protected.iter().map(|one| one.name.as_str()).collect();
         write!(formatter, "stop {}", listed(&names))
     }
 }

@@ -12,7 +12,7 @@ pub use files::{
     WriteUnit,
 };
 pub use guests::{
-    CheckKillMode, CheckSurvivors, CheckVacant, KeepGuests, Move, RescopeGuests, StopGuests,
+    CheckKillMode, CheckProtected, CheckVacant, KeepGuests, Move, RescopeGuests, StopGuests,
 };
 pub use health::{CheckHealth, CheckPrograms};
 pub use units::{
@@ -63,7 +63,7 @@ steps! {
     ReloadSystemd,
     /// See that a stop reaches the main process alone.
     CheckKillMode,
-    /// Move survivors out of the services' control groups.
+    /// Move protected processes out of the services' control groups.
     RescopeGuests,
     /// Enable units.
     EnableUnits,
@@ -77,11 +77,11 @@ steps! {
     RestartUnits,
     /// Wait until services answer with the right version.
     CheckHealth,
-    /// Compare survivors with what they were.
-    CheckSurvivors,
-    /// See that nobody is left who must live.
+    /// Compare protected processes with what they were.
+    CheckProtected,
+    /// See that no protected process runs.
     CheckVacant,
-    /// End survivors, as the user asked for.
+    /// End protected processes, as the user asked for.
     StopGuests,
     /// Start the unit that rolls the operation back if the updater dies.
     StartRescue,

@@ -132,7 +132,7 @@ impl Machine {
             processes: self,
             programs: self,
             clock: self,
-            survivors: self,
+            protected: self,
             health: self,
             interrupt: &self.interrupt,
         }
