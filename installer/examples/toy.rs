@@ -140,19 +140,19 @@ fn product() -> Result<Product, Box<dyn Error>> {
             UnitSpec {
                 name: "toy.slice".parse()?,
                 enable: false,
-                keeps_children: false,
+                stateful: false,
                 optional: false,
             },
             UnitSpec {
                 name: RESCUE.parse()?,
                 enable: true,
-                keeps_children: false,
+                stateful: false,
                 optional: false,
             },
             UnitSpec {
                 name: "toyd.service".parse()?,
                 enable: true,
-                keeps_children: true,
+                stateful: true,
                 optional: false,
             },
         ],

@@ -210,7 +210,7 @@ pub(super) fn recover(
     lock: &Lock,
     report: &mut dyn Report,
 ) -> Result<(), ToolkitError> {
-    let services: Vec<_> = product.keepers().cloned().collect();
+    let services: Vec<_> = product.stateful_services().cloned().collect();
     let path = product.layout.journal();
     let error = match journal::recover(&path, &services, effects, report) {
         Ok(_) => return forget_keeper(product, effects),
@@ -280,7 +280,7 @@ impl<'a> Toolkit<'a> {
         let Planner {
             product, effects, ..
         } = &self.planner;
-        let services: Vec<_> = product.keepers().cloned().collect();
+        let services: Vec<_> = product.stateful_services().cloned().collect();
         journal::recover(&product.layout.journal(), &services, effects, self.report)?;
         Ok(())
     }

@@ -228,7 +228,7 @@ impl Watch {
     ) -> Result<Verdict, ToolkitError> {
         let mut asked = Vec::new();
         let (mut starting, mut waiting) = (false, false);
-        for unit in product.keepers() {
+        for unit in product.stateful_services() {
             let facts = effects.systemd.unit(unit)?;
             let owners = facts.is_owner_controlled();
             if (owners || !has_ended_by_itself(&facts)) && self.is_stopped(unit, &facts, report) {

@@ -131,7 +131,7 @@ impl UnitFacts {
     }
 
     /// Whether a stop would reach the main process alone. Units that are no service kill nothing.
-    pub fn keeps_children(&self) -> bool {
+    pub fn spares_children(&self) -> bool {
         self.service
             .as_ref()
             .is_none_or(|service| service.kill_mode == "process")

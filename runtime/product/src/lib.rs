@@ -100,7 +100,7 @@ pub fn unit_specs() -> Result<Vec<UnitSpec>, UnitNameError> {
         let name: UnitName = name.parse()?;
         Ok(UnitSpec {
             enable: name.kind() != UnitKind::Slice && name.as_str() != UPDATE_SERVICE,
-            keeps_children: matches!(name.as_str(), OWNER_SERVICE | HELPER_SERVICE),
+            stateful: matches!(name.as_str(), OWNER_SERVICE | HELPER_SERVICE),
             optional: name.as_str() == UPDATE_TIMER,
             name,
         })

@@ -273,7 +273,7 @@ fn links<'a>(
 fn answers(units: &[UnitState], effects: &Effects<'_>) -> BTreeMap<UnitName, Version> {
     let asked: Vec<UnitName> = units
         .iter()
-        .filter(|unit| unit.spec.keeps_children && unit.facts.is_active())
+        .filter(|unit| unit.spec.stateful && unit.facts.is_active())
         .map(|unit| unit.spec.name.clone())
         .collect();
     let answers = effects.health.probe_all(&asked);

@@ -94,7 +94,7 @@ fn by_contents(receipt: &Receipt) -> (Vec<UnitSpec>, Vec<String>, Vec<String>) {
         {
             found.0.push(UnitSpec {
                 enable: true,
-                keeps_children: name.kind() == UnitKind::Service,
+                stateful: name.kind() == UnitKind::Service,
                 optional: false,
                 name,
             });

@@ -196,7 +196,7 @@ fn write_units(
         plan.push(ReloadSystemd {}, "only then they are in force");
         plan.push(
             CheckKillMode {
-                units: product.keepers().cloned().collect(),
+                units: product.stateful_services().cloned().collect(),
                 stop_guests: goal.stop_guests,
             },
             "systemd's word counts, not a file's",

@@ -151,7 +151,7 @@ fn bounds_its_group(unit: &UnitState, texts: &[Rendered]) -> bool {
         .map(|text| text.text.as_str())
         .into_iter()
         .chain(drop_ins.filter_map(|drop_in| drop_in.text.as_deref()));
-    unit.spec.keeps_children && texts.into_iter().any(sets_a_bound)
+    unit.spec.stateful && texts.into_iter().any(sets_a_bound)
 }
 
 fn sets_a_bound(text: &str) -> bool {

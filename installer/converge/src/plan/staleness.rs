@@ -247,7 +247,7 @@ impl Look<'_> {
 
     fn danger_of_unit(&self) -> Danger {
         let kills = |mode: &str| !matches!(mode, "process" | "none");
-        if !self.state.spec.keeps_children {
+        if !self.state.spec.stateful {
             Danger::None
         } else if in_danger(self.state) && kills(kill_mode(&self.state.facts)) {
             Danger::AtStop
@@ -305,7 +305,7 @@ fn permissions(image: &FileImage) -> Option<Drift> {
 /// is what a stop goes by.
 pub fn in_danger(state: &UnitState) -> bool {
     let loaded = state.facts.load_state == "loaded" || state.facts.is_active();
-    state.spec.keeps_children && loaded && !state.facts.keeps_children()
+    state.spec.stateful && loaded && !state.facts.spares_children()
 }
 
 /// The file in force, when it is not the one that we write.

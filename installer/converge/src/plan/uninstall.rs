@@ -38,7 +38,7 @@ pub fn uninstall(product: &Product, state: &HostState, purge: Purge) -> Plan {
     let stop_guests = !state.protected.is_empty();
     mend(product, state, &[], stop_guests, &mut plan);
     let is_slice = |unit: &UnitState| unit.spec.name.kind() == UnitKind::Slice;
-    let daemons = names(&|unit| unit.facts.is_active() && unit.spec.keeps_children);
+    let daemons = names(&|unit| unit.facts.is_active() && unit.spec.stateful);
     if !daemons.is_empty() {
         let check = CheckKillMode {
             units: daemons,

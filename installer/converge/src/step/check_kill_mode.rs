@@ -24,7 +24,7 @@ impl Act for CheckKillMode {
         for unit in &self.units {
             let facts = effects.systemd.unit(unit)?;
             // what does not run has nobody to lose
-            if facts.keeps_children() || !facts.is_active() {
+            if facts.spares_children() || !facts.is_active() {
                 continue;
             }
             let endangered = in_reach(unit, effects)?;

@@ -244,7 +244,8 @@ pub(crate) fn restart_those_that_may(
     let mut units = Vec::new();
     for service in services {
         let facts = effects.systemd.unit(service)?;
-        let harmless = facts.keeps_children() || !protected.iter().any(|one| one.lives_in(service));
+        let harmless =
+            facts.spares_children() || !protected.iter().any(|one| one.lives_in(service));
         if facts.is_active() && harmless {
             units.push(service.clone());
         }
