@@ -6,7 +6,7 @@
 use banger_installer::effect::HostFiles;
 use banger_installer::journal::{Journal, Operation};
 use banger_installer::model::{
-    ArtefactKind, KeyList, Manifest, Probation, Receipt, Seen, Urgency, Version,
+    AntiRollbackState, ArtefactKind, KeyList, Manifest, Probation, Receipt, Urgency, Version,
 };
 
 fn fixture(name: &str) -> std::path::PathBuf {
@@ -121,13 +121,13 @@ fn a_list_of_keys_and_a_record_of_what_was_seen_are_read_as_they_were_written() 
     assert_eq!(list.to_json().unwrap(), bytes);
 
     let bytes = fs_err::read(fixture("seen-1.json")).unwrap();
-    let seen = Seen::from_json(&bytes).unwrap();
+    let seen = AntiRollbackState::from_json(&bytes).unwrap();
     assert_eq!(seen.channels["stable"].sequence, 41);
     assert!(seen.unknown.contains_key("written_by"));
     assert_eq!(seen.to_json().unwrap(), bytes);
     let text = String::from_utf8(bytes).unwrap();
     let future = text.replace("\"schema\": 1", "\"schema\": 2");
-    let error = Seen::from_json(future.as_bytes()).unwrap_err();
+    let error = AntiRollbackState::from_json(future.as_bytes()).unwrap_err();
     assert!(error.to_string().contains("schema 2"), "{error}");
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use banger_installer::effect::HostFiles;
 use banger_installer::journal::{Journal, Recorded};
-use banger_installer::model::{Probation, Receipt, Seen};
+use banger_installer::model::{AntiRollbackState, Probation, Receipt};
 
 use crate::{scratch, shown, way};
 
@@ -26,7 +26,11 @@ pub fn check(bytes: &[u8]) {
                 }
             }
         }
-        Some((_, rest)) => round_trip(rest, Seen::from_json, Seen::to_json),
+        Some((_, rest)) => round_trip(
+            rest,
+            AntiRollbackState::from_json,
+            AntiRollbackState::to_json,
+        ),
         None => {}
     }
 }

@@ -13,7 +13,7 @@ pub use banger_installer_host::{
 };
 pub use banger_installer_systemd::{RateLimit, ServiceFacts, UnitFacts, UnitSearch};
 pub use banger_installer_trust::model::{
-    Artefact, ArtefactKind, KEY_LIST_SCHEMA, KeyId, KeyList, KeyListError, KeyTextError,
-    MANIFEST_SCHEMA, Manifest, ManifestError, NOTES_LIMIT, PublicKeyText, SEEN_SCHEMA, Seen,
-    SeenChannel, SeenError, SignedText, Urgency,
+    ANTI_ROLLBACK_SCHEMA, AntiRollbackError, AntiRollbackState, Artefact, ArtefactKind,
+    KEY_LIST_SCHEMA, KeyId, KeyList, KeyListError, KeyTextError, MANIFEST_SCHEMA, Manifest,
+    ManifestError, NOTES_LIMIT, PublicKeyText, SeenRelease, SignedText, Urgency,
 };

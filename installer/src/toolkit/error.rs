@@ -5,7 +5,7 @@ use crate::effect::systemd::SystemdError;
 use crate::effect::{FilesError, HandoverError, LockError};
 use crate::engine::RunError;
 use crate::journal::JournalError;
-use crate::model::{ReleaseListError, Requirement, SeenError, UnitName, Version};
+use crate::model::{AntiRollbackError, ReleaseListError, Requirement, UnitName, Version};
 use crate::observe::ObserveError;
 use crate::plan::{Obstacle, Operation};
 use crate::step::StepError;
@@ -88,11 +88,11 @@ pub enum ToolkitError {
     },
     /// The record of releases that were seen cannot be read.
     #[error("{} cannot be relied on", path.display())]
-    Seen {
+    AntiRollbackState {
         /// Where it lies.
         path: PathBuf,
         /// Why not.
-        source: SeenError,
+        source: AntiRollbackError,
     },
     /// Something else stands where the record of releases belongs.
     #[error("{} is not a file", path.display())]
@@ -151,7 +151,7 @@ impl ToolkitError {
                 "nothing was changed; to put one there: sudo {product} system install"
             )),
             Self::InTheWay(obstacle) => Some(obstacle.hint()),
-            Self::Seen { path, .. } | Self::NoRecord { path } => {
+            Self::AntiRollbackState { path, .. } | Self::NoRecord { path } => {
                 let path = path.display();
                 Some(format!(
                     "nothing was changed; it keeps old releases out. To begin a new one: \
@@ -185,7 +185,7 @@ impl ToolkitError {
             Self::NotInstalled { .. } | Self::NoRelease { .. } => ErrorKind::NotInstalled,
             Self::InTheWay(_) => ErrorKind::InTheWay,
             Self::GuestsInTheWay { .. } => ErrorKind::GuestsInTheWay,
-            Self::Seen { .. } | Self::NoRecord { .. } => ErrorKind::Damaged,
+            Self::AntiRollbackState { .. } | Self::NoRecord { .. } => ErrorKind::Damaged,
             Self::Handover(_)
             | Self::Program(_)
             | Self::LaterHandover { .. }

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use super::registry::source_of;
 use super::scope_name;
-use crate::observe::{Blindness, Found, Processes, Scan, Seen, find_by_api_socket};
+use crate::observe::{Blindness, Found, ProcessInfo, Processes, Scan, find_by_api_socket};
 use crate::protocol::{VmId, VmName, VmState, VmSummary};
 use crate::reconcile::{Verdict, judge, strangers};
 use crate::storage::{
@@ -233,7 +233,10 @@ impl Search<'_> {
     /// The VM's process and its uid; none when nothing of the VM runs. An error is a doubt, with the
     /// process that it is about.
     #[allow(clippy::type_complexity, reason = "it has one caller, beside it")]
-    fn find(&self, lost: &Lost) -> Result<Option<(&Seen, u32)>, (Option<&Seen>, String)> {
+    fn find(
+        &self,
+        lost: &Lost,
+    ) -> Result<Option<(&ProcessInfo, u32)>, (Option<&ProcessInfo>, String)> {
         let scope = scope_name(&lost.id);
         let of_scope = || self.scan.in_scope(&scope);
         let mut kin = of_scope().chain(self.scan.named(lost.id.as_str()));
@@ -252,11 +255,11 @@ impl Search<'_> {
             return Err((Some(any), "its jail tells no uid".into()));
         };
         // a guest whose record was lost may have been moved into a scope that is named by its number
-        let right_scope = |seen: &Seen| match self.scan.scope_of(seen) {
+        let right_scope = |seen: &ProcessInfo| match self.scan.scope_of(seen) {
             Some(found) => found == scope || found.starts_with("banger-vm-process-"),
             None => self.scan.is_ours(seen),
         };
-        let candidates: Vec<&Seen> = self
+        let candidates: Vec<&ProcessInfo> = self
             .scan
             .with_uid(uid)
             .filter(|seen| seen.comm == "firecracker" && right_scope(seen))
@@ -284,7 +287,7 @@ impl Search<'_> {
     }
 
     /// What a record of a running VM says, of what can still be known.
-    fn record(&self, id: &VmId, uid: u32, seen: &Seen, findings: &Findings) -> VmRecord {
+    fn record(&self, id: &VmId, uid: u32, seen: &ProcessInfo, findings: &Findings) -> VmRecord {
         let handle = self.handle(id);
         let is_free = |name: &VmName| findings.vms.iter().all(|vm| vm.record.name != *name);
         let of_handle = handle.and_then(|handle| handle.vm.name.parse().ok());
@@ -337,7 +340,7 @@ pub(super) fn uid_of_jail(places: &Places, id: &VmId) -> Option<u32> {
     .find(|uid| vm_uids::may_be_of_a_vm(*uid))
 }
 
-fn stranger(seen: &Seen) -> VmSummary {
+fn stranger(seen: &ProcessInfo) -> VmSummary {
     let named = seen
         .option("--id")
         .map(|id| id.to_string_lossy().into_owned());
@@ -346,7 +349,7 @@ fn stranger(seen: &Seen) -> VmSummary {
     with_process(untouchable(name, None, VmState::Unmanaged, reason), seen)
 }
 
-fn with_process(shown: VmSummary, seen: &Seen) -> VmSummary {
+fn with_process(shown: VmSummary, seen: &ProcessInfo) -> VmSummary {
     VmSummary {
         pid: Some(seen.pid),
         start_time: Some(seen.start_time),

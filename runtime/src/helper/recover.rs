@@ -10,7 +10,7 @@ use super::find_again::{Finding, Findings, Host, Unknown, find_again, find_among
 use super::registry::{Content, Machine, source_of};
 use super::{Helper, HelperError, console, start, watch};
 use crate::jail;
-use crate::observe::{HostProcesses, Pinned, Seen};
+use crate::observe::{HostProcesses, Pinned, ProcessInfo};
 use crate::protocol::{EndCause, VmId, VmState};
 use crate::reconcile::{Verdict, Why};
 use crate::storage::Places;
@@ -259,12 +259,12 @@ fn hold(verdict: Verdict) -> Held {
     }
 }
 
-fn is_still(pinned: &Pinned, seen: &Seen) -> bool {
+fn is_still(pinned: &Pinned, seen: &ProcessInfo) -> bool {
     let now = &pinned.seen;
     now.is_same_process(seen) && now.uid == seen.uid && now.comm == seen.comm && !now.exited
 }
 
-fn scope_of(seen: &Seen) -> Option<String> {
+fn scope_of(seen: &ProcessInfo) -> Option<String> {
     let last = seen.control_group.rsplit('/').next()?;
     last.ends_with(".scope").then(|| last.to_owned())
 }

@@ -350,7 +350,7 @@ pub(super) fn finish_adopted(helper: &Helper, id: &VmId, pinned: &Pinned) {
     }
 }
 
-fn look(pinned: &Pinned) -> Result<Option<crate::observe::Seen>, Fault> {
+fn look(pinned: &Pinned) -> Result<Option<crate::observe::ProcessInfo>, Fault> {
     pinned
         .look_again()
         .map_err(|error| Fault::failed("cannot read its process", error))

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use banger_installer_host::{ProcessIdentity, ProtectedProcess};
 
-use crate::observe::{Blindness, HostProcesses, Processes, Scan, Seen, boot_id};
+use crate::observe::{Blindness, HostProcesses, ProcessInfo, Processes, Scan, boot_id};
 use crate::protocol::EndCause;
 use crate::reconcile::is_guest;
 use crate::storage::{Endings, Loaded, Places, StorageError, Store};
@@ -50,7 +50,7 @@ struct Named {
 
 impl Named {
     /// It is that process. A jailer that has not given up its rights yet is root's.
-    fn is(&self, seen: &Seen) -> bool {
+    fn is(&self, seen: &ProcessInfo) -> bool {
         let right_uid = match self.uid {
             Some(uid) => seen.uid == uid || seen.uid == 0,
             None => vm_uids::may_be_of_a_vm(seen.uid),
@@ -104,7 +104,7 @@ impl InstalledGuests {
                 return Err(ProtectedError::Unreadable { pid, reason });
             }
         }
-        let protected = |seen: &Seen| {
+        let protected = |seen: &ProcessInfo| {
             let mut known = named.get(&seen.pid).into_iter().flatten();
             let (name, id) = match known.find(|one| one.is(seen)) {
                 Some(one) => (one.name.clone(), one.id.clone()),
@@ -195,7 +195,7 @@ impl InstalledGuests {
 }
 
 /// A name to show, and an id that a unit's name can carry: nothing of it comes from the process.
-fn name_of_unknown(seen: &Seen) -> (String, String) {
+fn name_of_unknown(seen: &ProcessInfo) -> (String, String) {
     let shown = seen
         .option("--id")
         .map(|id| id.to_string_lossy().into_owned());
@@ -272,8 +272,8 @@ mod tests {
     }
 
     /// A process of a VM's uid in a container.
-    fn elsewhere(pid: u32, start_time: u64, uid: u32) -> Seen {
-        Seen {
+    fn elsewhere(pid: u32, start_time: u64, uid: u32) -> ProcessInfo {
+        ProcessInfo {
             control_group: "/machine.slice/systemd-nspawn@box.service/payload".into(),
             ..firecracker(pid, start_time, uid, "x")
         }

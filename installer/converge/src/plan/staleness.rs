@@ -48,7 +48,7 @@ pub(super) fn mask(state: &UnitState) -> Option<&Fragment> {
 }
 
 /// What was found, and where.
-type Seen = (Drift, PathBuf);
+type Drifted = (Drift, PathBuf);
 
 struct Look<'a> {
     layout: &'a Layout,
@@ -62,7 +62,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// What stands at the unit's path, and at the paths that compete with it.
-    fn file(&self) -> Vec<Seen> {
+    fn file(&self) -> Vec<Drifted> {
         let state = self.state;
         let mut found = Vec::new();
         if let Some(mask) = mask(state) {
@@ -108,14 +108,14 @@ impl Look<'_> {
         is_edited(self.state, self.installed)
     }
 
-    fn loading(&self) -> Option<Seen> {
+    fn loading(&self) -> Option<Drifted> {
         let files = self.unread.clone()?;
         let path = files.first().unwrap_or(&self.path).clone();
         Some((Drift::NotLoaded { files }, path))
     }
 
     /// What systemd has in force, whatever the files say.
-    fn effective(&self) -> Vec<Seen> {
+    fn effective(&self) -> Vec<Drifted> {
         let state = self.state;
         let here = |what| (what, self.path.clone());
         let mut seen = Vec::new();
@@ -193,7 +193,7 @@ impl Look<'_> {
         })
     }
 
-    fn drop_ins(&self) -> Vec<Seen> {
+    fn drop_ins(&self) -> Vec<Drifted> {
         let own = self.layout.keep_guests_drop_in(&self.state.spec.name);
         let drop_ins = &self.state.drop_ins;
         let one = |(index, drop_in): (usize, &DropIn)| {

@@ -26,7 +26,7 @@ fn id(text: &str) -> VmId {
     text.parse().unwrap()
 }
 
-fn record(vm: &str, name: &str, uid: u32, seen: &Seen) -> VmRecord {
+fn record(vm: &str, name: &str, uid: u32, seen: &ProcessInfo) -> VmRecord {
     VmRecord {
         schema: RECORD_SCHEMA,
         id: id(vm),
@@ -257,7 +257,7 @@ fn without_the_vms_own_answer_a_process_is_shown_and_left_alone() {
 
 #[test]
 fn a_process_of_another_uid_scope_or_program_is_not_taken_for_the_vm() {
-    let changes: [fn(&mut Seen); 4] = [
+    let changes: [fn(&mut ProcessInfo); 4] = [
         |seen| seen.uid = FIRST_UID + 1,
         |seen| seen.control_group = "/banger.slice/banger-vm-00112233445566cc.scope".into(),
         |seen| seen.control_group = "/machine.slice/systemd-nspawn@x.service".into(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::observe::{Scan, Seen};
+use crate::observe::{ProcessInfo, Scan};
 use crate::storage::VmRecord;
 use crate::vm_uids;
 
@@ -10,7 +10,7 @@ use crate::vm_uids;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// This is the process.
-    Mine(Box<Seen>),
+    Mine(Box<ProcessInfo>),
     /// It is not there any more, for certain.
     Gone(Why),
     /// Neither can be shown; the text says what speaks against either.
@@ -97,7 +97,7 @@ fn judge_intent(record: &VmRecord, scan: &Scan) -> Verdict {
 
 /// Anything that is tied to a VM, be it weakly: enough to doubt that the VM is gone. By number, each
 /// once.
-fn kin<'scan>(record: &VmRecord, scan: &'scan Scan) -> Vec<&'scan Seen> {
+fn kin<'scan>(record: &VmRecord, scan: &'scan Scan) -> Vec<&'scan ProcessInfo> {
     let own_scope = format!("banger-vm-{}.scope", record.id);
     let scopes = [Some(own_scope.as_str()), record.scope.as_deref()];
     let in_scope = scopes
@@ -106,7 +106,7 @@ fn kin<'scan>(record: &VmRecord, scan: &'scan Scan) -> Vec<&'scan Seen> {
         .flat_map(|scope| scan.in_scope(scope));
     // others may use the same uid elsewhere, in their containers
     let with_uid = scan.with_uid(record.uid).filter(|seen| scan.is_ours(seen));
-    let mut found: Vec<&Seen> = with_uid
+    let mut found: Vec<&ProcessInfo> = with_uid
         .chain(in_scope)
         .chain(scan.named(record.id.as_str()))
         .collect();
@@ -116,7 +116,7 @@ fn kin<'scan>(record: &VmRecord, scan: &'scan Scan) -> Vec<&'scan Seen> {
 }
 
 /// Its command line carries the VM's id. The jailer hands `--id` on to Firecracker.
-fn is_named(record: &VmRecord, seen: &Seen) -> bool {
+fn is_named(record: &VmRecord, seen: &ProcessInfo) -> bool {
     seen.option("--id")
         .is_some_and(|id| id == record.id.as_str())
 }
@@ -125,12 +125,12 @@ fn is_named(record: &VmRecord, seen: &Seen) -> bool {
 ///
 /// A uid alone makes no guest: other software may use the same numbers, in containers above all. A
 /// guest lives in a VM's scope, or in the group of a service of banger.
-pub fn strangers<'scan>(known: &BTreeSet<u32>, scan: &'scan Scan) -> Vec<&'scan Seen> {
-    let unknown = |seen: &&Seen| is_guest(scan, seen) && !known.contains(&seen.uid);
+pub fn strangers<'scan>(known: &BTreeSet<u32>, scan: &'scan Scan) -> Vec<&'scan ProcessInfo> {
+    let unknown = |seen: &&ProcessInfo| is_guest(scan, seen) && !known.contains(&seen.uid);
     scan.all().filter(unknown).collect()
 }
 
 /// It runs as a VM, where VMs live.
-pub fn is_guest(scan: &Scan, seen: &Seen) -> bool {
+pub fn is_guest(scan: &Scan, seen: &ProcessInfo) -> bool {
     vm_uids::may_be_of_a_vm(seen.uid) && scan.is_ours(seen)
 }

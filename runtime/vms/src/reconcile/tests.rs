@@ -6,7 +6,7 @@ use super::*;
 use std::collections::BTreeSet;
 
 use crate::observe::fake::{FakeProcesses, firecracker};
-use crate::observe::{Blindness, Scan, Seen};
+use crate::observe::{Blindness, ProcessInfo, Scan};
 use crate::protocol::{Cpus, MemoryMib, VmState};
 use crate::storage::{ProcessRecord, VmRecord};
 use crate::vm_uids::FIRST_UID;
@@ -46,7 +46,7 @@ fn intent() -> VmRecord {
     }
 }
 
-fn guest() -> Seen {
+fn guest() -> ProcessInfo {
     firecracker(4121, 77, UID, ID)
 }
 
@@ -60,7 +60,7 @@ fn look(processes: &FakeProcesses, records: &[VmRecord]) -> Scan {
     Scan::take(processes, &recorded, &of_a_vm).unwrap()
 }
 
-fn judge_among(record: &VmRecord, boot_id: &str, processes: &[Seen]) -> Verdict {
+fn judge_among(record: &VmRecord, boot_id: &str, processes: &[ProcessInfo]) -> Verdict {
     let processes = FakeProcesses::of(processes.to_vec());
     judge(
         record,
@@ -77,13 +77,13 @@ fn word(verdict: &Verdict) -> &'static str {
     }
 }
 
-fn verdict(record: &VmRecord, processes: &[Seen]) -> &'static str {
+fn verdict(record: &VmRecord, processes: &[ProcessInfo]) -> &'static str {
     word(&judge_among(record, "this boot", processes))
 }
 
 #[test]
 fn the_table_of_verdicts() {
-    let changed = |change: fn(&mut Seen)| {
+    let changed = |change: fn(&mut ProcessInfo)| {
         let mut seen = guest();
         change(&mut seen);
         vec![seen]
@@ -181,7 +181,7 @@ fn the_table_of_verdicts() {
 
 #[test]
 fn what_has_its_uid_in_somebodys_container_speaks_for_nothing() {
-    let elsewhere = Seen {
+    let elsewhere = ProcessInfo {
         control_group: "/machine.slice/systemd-nspawn@x.service/payload".into(),
         command_line: vec![],
         ..firecracker(5000, 77, UID, ID)
@@ -246,11 +246,11 @@ fn gone_takes_proof_and_a_list_that_was_cut_is_none() {
 #[test]
 fn a_guest_without_a_record_is_a_stranger_and_no_one_elses_process_is() {
     let ghost = firecracker(6001, 1, UID + 1, "ffffffffffffffff");
-    let of_before = Seen {
+    let of_before = ProcessInfo {
         control_group: "/banger.slice/banger-vm-ffffffffffffffff.scope".into(),
         ..firecracker(6002, 1, 600_009, "ffffffffffffffff")
     };
-    let elsewhere = |pid, uid, group: &str| Seen {
+    let elsewhere = |pid, uid, group: &str| ProcessInfo {
         control_group: group.into(),
         ..firecracker(pid, 1, uid, "ffffffffffffffff")
     };
@@ -286,9 +286,9 @@ prop_compose! {
         inode in prop_oneof![Just(None), Just(Some(5121)), Just(Some(1))],
         exited: bool,
         scoped: bool,
-    ) -> Seen {
+    ) -> ProcessInfo {
         let control_group = if scoped { "/banger.slice/banger-vm-00112233445566aa.scope" } else { "/" };
-        Seen {
+        ProcessInfo {
             comm: comm.into(),
             exited,
             pidfd_inode: inode,
