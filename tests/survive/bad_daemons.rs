@@ -223,13 +223,13 @@ fn a_bad_daemon_that_comes_up_and_is_not_well_is_refused() {
 
 #[test]
 fn a_bad_daemon_that_dies_later_is_left_without_a_command() {
-    let took = Scene::new().check_left_later(Bad::DiesLater, "ended by itself");
+    let took = Scene::new().check_left_later(Bad::DiesLater, "exited");
     println!("the old version answers {took:?} after the update");
 }
 
 #[test]
 fn a_bad_daemon_that_exits_with_0_by_itself_has_failed() {
-    let took = Scene::new().check_left_later(Bad::LeavesLater, "ended by itself");
+    let took = Scene::new().check_left_later(Bad::LeavesLater, "exited");
     println!("the old version answers {took:?} after the update");
 }
 

@@ -98,7 +98,7 @@ fn stopping_daemons_by_hand_on_probation_rolls_nothing_back() {
 }
 
 /// What the watch goes by, whatever the unit's `Restart=`: after `systemctl stop` a service is at rest
-/// as one is that ended by itself, in order, and is not started anew: `inactive`, `dead`, `success`, no
+/// as one is that exited, in order, and is not started anew: `inactive`, `dead`, `success`, no
 /// job, no restarts. Only the order of the two times tells them apart.
 #[test]
 fn systemd_tells_a_stop_by_hand_from_an_end_in_order() {

@@ -36,7 +36,7 @@ pub enum RunError {
     },
     /// A step failed, and then taking it back failed, too.
     #[error("{operation} failed ({first}), and could not be rolled back")]
-    Stuck {
+    RollbackFailed {
         /// What the operation was about.
         operation: Operation,
         /// What failed first, in words.
@@ -50,7 +50,7 @@ pub enum RunError {
     #[error(
         "whether {operation} is committed could not be recorded; the next operation finishes it or rolls it back"
     )]
-    Undecided {
+    CommitUnknown {
         /// What the operation was about.
         operation: Operation,
         /// Why.
@@ -68,10 +68,10 @@ impl RunError {
         match self {
             Self::RolledBack { cause, .. } => cause.hint(),
             Self::Interrupted { .. } => None,
-            Self::Stuck { revert, .. } => revert.hint().or_else(|| {
+            Self::RollbackFailed { revert, .. } => revert.hint().or_else(|| {
                 Some("mend that, then run the same command again: it finishes the rollback".into())
             }),
-            Self::Undecided { source, .. } => source
+            Self::CommitUnknown { source, .. } => source
                 .hint()
                 .or_else(|| Some("mend that, then run the same command again".into())),
             Self::Journal(error) => error.hint(),
@@ -87,7 +87,7 @@ impl RunError {
                 _ => ErrorKind::RolledBack,
             },
             Self::Interrupted { .. } => ErrorKind::Interrupted,
-            Self::Stuck { .. } | Self::Undecided { .. } => ErrorKind::Other,
+            Self::RollbackFailed { .. } | Self::CommitUnknown { .. } => ErrorKind::Other,
             Self::Journal(error) => error.kind(),
         }
     }
@@ -113,7 +113,7 @@ enum NotCommitted {
 /// Runs a plan to its end, or takes it back.
 ///
 /// # Errors
-/// [`RunError`]. All but [`RunError::Stuck`] and [`RunError::Undecided`] leave the host as it was.
+/// [`RunError`]. All but [`RunError::RollbackFailed`] and [`RunError::CommitUnknown`] leave the host as it was.
 pub fn run(
     plan: &Plan,
     layout: &Layout,
@@ -139,7 +139,7 @@ pub fn run(
             let stop = Stop::Journal(error);
             Err(roll_back(stop, plan, &journal, &path, effects, report))
         }
-        Err(NotCommitted::Perhaps(source)) => Err(RunError::Undecided {
+        Err(NotCommitted::Perhaps(source)) => Err(RunError::CommitUnknown {
             operation: plan.operation,
             source,
         }),
@@ -237,7 +237,7 @@ fn roll_back(
     if let Err(revert) = rolled_back
         && !journal.entries.is_empty()
     {
-        return RunError::Stuck {
+        return RunError::RollbackFailed {
             operation,
             first,
             revert: Box::new(revert),

@@ -95,7 +95,7 @@ pub enum HandoverError {
 /// Calls a program, and waits until it has ended. `accept` is given what it says that it would do.
 ///
 /// # Errors
-/// [`HandoverError`]. A program that ends by itself with a failure is none: it has said why.
+/// [`HandoverError`]. A program that exits with a failure is none: it has said why.
 pub fn hand_over(
     call: &Call<'_>,
     accept: &mut dyn FnMut(&[u8]) -> Result<(), BoxError>,

@@ -45,7 +45,7 @@ impl LockError {
             Self::Held { holder: None } => Some("wait until it has ended, then try again".into()),
             Self::File { path, source } => has_no_room(source).then(|| {
                 let folder = path.parent().unwrap_or(path).display();
-                format!("nothing was changed; make room and try again: df -h {folder}")
+                format!("nothing was changed; free space and try again: df -h {folder}")
             }),
         }
     }

@@ -11,8 +11,8 @@ use crate::plan::{Obstacle, Operation};
 use crate::step::StepError;
 use crate::unit::RenderError;
 
-/// A request that was not fulfilled. All but a [`RunError::Stuck`] and a
-/// [`RunError::Undecided`] leave the host as it was.
+/// A request that was not fulfilled. All but a [`RunError::RollbackFailed`] and a
+/// [`RunError::CommitUnknown`] leave the host as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolkitError {
     /// Another operation, or no lock.

@@ -109,7 +109,7 @@ impl Taken {
 }
 
 /// Why what a program says cannot be followed.
-fn judge(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> {
+fn check(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> {
     let planned: Planned = serde_json::from_slice(said)?;
     let expected = Planned {
         handover: HANDOVER,
@@ -172,7 +172,7 @@ impl Planner<'_> {
             &self.lock,
             program,
             handed,
-            &mut |said| judge(said, &self.product.name, version),
+            &mut |said| check(said, &self.product.name, version),
         )
     }
 }
@@ -301,7 +301,7 @@ mod tests {
     fn only_the_plan_of_that_product_and_version_is_followed() {
         let version = Version::new(0, 2, 0);
         let right = br#"{"handover":1,"product":"toy","version":"0.2.0"}"#;
-        judge(right, "toy", &version).unwrap();
+        check(right, "toy", &version).unwrap();
         for wrong in [
             &b"garbage"[..],
             b"{}",
@@ -309,7 +309,7 @@ mod tests {
             br#"{"handover":1,"product":"boy","version":"0.2.0"}"#,
             br#"{"handover":2,"product":"toy","version":"0.2.0"}"#,
         ] {
-            assert!(judge(wrong, "toy", &version).is_err(), "{wrong:?}");
+            assert!(check(wrong, "toy", &version).is_err(), "{wrong:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The toolkit's door: install, update, roll back, restart, uninstall and status of a product.
+//! The toolkit's entry point: install, update, roll back, restart, uninstall and status of a product.
 //!
 //! Guarantees: one operation at a time (the lock); what an interrupted operation left is rolled back before
 //! anything else; the host is read before it is changed; and an operation either holds whole or leaves the
@@ -190,7 +190,10 @@ impl<'a> Toolkit<'a> {
             let _ = handover::forget_keeper(product, effects);
         }
         if let Err(error) = ran {
-            if !matches!(error, RunError::Stuck { .. } | RunError::Undecided { .. }) {
+            if !matches!(
+                error,
+                RunError::RollbackFailed { .. } | RunError::CommitUnknown { .. }
+            ) {
                 // the first error is the one to tell, and the next operation sweeps again
                 let _ = sweep_empty_folders(product, effects);
             }
@@ -255,7 +258,7 @@ fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), T
     if names.iter().any(|name| is_beside(name, &journal)) {
         files.remove(&journal)?;
     }
-    // a record whose writing was cut off
+    // a record whose writing was interrupted
     let seen = layout.seen();
     if names
         .iter()

@@ -27,7 +27,7 @@ pub struct InstallRequest {
     /// The channel that updates are to come from; none to keep what is there, which is `stable` at
     /// first.
     pub channel: Option<String>,
-    /// Whether updates are to be taken without a person; none to keep what is there, which is no at
+    /// Whether unattended updates are to be made; none to keep what is there, which is no at
     /// first.
     pub auto_update: Option<bool>,
     /// How it is installed. Counts at the first install only.

@@ -1,7 +1,7 @@
 //! The rollback that needs nobody: run by the product's rescue unit, beside the updater and after it.
 //!
 //! Guarantees: as long as somebody holds the lock nothing is touched; a run whose program died is
-//! rolled back, or finished, at once; a version on probation that ends by itself, stops answering or says
+//! rolled back, or finished, at once; a version on probation that exits, stops answering or says
 //! another version is left for the one before it, unless the user whom a service runs as is the reason;
 //! a service that somebody stopped is not asked, since a question would start it again by its socket,
 //! and the watch waits until it runs, and begins anew; and a version that stays healthy for the whole probation
@@ -93,15 +93,15 @@ pub fn rescue(
             return Ok(Rescued::Nothing);
         };
         match watch.look(&probation, product, &effects, report, limits)? {
-            Verdict::Well => effects.clock.pause(limits.pause),
+            Health::Well => effects.clock.pause(limits.pause),
             // for as long as somebody likes
-            Verdict::Waiting => effects.clock.pause(limits.pause * 10),
-            Verdict::Passed => {
+            Health::Waiting => effects.clock.pause(limits.pause * 10),
+            Health::Passed => {
                 if pass(product, &effects, &probation)? {
                     return Ok(Rescued::Passed(probation.version));
                 }
             }
-            Verdict::Unwell(why) => {
+            Health::Unwell(why) => {
                 if let Some(rescued) = go_back(product, effects, report, values, &probation, why)? {
                     return Ok(rescued);
                 }
@@ -162,7 +162,7 @@ fn go_back(
     }))
 }
 
-enum Verdict {
+enum Health {
     Well,
     /// Somebody stopped a service.
     Waiting,
@@ -225,7 +225,7 @@ impl Watch {
         effects: &Effects<'_>,
         report: &mut dyn Report,
         limits: &RescueLimits,
-    ) -> Result<Verdict, ToolkitError> {
+    ) -> Result<Health, ToolkitError> {
         let mut asked = Vec::new();
         let (mut starting, mut waiting) = (false, false);
         for unit in product.stateful_services() {
@@ -238,10 +238,10 @@ impl Watch {
             if owners {
                 let service = self.owners.entry(unit.clone()).or_default();
                 if let Some(why) = service.ended(unit, effects, report)? {
-                    return Ok(Verdict::Unwell(format!("{unit} ended by itself: {why}")));
+                    return Ok(Health::Unwell(format!("{unit} exited: {why}")));
                 }
             } else if has_ended_by_itself(&facts) {
-                return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
+                return Ok(Health::Unwell(format!("{unit} exited")));
             }
             if facts.is_starting() {
                 // nobody hides a helper's silence behind the start of a service of her own
@@ -256,7 +256,7 @@ impl Watch {
         if starting {
             // after a boot it may have to wait, for the network say; systemd ends what takes too long
             self.well_at = effects.clock.monotonic();
-            return Ok(Verdict::Well);
+            return Ok(Health::Well);
         }
         let mut missing = None;
         // all at the same time: a look must not take as long as all of their bounds together
@@ -273,7 +273,7 @@ impl Watch {
                     }
                     continue;
                 }
-                Ok(version) => return Ok(Verdict::Unwell(format!("{unit} says {version}"))),
+                Ok(version) => return Ok(Health::Unwell(format!("{unit} says {version}"))),
                 Err(silence) => silence,
             };
             // what failed is said here; the error may say so, too, and knows why
@@ -284,13 +284,13 @@ impl Watch {
             if let Some(service) = self.owners.get_mut(unit) {
                 match silence.look(unit, &mut service.inquiry, effects)? {
                     Some(Evidence::Silent(time)) if time >= limits.patience => {
-                        return Ok(Verdict::Unwell(why));
+                        return Ok(Health::Unwell(why));
                     }
                     evidence => service.take(unit, evidence, report),
                 }
             } else if has_ended_by_itself(&effects.systemd.unit(unit)?) {
                 // it may have ended while it was asked
-                return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
+                return Ok(Health::Unwell(format!("{unit} exited")));
             } else {
                 missing = Some(why);
             }
@@ -299,34 +299,29 @@ impl Watch {
         if waiting {
             self.begun = now;
         }
-        match self.verdict(missing, now, limits) {
-            Verdict::Well if waiting => Ok(Verdict::Waiting),
-            verdict => Ok(verdict),
+        match self.health(missing, now, limits) {
+            Health::Well if waiting => Ok(Health::Waiting),
+            health => Ok(health),
         }
     }
 
-    fn verdict(
-        &mut self,
-        missing: Option<String>,
-        now: Duration,
-        limits: &RescueLimits,
-    ) -> Verdict {
+    fn health(&mut self, missing: Option<String>, now: Duration, limits: &RescueLimits) -> Health {
         let is_settled = |service: &OwnersService| service.answered || service.outside.is_some();
         let over = now.saturating_sub(self.begun) >= limits.probation;
         match missing {
-            None if over && self.owners.values().all(is_settled) => return Verdict::Passed,
+            None if over && self.owners.values().all(is_settled) => return Health::Passed,
             None => self.well_at = now,
             Some(why) if now.saturating_sub(self.well_at) >= limits.patience => {
-                return Verdict::Unwell(why);
+                return Health::Unwell(why);
             }
             Some(_) => {}
         }
-        Verdict::Well
+        Health::Well
     }
 }
 
 impl OwnersService {
-    /// What shows that its program ended by itself, when something does.
+    /// What shows that its program exited, when something does.
     fn ended(
         &mut self,
         unit: &UnitName,

@@ -74,7 +74,7 @@ pub struct ServiceFacts {
     /// `ExecMainStatus`: with which exit status, or by which signal.
     #[serde(default)]
     pub main_status: i32,
-    /// It was no longer active before its main process ended: a job stopped it. One that ends by itself
+    /// It was no longer active before its main process ended: a job stopped it. One that exits
     /// is first dead, and inactive after it (`ActiveExitTimestampMonotonic` and
     /// `ExecMainExitTimestampMonotonic`).
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! The memory against old releases, and what a rotation of keys does to it.
 //!
 //! Guarantees: the number to hold a manifest against only ever grows, until the keys that signed the
-//! highest one are no longer trusted. Then that number was maybe a thief's, and counts no more: the
+//! highest one are no longer trusted. Then that number was maybe a thief's, and is revoked: the
 //! answer to the fast-forward attack (threat model of The Update Framework,
 //! <https://theupdateframework.io/security/>).
 

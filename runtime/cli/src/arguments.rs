@@ -64,7 +64,7 @@ pub(super) enum SystemCommand {
 Examples:
   sudo banger system install                 for the user who called sudo
   sudo banger system install --owner alice   for alice
-  sudo banger system install --auto-update   and take updates without a person
+  sudo banger system install --auto-update   and take unattended updates
   sudo banger system install --dry-run       what that would do, step by step")]
     Install(InstallOptions),
     /// What is installed, what runs, what is stale, in one look
@@ -135,7 +135,7 @@ pub(super) struct InstallOptions {
     /// Give the VMs of an installed banger to another owner without asking
     #[arg(long, requires = "owner")]
     pub(super) change_owner: bool,
-    /// Take updates without a person, once a day at an hour of this machine's own: the same as
+    /// Take unattended updates, once a day at an hour of this machine's own: the same as
     /// `banger update --yes`. `--auto-update=off` ends that
     #[arg(
         long,

@@ -1,4 +1,4 @@
-//! The command line of banger: the only room that prints.
+//! The command line of banger: the only module that prints.
 //!
 //! Guarantees: every failure is one `error:` line with its causes and a hint, and an exit code of
 //! its own kind; nothing is asked without a terminal.

@@ -171,7 +171,7 @@ impl ObserveError {
                 _ => hint::of_damaged(path),
             }),
             Self::Untrusted(error) => Some(error.hint()),
-            Self::RunIsFull { .. } => Some("make room in /run and try again: df -h /run".into()),
+            Self::RunIsFull { .. } => Some("free space in /run and try again: df -h /run".into()),
             Self::ProtectedProcesses(_) => None,
         }
     }

@@ -343,7 +343,7 @@ fn enable(state: &HostState, goal: &Goal, plan: &mut Plan) {
     }
 }
 
-/// Whoever asked for updates without a person may think again. What an administrator enabled by hand
+/// Whoever asked for unattended updates may think again. What an administrator enabled by hand
 /// is the administrator's.
 fn no_more_by_itself(state: &HostState, goal: &Goal, plan: &mut Plan) {
     let asked = |receipt: &Receipt| receipt.auto_update;
@@ -357,11 +357,11 @@ fn no_more_by_itself(state: &HostState, goal: &Goal, plan: &mut Plan) {
     };
     let units = optional(&|unit| unit.facts.is_active());
     if !units.is_empty() {
-        plan.push(StopUnits { units }, "no updates without a person");
+        plan.push(StopUnits { units }, "no unattended updates");
     }
     let units = optional(&|unit| unit.facts.unit_file_state == "enabled");
     if !units.is_empty() {
-        plan.push(DisableUnits { units }, "no updates without a person");
+        plan.push(DisableUnits { units }, "no unattended updates");
         plan.push(
             ReloadSystemd {},
             "systemd remembers whether they were enabled",

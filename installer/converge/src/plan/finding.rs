@@ -177,7 +177,7 @@ impl Finding {
                 "a restart would kill no guest, but leave the old daemon running"
             }
             (Danger::None, Drift::StartLimit { .. }) => {
-                "no guest is in danger, but after some quick restarts clients find a closed door"
+                "no guest is in danger, but after some quick restarts clients find a closed socket"
             }
             (Danger::None, Drift::LooseFolder { .. }) => {
                 "whoever can write it can put another program in the place of root's"

@@ -11,7 +11,7 @@ use crate::observe::{DropIn, Fragment, UnitState, same_path};
 use crate::unit;
 
 /// Everything about a unit that is not as it was installed. `installed` is the text that was, when
-/// it is known. `auto_update` says whether updates are taken without a person.
+/// it is known. `auto_update` says whether updates are installed unattended.
 pub fn findings(
     product: &Product,
     state: &UnitState,

@@ -95,7 +95,7 @@ pub enum StepError {
         names: Vec<String>,
     },
     /// A service ended, or was restarted, right after it had answered.
-    #[error("{unit} answered, and then ended by itself")]
+    #[error("{unit} answered, and then exited")]
     Unsteady {
         /// The service.
         unit: UnitName,
@@ -231,7 +231,7 @@ impl StepError {
         match self {
             Self::Files(error) => error.hint(),
             Self::Systemd(error) => error.hint(),
-            Self::RunIsFull { .. } => Some("make room in /run and try again: df -h /run".into()),
+            Self::RunIsFull { .. } => Some("free space in /run and try again: df -h /run".into()),
             Self::KillMode { unit, drop_ins, .. } => Some(if drop_ins.is_empty() {
                 format!("systemctl show -p FragmentPath,DropInPaths,KillMode {unit}")
             } else {

@@ -87,7 +87,7 @@ impl Act for RescopeGuests {
 
     fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
         for one in &self.moves {
-            // one that ended by itself meanwhile is nobody's loss, and its pid may be another's
+            // one that exited meanwhile is nobody's loss, and its pid may be another's
             if !effects.lives(one.protected.identity) {
                 continue;
             }

@@ -173,7 +173,7 @@ pub enum UnpackError {
         name: String,
     },
     /// No room.
-    #[error("no room for {needed} bytes in {}", path.display())]
+    #[error("no space for {needed} bytes in {}", path.display())]
     DiskFull {
         /// The folder.
         path: PathBuf,

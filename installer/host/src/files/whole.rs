@@ -301,7 +301,7 @@ fn make_folders<D: Disk>(disk: &D, folder: &Path) -> Io<()> {
     sync_parent(disk, folder)
 }
 
-/// As [`settle`], without what a write that was cut off left beside the name.
+/// As [`settle`], without what a write that was interrupted left beside the name.
 pub(super) fn settle_alone<D: Disk>(disk: &D, path: &Path) -> Io<()> {
     remove_one(disk, &beside(path))?;
     settle(disk, path)

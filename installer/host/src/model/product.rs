@@ -127,7 +127,7 @@ pub struct UnitSpec {
     /// before anything stops it, and its health is probed after a start.
     #[serde(default, rename = "stateful")]
     pub stateful: bool,
-    /// Enabled and started only where somebody asked for updates without a person
+    /// Enabled and started only where somebody asked for unattended updates
     /// ([`super::Receipt::auto_update`]).
     #[serde(default)]
     pub optional: bool,

@@ -75,7 +75,9 @@ impl Attempt<'_> {
             typed.iter().any(|words| hint.contains(words)),
             "{place}: {error:?} hints {hint:?}"
         );
-        if let ToolkitError::Run(RunError::Stuck { .. } | RunError::Undecided { .. }) = error {
+        if let ToolkitError::Run(RunError::RollbackFailed { .. } | RunError::CommitUnknown { .. }) =
+            error
+        {
             self.ends.stuck += 1;
             assert!(pending, "{place}: stuck without a journal");
             return;

@@ -29,7 +29,7 @@ fn a_version_that_stays_healthy_is_off_probation_and_stays() {
 fn a_version_that_ends_or_falls_silent_on_probation_is_left() {
     type Way = fn(&Machine);
     let ways: [(Way, &str); 2] = [
-        (Machine::let_service_die, "ended by itself"),
+        (Machine::let_service_die, "exited"),
         (|machine| machine.mute("0.1.1"), "does not answer"),
     ];
     for (way, why) in ways {

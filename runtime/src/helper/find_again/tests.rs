@@ -132,8 +132,8 @@ fn running(findings: &Findings) -> Vec<(String, u32)> {
     let mut found: Vec<(String, u32)> = findings
         .vms
         .iter()
-        .filter_map(|vm| match &vm.verdict {
-            Verdict::Mine(seen) => Some((vm.record.name.to_string(), seen.pid)),
+        .filter_map(|vm| match &vm.decision {
+            Decision::Mine(seen) => Some((vm.record.name.to_string(), seen.pid)),
             _ => None,
         })
         .collect();
@@ -323,7 +323,7 @@ fn who_cannot_see_calls_nothing_gone_or_broken() {
     let [db] = found.vms.as_slice() else {
         panic!("{:?}", found.vms);
     };
-    assert!(matches!(db.verdict, Verdict::Unsure(_)), "{db:?}");
+    assert!(matches!(db.decision, Decision::Unsure(_)), "{db:?}");
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn ten_thousand_ended_vms_cost_a_look_at_what_runs_and_no_more() {
     }
     let found = bench.find();
     assert_eq!(running(&found), both());
-    let gone = |vm: &&Finding| matches!(vm.verdict, Verdict::Gone(_));
+    let gone = |vm: &&Finding| matches!(vm.decision, Decision::Gone(_));
     assert_eq!(found.vms.iter().filter(gone).count(), 10_000);
     assert!(found.vms.iter().all(|vm| !vm.to_write));
     assert_eq!(*bench.processes.looked_at.lock().unwrap(), [4121, 4122]);

@@ -193,7 +193,7 @@ mod tests {
         assert!(scan.unreadable(300).is_some() && scan.at(301).is_some());
         assert!(
             scan.unreadable(302).is_none(),
-            "a stranger is nobody's doubt"
+            "another process is nobody's doubt"
         );
     }
 

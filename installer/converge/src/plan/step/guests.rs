@@ -114,7 +114,7 @@ impl fmt::Display for RescopeGuests {
     }
 }
 
-/// Sees, once the doors are closed, that no protected process runs: one may have started between
+/// Sees, once the sockets are closed, that no protected process runs: one may have started between
 /// the look at the host and the stop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckVacant {}

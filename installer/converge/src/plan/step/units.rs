@@ -90,7 +90,7 @@ impl fmt::Display for DisableUnits {
 /// Starts the unit that rolls the operation back if the updater dies, and watches the new version
 /// afterwards.
 ///
-/// Not reverted: it ends by itself when there is nothing to watch.
+/// Not reverted: it exits when there is nothing to watch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartRescue {
     /// The unit.

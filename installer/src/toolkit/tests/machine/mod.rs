@@ -62,7 +62,7 @@ pub(super) struct Machine {
     stop_guests: Cell<bool>,
     /// The services no longer list the child.
     forgets: Cell<bool>,
-    /// How often the service ended by itself since somebody started it.
+    /// How often the service exited since somebody started it.
     restarts: Cell<u32>,
     pauses_left: Cell<Option<u32>>,
     /// The version that no longer answers.
