@@ -69,11 +69,13 @@ impl RunError {
             Self::RolledBack { cause, .. } => cause.hint(),
             Self::Interrupted { .. } => None,
             Self::RollbackFailed { revert, .. } => revert.hint().or_else(|| {
-                Some("mend that, then run the same command again: it finishes the rollback".into())
+                Some(
+                    "repair that, then run the same command again: it finishes the rollback".into(),
+                )
             }),
             Self::CommitUnknown { source, .. } => source
                 .hint()
-                .or_else(|| Some("mend that, then run the same command again".into())),
+                .or_else(|| Some("repair that, then run the same command again".into())),
             Self::Journal(error) => error.hint(),
         }
     }

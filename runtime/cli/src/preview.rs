@@ -138,9 +138,9 @@ fn changes(plan: &Plan) -> Vec<String> {
             Step::KeepGuests(step) => {
                 Some((step.unit.to_string(), "KillMode=process added first".into()))
             }
-            Step::SetAside(step) => Some((
+            Step::BackUp(step) => Some((
                 step.path.display().to_string(),
-                format!("set aside: {}", planned.why),
+                format!("backed up: {}", planned.why),
             )),
             Step::RestartUnits(step) => {
                 let names: Vec<&str> = step.units.iter().map(UnitName::as_str).collect();

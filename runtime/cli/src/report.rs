@@ -79,7 +79,7 @@ impl<'a> ScreenReport<'a> {
             Step::CheckHealth(step) => {
                 screen.done("healthy", &format!("both daemons answer {}", step.version));
             }
-            Step::SetAside(step) => screen.done("set aside", &step.path.display().to_string()),
+            Step::BackUp(step) => screen.done("backed up", &step.path.display().to_string()),
             Step::CheckProtected(_) => self.print_guests(),
             _ => {}
         }
@@ -159,12 +159,12 @@ impl Report for ScreenReport<'_> {
             }
             Event::NotHeldAgainst { unit, why } => {
                 screen.note(&format!(
-                    "{unit} does not answer: {why}; this is not held against the version"
+                    "{unit} does not answer: {why}; the version is not rolled back for it"
                 ));
             }
             Event::StoppedByHand { unit } => {
                 screen.note(&format!(
-                    "{unit} was stopped by hand, which is not held against the version; its \
+                    "{unit} was stopped by hand, for which the version is not rolled back; its \
                      probation waits until {unit} runs again"
                 ));
             }

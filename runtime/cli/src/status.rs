@@ -105,7 +105,7 @@ fn findings(status: &Status, screen: &Screen) {
         screen.line(&format!("    {finding}"));
     }
     for remedy in remedies(findings) {
-        screen.line(&format!("    to mend: {remedy}"));
+        screen.line(&format!("    to repair: {remedy}"));
     }
 }
 

@@ -353,7 +353,7 @@ fn mend(
             screen.line(&format!("Channel {channel} is followed from now on."));
         }
         if summary.plan.steps.len() > usize::from(follows.is_some()) {
-            screen.line("What was stale has been mended; no guest was touched.");
+            screen.line("What was stale has been repaired.");
         }
     }
     Ok(())

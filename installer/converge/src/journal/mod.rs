@@ -120,7 +120,7 @@ impl JournalError {
             Self::Files(error) => error.hint(),
             Self::Revert { source, .. } => source
                 .hint()
-                .or_else(|| Some("mend that, then run the same command again".into())),
+                .or_else(|| Some("repair that, then run the same command again".into())),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::staleness::{in_danger, needs_own_drop_in, shadow};
 use super::{
-    CheckKillMode, Goal, KeepGuests, Move, Plan, ReloadSystemd, RemoveFile, Rendered,
-    RescopeGuests, SetAside,
+    BackUp, CheckKillMode, Goal, KeepGuests, Move, Plan, ReloadSystemd, RemoveFile, Rendered,
+    RescopeGuests,
 };
 use crate::model::{Product, ProtectedProcess, UnitName};
 use crate::observe::{HostState, UnitState};
@@ -28,7 +28,7 @@ pub(super) fn mend(
         aside.push(".set-aside-by-banger");
         any_moved = true;
         plan.push(
-            SetAside {
+            BackUp {
                 path: by.into(),
                 aside: aside.into(),
                 keep: true,

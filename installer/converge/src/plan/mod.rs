@@ -35,10 +35,10 @@ pub use published::{findings_of_release, is_sound};
 pub use staleness::{findings, in_danger};
 pub use step::listed;
 pub use step::{
-    BeginProbation, CheckHealth, CheckKillMode, CheckPrograms, CheckProtected, CheckVacant,
+    BackUp, BeginProbation, CheckHealth, CheckKillMode, CheckPrograms, CheckProtected, CheckVacant,
     DisableUnits, EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests,
-    RestartUnits, RestoreState, SetAside, StageRelease, StartRescue, StartUnits, Step, StopGuests,
-    StopUnits, WriteReceipt, WriteSet, WriteUnit,
+    RestartUnits, RestoreState, StageRelease, StartRescue, StartUnits, Step, StopGuests, StopUnits,
+    WriteReceipt, WriteSet, WriteUnit,
 };
 pub use uninstall::{Purge, uninstall};
 

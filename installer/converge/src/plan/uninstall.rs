@@ -2,8 +2,8 @@
 
 use super::mend::mend;
 use super::{
-    CheckKillMode, CheckVacant, Cleanup, DisableUnits, Operation, Plan, ReloadSystemd, RemoveFile,
-    SetAside, StopGuests, StopUnits, in_danger,
+    BackUp, CheckKillMode, CheckVacant, Cleanup, DisableUnits, Operation, Plan, ReloadSystemd,
+    RemoveFile, StopGuests, StopUnits, in_danger,
 };
 use crate::model::{Found, Product, UnitKind, UnitName};
 use crate::observe::{HostState, UnitState};
@@ -97,7 +97,7 @@ fn remove_files(product: &Product, state: &HostState, plan: &mut Plan) {
         let mut aside = layout.versions.as_os_str().to_owned();
         aside.push(".removed");
         plan.push(
-            SetAside {
+            BackUp {
                 path: layout.versions.clone(),
                 aside: aside.into(),
                 keep: false,

@@ -59,7 +59,7 @@ fn actor(step: &Step) -> &dyn Act {
         Step::WriteUnit(step) => step,
         Step::KeepGuests(step) => step,
         Step::RemoveFile(step) => step,
-        Step::SetAside(step) => step,
+        Step::BackUp(step) => step,
         Step::ReloadSystemd(step) => step,
         Step::CheckKillMode(step) => step,
         Step::RescopeGuests(step) => step,

@@ -22,7 +22,7 @@ impl fmt::Display for Link {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "point {} at {}",
+            "switch {} to {}",
             self.link.display(),
             self.target.display()
         )
@@ -45,7 +45,7 @@ impl fmt::Display for RemoveFile {
 /// Moves something out of the way, on its own file system, so that it can come back in one rename.
 /// It is deleted when the operation is committed, unless it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetAside {
+pub struct BackUp {
     /// What.
     pub path: PathBuf,
     /// Where it goes.
@@ -54,7 +54,7 @@ pub struct SetAside {
     pub keep: bool,
 }
 
-impl fmt::Display for SetAside {
+impl fmt::Display for BackUp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.keep {
             write!(
@@ -84,7 +84,7 @@ pub struct StageRelease {
 
 impl fmt::Display for StageRelease {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "lay {} down", self.to.display())
+        write!(formatter, "install {}", self.to.display())
     }
 }
 
@@ -170,7 +170,7 @@ impl fmt::Display for RestoreState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "put back what of {} state files has a later format",
+            "restore those of {} state files that have a later format",
             self.files.len()
         )
     }

@@ -22,7 +22,7 @@ impl fmt::Display for CheckKillMode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "see that KillMode=process is in force for {}{}",
+            "verify that KillMode=process is in force for {}{}",
             listed(&self.units),
             if self.stop_guests {
                 ", or stop who would be killed"
@@ -51,7 +51,7 @@ impl fmt::Display for CheckProtected {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "see that all {} that ran still run",
+            "verify that all {} protected processes still run",
             self.protected.len()
         )
     }
@@ -71,7 +71,11 @@ pub struct KeepGuests {
 
 impl fmt::Display for KeepGuests {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "give {} KillMode=process", self.unit)
+        write!(
+            formatter,
+            "add a drop-in with KillMode=process to {}",
+            self.unit
+        )
     }
 }
 
@@ -121,7 +125,7 @@ pub struct CheckVacant {}
 
 impl fmt::Display for CheckVacant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("see that no guest is left")
+        formatter.write_str("verify that no protected process runs")
     }
 }
 

@@ -8,7 +8,7 @@ mod units;
 use serde::{Deserialize, Serialize};
 
 pub use files::{
-    BeginProbation, Link, RemoveFile, RestoreState, SetAside, StageRelease, WriteReceipt, WriteSet,
+    BackUp, BeginProbation, Link, RemoveFile, RestoreState, StageRelease, WriteReceipt, WriteSet,
     WriteUnit,
 };
 pub use guests::{
@@ -49,7 +49,7 @@ steps! {
     StageRelease,
     /// Ask new programs for their version.
     CheckPrograms,
-    /// Point a link (`current`, a program) elsewhere, in one rename.
+    /// Switch a link (`current`, a program) elsewhere, in one rename.
     Link,
     /// Write a unit file.
     WriteUnit,
@@ -58,10 +58,10 @@ steps! {
     /// Remove a file or link.
     RemoveFile,
     /// Move a folder out of the way.
-    SetAside,
+    BackUp,
     /// Make systemd read its units anew.
     ReloadSystemd,
-    /// See that a stop reaches the main process alone.
+    /// Verify that a stop reaches the main process alone.
     CheckKillMode,
     /// Move protected processes out of the services' control groups.
     RescopeGuests,
@@ -79,7 +79,7 @@ steps! {
     CheckHealth,
     /// Compare protected processes with what they were.
     CheckProtected,
-    /// See that no protected process runs.
+    /// Verify that no protected process runs.
     CheckVacant,
     /// End protected processes, as the user asked for.
     StopGuests,

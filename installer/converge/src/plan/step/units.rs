@@ -13,7 +13,7 @@ pub struct ReloadSystemd {}
 
 impl fmt::Display for ReloadSystemd {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("make systemd read its units anew")
+        formatter.write_str("reload systemd")
     }
 }
 
@@ -99,6 +99,10 @@ pub struct StartRescue {
 
 impl fmt::Display for StartRescue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "let {} watch", self.unit)
+        write!(
+            formatter,
+            "start {}, which watches the new version",
+            self.unit
+        )
     }
 }
