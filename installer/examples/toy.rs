@@ -2,8 +2,8 @@
 //!
 //! `toy make-release DIR VERSION [broken|deaf]` writes a release; `toy install DIR VERSION`,
 //! `toy update DIR VERSION`, `toy rollback`, `toy restart`, `toy uninstall [--purge]` and `toy status`
-//! run the toolkit on this machine. The tests run it on a throwaway host; it is also the shortest answer to
-//! "how do I use this for a service of my own".
+//! run the toolkit on this machine. The tests run it on a throwaway host; it is also the shortest
+//! answer to "how do I use this for a service of my own".
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -1,6 +1,6 @@
-//! The commands on a real host (docs/contract.md, "Commands"): who may call what, what a host must have,
-//! and which command a user whose daemon cannot be reached is told to type. Every refusal leaves the host
-//! as it was.
+//! The commands on a real host (docs/contract.md, "Commands"): who may call what, what a host must
+//! have, and which command a user whose daemon cannot be reached is told to type. Every refusal
+//! leaves the host as it was.
 
 use banger_installer::model::Version;
 use banger_tests::support::command::Output;

@@ -1,8 +1,8 @@
 //! The only loop that runs steps or reverts them.
 //!
 //! Guarantees: before a step acts, what takes it back is on the disk. A step that fails, and a
-//! signal between two steps, roll the whole operation back, in reverse order. An operation is committed by one
-//! write, after which nothing is rolled back any more.
+//! signal between two steps, roll the whole operation back, in reverse order. An operation is
+//! committed by one write, after which nothing is rolled back any more.
 
 use std::sync::atomic::Ordering;
 
@@ -45,8 +45,8 @@ pub enum RunError {
         #[source]
         revert: Box<StepError>,
     },
-    /// Whether the operation is committed could not be written down. Nothing was rolled back since: what the disk
-    /// says when it is read next is what counts, and either is whole.
+    /// Whether the operation is committed could not be written down. Nothing was rolled back since:
+    /// what the disk says when it is read next is what counts, and either is whole.
     #[error(
         "whether {operation} is committed could not be recorded; the next operation finishes it or rolls it back"
     )]
@@ -115,7 +115,8 @@ enum NotCommitted {
 /// Runs a plan to its end, or takes it back.
 ///
 /// # Errors
-/// [`RunError`]. All but [`RunError::RollbackFailed`] and [`RunError::CommitUnknown`] leave the host as it was.
+/// [`RunError`]. All but [`RunError::RollbackFailed`] and [`RunError::CommitUnknown`] leave the host
+/// as it was.
 pub fn run(
     plan: &Plan,
     layout: &Layout,
@@ -192,9 +193,9 @@ fn advance(
     Ok(())
 }
 
-/// Writes down that the operation is committed. When that fails, the name may lead to the new record already,
-/// without anybody knowing whether it will after a loss of power: nothing is rolled back before the
-/// disk is sure to say that this is what goes on.
+/// Writes down that the operation is committed. When that fails, the name may lead to the new record
+/// already, without anybody knowing whether it will after a loss of power: nothing is rolled back
+/// before the disk is sure to say that this is what goes on.
 fn commit(
     journal: &mut Journal,
     path: &std::path::Path,

@@ -116,7 +116,8 @@ pub enum Event<'a> {
         /// Why.
         why: &'a str,
     },
-    /// The operation is committed, but something of the old could not be removed yet; the next operation tries again.
+    /// The operation is committed, but something of the old could not be removed yet; the next
+    /// operation tries again.
     CleanupPending {
         /// Why not.
         why: String,

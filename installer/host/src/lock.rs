@@ -173,8 +173,8 @@ fn flock_holder(line: &str, name: &str) -> Option<u32> {
     }
 }
 
-/// Opens the file, and makes it only when it is not there: an operation that finds nothing to do changes
-/// nothing, not even here. Who holds the lock is in the kernel's table, not in the file.
+/// Opens the file, and makes it only when it is not there: an operation that finds nothing to do
+/// changes nothing, not even here. Who holds the lock is in the kernel's table, not in the file.
 fn open(path: &Path) -> std::io::Result<File> {
     match File::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

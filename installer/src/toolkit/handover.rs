@@ -2,7 +2,8 @@
 //!
 //! Guarantees: the program was verified, and has said its version without any rights, before it is
 //! called; what it says that it would do must be of that product and version before it may change
-//! anything; and an operation that another program began is rolled back by one that can read its record.
+//! anything; and an operation that another program began is rolled back by one that can read its
+//! record.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -127,8 +128,8 @@ fn check(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> 
 }
 
 impl Planner<'_> {
-    /// Lets the release's own program plan the update, show it, and carry it out. Gives its exit status;
-    /// what it had to say, it has said.
+    /// Lets the release's own program plan the update, show it, and carry it out. Gives its exit
+    /// status; what it had to say, it has said.
     ///
     /// # Errors
     /// [`ToolkitError::Handover`], [`ToolkitError::LaterHandover`]: nothing was changed.

@@ -1,8 +1,8 @@
 //! The toolkit's entry point: install, update, roll back, restart, uninstall and status of a product.
 //!
-//! Guarantees: one operation at a time (the lock); what an interrupted operation left is rolled back before
-//! anything else; the host is read before it is changed; and an operation either holds whole or leaves the
-//! host as it was. Nothing here prints: what happens goes to a [`Report`].
+//! Guarantees: one operation at a time (the lock); what an interrupted operation left is rolled back
+//! before anything else; the host is read before it is changed; and an operation either holds whole
+//! or leaves the host as it was. Nothing here prints: what happens goes to a [`Report`].
 
 mod error;
 mod handover;
@@ -246,7 +246,8 @@ fn is_beside(name: &OsStr, path: &Path) -> bool {
 }
 
 /// Takes away what an install made before its first step, and a step cannot revert: folders, and
-/// a journal that never got its name. Only where nothing is installed and no operation is left to finish.
+/// a journal that never got its name. Only where nothing is installed and no operation is left to
+/// finish.
 fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), ToolkitError> {
     let layout = &product.layout;
     let files = effects.files;

@@ -48,8 +48,8 @@ impl<'a> Planner<'a> {
     /// run left is not rolled back.
     ///
     /// # Errors
-    /// [`ToolkitError::Lock`] when an operation is in progress; [`ToolkitError::Interrupted`] when one was
-    /// interrupted: what will be done is only known once that is rolled back.
+    /// [`ToolkitError::Lock`] when an operation is in progress; [`ToolkitError::Interrupted`] when
+    /// one was interrupted: what will be done is only known once that is rolled back.
     pub fn look(product: &'a Product, effects: Effects<'a>) -> Result<Self, ToolkitError> {
         let lock = Lock::take(&product.layout.lock)?;
         if let Some(journal) = Journal::load(&product.layout.journal(), effects.files)? {
@@ -199,8 +199,8 @@ impl<'a> Planner<'a> {
         converge(&product, state, &goal, findings)
     }
 
-    /// What an uninstall would do. A receipt is not needed for it: whatever an interrupted operation, or
-    /// somebody's hand, left behind can be removed.
+    /// What an uninstall would do. A receipt is not needed for it: whatever an interrupted
+    /// operation, or somebody's hand, left behind can be removed.
     ///
     /// # Errors
     /// [`ToolkitError::GuestsInTheWay`], [`ToolkitError::NotInstalled`].

@@ -4,9 +4,9 @@
 //! rolled back, or finished, at once; a version on probation that exits, stops answering or says
 //! another version is left for the one before it, unless the user whom a service runs as is the reason;
 //! a service that somebody stopped is not asked, since a question would start it again by its socket,
-//! and the watch waits until it runs, and begins anew; and a version that stays healthy for the whole probation
-//! is off it. Every decision is made anew from what lies on the disk, so that this may be killed and
-//! started again at any moment.
+//! and the watch waits until it runs, and begins anew; and a version that stays healthy for the
+//! whole probation is off it. Every decision is made anew from what lies on the disk, so that this
+//! may be killed and started again at any moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -44,7 +44,8 @@ impl Default for RescueLimits {
 /// How a watch ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rescued {
-    /// There was nothing to watch, or no longer: what a dead operation left was rolled back or finished.
+    /// There was nothing to watch, or no longer: what a dead operation left was rolled back or
+    /// finished.
     Nothing,
     /// The version stayed healthy: its probation is over.
     Passed(Version),

@@ -26,13 +26,13 @@ pub struct Status {
     pub protected: Vec<ProtectedProcess>,
     /// An operation that was interrupted and will be rolled back by the next one.
     pub pending: Option<Operation>,
-    /// The pid of an operation that is at work now.
+    /// The pid of the operation in progress.
     pub in_progress: Option<u32>,
     /// The version on probation, if one is: the one before it comes back by itself if it does not stay
     /// well.
     pub probation: Option<Version>,
-    /// Why the record of an interrupted operation cannot be used, and what to type; the next operation would
-    /// refuse to start for it.
+    /// Why the record of an interrupted operation cannot be used, and what to type; the next
+    /// operation would refuse to start for it.
     pub unusable_journal: Option<String>,
 }
 

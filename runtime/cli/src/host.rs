@@ -133,8 +133,8 @@ impl Host {
             .effects(&self.guests, &self.health, &self.interrupt)
     }
 
-    /// From here on Ctrl-C and SIGTERM do not end the process: the operation sees them between two steps
-    /// and rolls itself back. A terminal that goes away (SIGHUP) ends nothing.
+    /// From here on Ctrl-C and SIGTERM do not end the process: the operation sees them between two
+    /// steps and rolls itself back. A terminal that goes away (SIGHUP) ends nothing.
     pub(super) fn hold_signals(&self) -> Result<(), Failure> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let ignored = Arc::new(AtomicBool::new(false));

@@ -110,8 +110,8 @@ pub(super) fn nothing_to_take(judgement: &Judgement, offer: &Offer, receipt: &Re
     }
 }
 
-/// Fetches what is offered. A release that says what it consists of plans for itself; for any other this
-/// program tells what it changes, asks, and updates.
+/// Fetches what is offered. A release that says what it consists of plans for itself; for any other
+/// this program tells what it changes, asks, and updates.
 fn take(
     options: &UpdateOptions,
     offer: &Offer,

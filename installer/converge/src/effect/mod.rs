@@ -52,8 +52,8 @@ pub trait Health {
         units.iter().map(|unit| self.probe(unit)).collect()
     }
 
-    /// The ids of the protected processes that the services list as running; none when they keep no such
-    /// list. One that is listed before a change and not after it was lost, though it may live.
+    /// The ids of the protected processes that the services list as running; none when they keep no
+    /// such list. One that is listed before a change and not after it was lost, though it may live.
     fn known(&self) -> Result<Option<Vec<String>>, BoxError> {
         Ok(None)
     }

@@ -1,9 +1,9 @@
 //! The write-ahead record of an operation.
 //!
 //! Guarantees: before anything is done, what undoes it is on the disk; an operation that died at any
-//! moment is rolled back whole, or, once it was committed, finished, by the next operation, whichever that
-//! is. A journal that cannot be read, or that a later version wrote, stops the next operation before it
-//! touches anything.
+//! moment is rolled back whole, or, once it was committed, finished, by the next operation,
+//! whichever that is. A journal that cannot be read, or that a later version wrote, stops the next
+//! operation before it touches anything.
 
 use std::path::{Path, PathBuf};
 
@@ -278,8 +278,8 @@ fn restart_what_a_boot_started(
     restart_those_that_may(services, effects, report)
 }
 
-/// Rolls back, or finishes, what an interrupted operation left. Gives back what it was, if there was one.
-/// Of the product's `services`, those that may run what was rolled back are restarted.
+/// Rolls back, or finishes, what an interrupted operation left. Gives back what it was, if there was
+/// one. Of the product's `services`, those that may run what was rolled back are restarted.
 ///
 /// # Errors
 /// [`JournalError`]; the journal stays.

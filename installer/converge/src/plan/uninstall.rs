@@ -20,7 +20,8 @@ pub enum Purge {
 /// The plan that removes the product. Everything is stopped before the first unit file goes, and
 /// systemd reads its units only after that: a service whose file is gone is stopped with
 /// `KillMode=control-group`. What cannot come back goes last, when all else held, and the receipt
-/// at the very end. Protected processes that the host has are ended first: whoever calls has been told to.
+/// at the very end. Protected processes that the host has are ended first: whoever calls has been
+/// told to.
 pub fn uninstall(product: &Product, state: &HostState, purge: Purge) -> Plan {
     let mut plan = Plan::new(Operation::Uninstall);
     let names = |filter: &dyn Fn(&UnitState) -> bool| -> Vec<UnitName> {

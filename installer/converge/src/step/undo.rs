@@ -1,7 +1,7 @@
 //! How an operation is rolled back.
 //!
-//! Guarantees: first the units that the operation started are stopped, while the unit files that say how
-//! (`KillMode=process`) are still in force; then files and links go back in reverse order; then
+//! Guarantees: first the units that the operation started are stopped, while the unit files that say
+//! how (`KillMode=process`) are still in force; then files and links go back in reverse order; then
 //! systemd reads them; and only then, with `KillMode=process` seen in force, services are restarted.
 //! Every part may be done again, and what is already gone or already back is fine.
 
@@ -31,6 +31,7 @@ pub enum Undo {
     },
     /// Put back what stood at the path of a probation, and the state files that the version before
     /// could no longer read.
+    #[serde(rename = "trial")]
     Probation {
         /// The path.
         path: PathBuf,

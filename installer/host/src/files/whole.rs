@@ -307,8 +307,8 @@ pub(super) fn settle_alone<D: Disk>(disk: &D, path: &Path) -> Io<()> {
     settle(disk, path)
 }
 
-/// Syncs the folder that a name stands in, and that folder's own entry: who made the folder, an operation
-/// that was killed or another program, may not have done it.
+/// Syncs the folder that a name stands in, and that folder's own entry: who made the folder, an
+/// operation that was killed or another program, may not have done it.
 fn settle<D: Disk>(disk: &D, path: &Path) -> Io<()> {
     sync_parent(disk, path)?;
     path.parent()

@@ -135,8 +135,8 @@ impl fmt::Display for WriteUnit {
     }
 }
 
-/// Puts a version on probation: writes down which one comes back if it fails its health checks, with the
-/// product's state as that one wrote it.
+/// Puts a version on probation: writes down which one comes back if it fails its health checks, with
+/// the product's state as that one wrote it.
 ///
 /// When it is rolled back, state that has a later format by then is put back, too: the version before
 /// could not read it.
@@ -144,7 +144,8 @@ impl fmt::Display for WriteUnit {
 pub struct BeginProbation {
     /// Where.
     pub path: PathBuf,
-    /// What.
+    /// What. On disk under the name that it was first written with.
+    #[serde(rename = "trial")]
     pub probation: Box<Probation>,
 }
 

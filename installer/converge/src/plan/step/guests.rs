@@ -33,11 +33,12 @@ impl fmt::Display for CheckKillMode {
     }
 }
 
-/// Compares every protected process with what it was before the operation: the same pid with the same start time,
-/// and known to the product's services if it was known to them before.
+/// Compares every protected process with what it was before the operation: the same pid with the
+/// same start time, and known to the product's services if it was known to them before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckProtected {
-    /// Who was there before.
+    /// Who was there before. On disk under the name that it was first written with.
+    #[serde(rename = "survivors")]
     pub protected: Vec<ProtectedProcess>,
     /// The ids of those among them whom the services listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -60,7 +61,8 @@ impl fmt::Display for CheckProtected {
 /// Makes a service spare its children, by a drop-in of the toolkit's own that beats the unit file
 /// and the administrator's drop-ins, which stay as they are.
 ///
-/// Not reverted: an operation that is rolled back must be able to restart the service without harm, too.
+/// Not reverted: an operation that is rolled back must be able to restart the service without harm,
+/// too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepGuests {
     /// The service.
@@ -79,8 +81,8 @@ impl fmt::Display for KeepGuests {
     }
 }
 
-/// Moves protected processes out of the services' control groups, each into a scope of its own, where no stop
-/// of a service reaches them.
+/// Moves protected processes out of the services' control groups, each into a scope of its own,
+/// where no stop of a service reaches them.
 ///
 /// Not reverted: a protected process is as safe there as it can be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +99,8 @@ pub struct RescopeGuests {
 /// One protected process's move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
-    /// Who.
+    /// Who. On disk under the name that it was first written with.
+    #[serde(rename = "survivor")]
     pub protected: ProtectedProcess,
     /// Where to.
     pub scope: UnitName,
@@ -134,7 +137,8 @@ impl fmt::Display for CheckVacant {
 /// Cannot be reverted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopGuests {
-    /// Who.
+    /// Who. On disk under the name that it was first written with.
+    #[serde(rename = "survivors")]
     pub protected: Vec<ProtectedProcess>,
 }
 

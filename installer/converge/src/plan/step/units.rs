@@ -36,8 +36,9 @@ pub struct StopUnits {
 pub struct RestartUnits {
     /// The services.
     pub units: Vec<UnitName>,
-    /// Sockets of theirs that do not listen yet, or for another owner. systemd starts a socket only while its service
-    /// does not run, so the services are stopped, the sockets started, and then the services.
+    /// Sockets of theirs that do not listen yet, or for another owner. systemd starts a socket only
+    /// while its service does not run, so the services are stopped, the sockets started, and then
+    /// the services.
     pub sockets: Vec<UnitName>,
     /// The version that stands when this is rolled back.
     pub fallback: Option<Version>,
