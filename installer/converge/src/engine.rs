@@ -6,6 +6,8 @@
 
 use std::sync::atomic::Ordering;
 
+use banger_installer_host::Hint;
+
 use crate::ErrorKind;
 use crate::effect::{Effects, Files};
 use crate::journal::{Entry, Journal, JournalError, Phase, Recorded};
@@ -64,7 +66,7 @@ pub enum RunError {
 
 impl RunError {
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::RolledBack { cause, .. } => cause.hint(),
             Self::Interrupted { .. } => None,

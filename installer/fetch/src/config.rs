@@ -1,4 +1,4 @@
-//! The administrator's configuration, `/etc/banger/config.toml`.
+//! The administrator's configuration, `config.toml` in its folder ([`banger_installer_host::Layout::config_file`]).
 //!
 //! Guarantees: a file that another user could have written is refused, and so is a key that this
 //! version does not know: a misspelt setting is an error with its line, never a setting that
@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use banger_installer_host::Hint;
 
 use crate::error_kind::ErrorKind;
 use crate::verify::TrustedFileError;
@@ -65,18 +67,18 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// What to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Syntax { path, .. } => Some(format!(
+            Self::Syntax { path, .. } => Some(Hint::Text(format!(
                 "all there is to set in {}:\n    [update]\n    \
                  sources = [\"https://...\", \"https://...\"]",
                 path.display()
-            )),
-            Self::Both { path } => Some(format!(
+            ))),
+            Self::Both { path } => Some(Hint::Text(format!(
                 "name them all in one list in {}:\n    [update]\n    \
                  sources = [\"https://...\", \"https://...\"]",
                 path.display()
-            )),
+            ))),
             Self::Unsafe(cause) => cause.hint(),
         }
     }
@@ -147,7 +149,7 @@ mod tests {
         let error = parse(both, path).unwrap_err();
         assert!(matches!(error, ConfigError::Both { .. }), "{error:?}");
         assert_eq!(error.kind(), ErrorKind::Usage);
-        let hint = error.hint().unwrap();
+        let hint = error.hint().unwrap().to_string();
         assert!(hint.contains("sources = ["), "{hint}");
     }
 

@@ -7,6 +7,8 @@
 use std::error::Error;
 use std::fmt;
 
+use banger_installer_host::Hint;
+
 use super::FetchError;
 use crate::error_kind::ErrorKind;
 use crate::verify::{KeyringError, ListRefusal, SignatureError, VerifyError};
@@ -16,7 +18,7 @@ pub trait MirrorError: Error + 'static {
     /// For the exit code.
     fn kind(&self) -> ErrorKind;
     /// What to type.
-    fn hint(&self) -> Option<String>;
+    fn hint(&self) -> Option<Hint>;
     /// Whether the next answer of the same mirror may be another: its publisher may have exchanged
     /// its files between two requests, so that a signature came with what the one before it signs.
     fn may_be_torn(&self) -> bool {
@@ -95,7 +97,7 @@ impl<E: MirrorError> NoMirror<E> {
     }
 
     /// What to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         self.most_telling().hint()
     }
 }
@@ -160,7 +162,7 @@ macro_rules! mirror_errors {
                 Self::kind(self)
             }
 
-            fn hint(&self) -> Option<String> {
+            fn hint(&self) -> Option<Hint> {
                 Self::hint(self)
             }
         })+
@@ -174,7 +176,7 @@ impl MirrorError for Unfit {
         Self::kind(self)
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Hint> {
         Self::hint(self)
     }
 
@@ -206,7 +208,7 @@ impl Unfit {
     }
 
     /// What to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::Fetch(error) => error.hint(),
             Self::Verify(error) => error.hint(),

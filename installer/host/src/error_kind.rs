@@ -39,7 +39,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The exit code of `banger`. 0 is success and 10 "an update is available"; both are no errors.
+    /// The exit code of a command that failed so. 0 is success and 10 "an update is available"; both are no errors.
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Other => 1,

@@ -2,12 +2,12 @@
 
 pub use banger_installer_converge::model::{SavedFile, TRIAL_SCHEMA, Trial, TrialError};
 pub use banger_installer_host::{
-    Contents, Delegate, Digest, DigestError, End, FileImage, Fingerprint, Found,
-    INSTALLED_SET_SCHEMA, InstallMethod, InstalledSet, InstalledSetError, InstalledUnit,
-    LastUpdate, Layout, ListedFile, Owner, ProcessIdentity, Product, Program, RECEIPT_SCHEMA,
-    RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, Receipt, ReceiptError, ReleaseList,
-    ReleaseListError, Requirement, RolledBack, StateFiles, Survivor, UnitKind, UnitName,
-    UnitNameError, UnitSpec, Version, VersionError,
+    Contents, Delegate, Digest, DigestError, End, FileImage, Fingerprint, Format, Found, Hint,
+    HintText, INSTALLED_SET_SCHEMA, InstallMethod, InstalledSet, InstalledSetError, InstalledUnit,
+    LastUpdate, Layout, ListedFile, Owner, ProcessIdentity, Product, ProductBuilder, ProductError,
+    Program, RECEIPT_SCHEMA, RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, Receipt,
+    ReceiptError, ReleaseList, ReleaseListError, Requirement, RolledBack, StateFiles, Survivor,
+    UnitKind, UnitName, UnitNameError, UnitSpec, Version, VersionError,
 };
 pub use banger_installer_systemd::{RateLimit, ServiceFacts, UnitFacts, UnitSearch};
 pub use banger_installer_trust::model::{

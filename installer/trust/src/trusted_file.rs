@@ -9,6 +9,7 @@ use std::io::Read as _;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use banger_installer_host::Hint;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 
@@ -67,19 +68,23 @@ pub enum TrustedFileError {
 
 impl TrustedFileError {
     /// What to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Kind { path, wanted } => Some(format!(
+            Self::Kind { path, wanted } => Some(Hint::Text(format!(
                 "put a {wanted} of root's in its place: ls -l {}",
                 path.display()
-            )),
-            Self::Owner { path, required, .. } => {
-                Some(format!("sudo chown {required} {}", path.display()))
+            ))),
+            Self::Owner { path, required, .. } => Some(Hint::Text(format!(
+                "sudo chown {required} {}",
+                path.display()
+            ))),
+            Self::Writable { path, .. } => {
+                Some(Hint::Text(format!("sudo chmod go-w {}", path.display())))
             }
-            Self::Writable { path, .. } => Some(format!("sudo chmod go-w {}", path.display())),
-            Self::TooLarge { path, .. } | Self::NotText { path } => {
-                Some(format!("look at it: head -c 300 {}", path.display()))
-            }
+            Self::TooLarge { path, .. } | Self::NotText { path } => Some(Hint::Text(format!(
+                "look at it: head -c 300 {}",
+                path.display()
+            ))),
             Self::Io { .. } => None,
         }
     }

@@ -15,13 +15,17 @@ use banger_installer::unit::Values;
 
 use super::Failure;
 use crate::health;
-use crate::product::{self, Coverage};
+use crate::product::{self, Coverage, hint_text};
 use crate::protocol::{EndCause, GraceSeconds, StopVm};
 use crate::survivors::InstalledGuests;
 
 impl From<ToolkitError> for Failure {
     fn from(error: ToolkitError) -> Self {
-        Self::new(&error, error.hint(), error.kind())
+        Self::new(
+            &error,
+            error.hint().map(|hint| hint_text(&hint)),
+            error.kind(),
+        )
     }
 }
 

@@ -27,7 +27,8 @@ pub struct ProcessIdentity {
     pub start_time: u64,
 }
 
-/// A process that must outlive every stop the toolkit causes. For banger: a running guest.
+/// A process that must outlive every stop the toolkit causes. For a product that runs virtual machines:
+/// a running guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survivor {
     /// What a person calls it, say a VM's name.
@@ -37,7 +38,7 @@ pub struct Survivor {
     /// The process.
     pub identity: ProcessIdentity,
     /// Its control group on the unified hierarchy, as `/proc/PID/cgroup` gives it after `0::`, say
-    /// `/system.slice/bangerd-root.service`.
+    /// `/system.slice/acmed.service`.
     pub control_group: String,
 }
 

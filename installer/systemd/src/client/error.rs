@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use banger_installer_host::Hint;
+
 use crate::client::{JobKind, JobResult};
 use banger_installer_host::ErrorKind;
 use banger_installer_host::FilesError;
@@ -68,7 +70,7 @@ pub enum SystemdError {
 
 impl SystemdError {
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::NotBooted => Some(
                 "this software runs as systemd services; use a machine that was booted with systemd"
@@ -78,7 +80,7 @@ impl SystemdError {
             Self::BusLost { .. } => {
                 Some("see that the bus runs, then try again: sudo systemctl start dbus.socket".into())
             }
-            Self::Job { unit, .. } => Some(format!("journalctl -u {unit} --since \"5 min ago\"")),
+            Self::Job { unit, .. } => Some(Hint::Text(format!("journalctl -u {unit} --since \"5 min ago\""))),
             Self::Unsynced(error) => error.hint(),
             Self::Runtime(_) | Self::Refused { .. } | Self::TooSlow { .. } | Self::Gone { .. } => {
                 None

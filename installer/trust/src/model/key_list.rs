@@ -132,7 +132,7 @@ mod tests {
     fn list() -> KeyList {
         KeyList {
             schema: KEY_LIST_SCHEMA,
-            product: "banger".into(),
+            product: "acme".into(),
             sequence: 3,
             released: "2026-11-23T12:00:00Z".parse().unwrap(),
             expires: "2027-11-23T12:00:00Z".parse().unwrap(),
