@@ -112,6 +112,21 @@ pub fn read(path: &Path, required_uid: u32) -> Result<Config, ConfigError> {
 
 /// Parses the text of a configuration; `path` is for messages.
 ///
+/// ```
+/// use std::path::Path;
+///
+/// use banger_installer_fetch::{Source, config};
+///
+/// let path = Path::new("/etc/acme/config.toml");
+/// let text = "[update]\nsource = \"https://example.org/acme/{channel}\"\n";
+/// let config = config::parse(text, path)?;
+/// let source = Source::parse(config.update.all_sources()[0], "stable")?;
+/// assert_eq!(source.place(), "https://example.org/acme/stable/");
+/// // what is sent without TLS is no source
+/// assert!(Source::parse("http://example.org/acme/", "stable").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`ConfigError::Syntax`], [`ConfigError::Both`].
 pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {

@@ -12,6 +12,7 @@ mod installed_set;
 mod layout;
 mod product;
 mod product_builder;
+mod product_error;
 mod receipt;
 mod release_list;
 mod schema;
@@ -26,7 +27,8 @@ pub use host::{End, Owner, ProcessIdentity, Survivor};
 pub use installed_set::{INSTALLED_SET_SCHEMA, InstalledSet, InstalledSetError, InstalledUnit};
 pub use layout::Layout;
 pub use product::{Delegate, Product, Program, Requirement, StateFiles, UnitSpec};
-pub use product_builder::{ProductBuilder, ProductError};
+pub use product_builder::ProductBuilder;
+pub use product_error::ProductError;
 pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
 pub use release_list::{
     ListedFile, RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, ReleaseList,

@@ -1,114 +1,13 @@
 //! How a product is described: piece by piece, and checked as a whole.
 
 use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
+use super::product_error::{NAME_LIMIT, ProductError};
 use super::{
     Delegate, Hint, HintText, Layout, Product, Program, Requirement, StateFiles, UnitKind,
     UnitName, UnitSpec,
 };
-
-/// The longest name of a product, in bytes: it stands in names of units and files.
-const NAME_LIMIT: usize = 32;
-
-/// A description that is no product's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProductError {
-    /// The name cannot stand in file names, unit names and manifests.
-    #[error(
-        "{name:?} cannot name a product: a lower-case letter, then lower-case letters, digits and \
-         single hyphens, {NAME_LIMIT} bytes at most"
-    )]
-    Name {
-        /// The name.
-        name: String,
-    },
-    /// The target is no triple's: a manifest could not name it.
-    #[error("{target:?} is no target: letters, digits, hyphens, dots and underscores")]
-    Target {
-        /// The target.
-        target: String,
-    },
-    /// The layout is another product's: names on the disk are derived from the product's.
-    #[error("the layout is {layout}'s, not {name}'s")]
-    OtherLayout {
-        /// Whose layout it is.
-        layout: String,
-        /// The product.
-        name: String,
-    },
-    /// A release without programs.
-    #[error("a product has one program at least")]
-    NoProgram,
-    /// A release without units.
-    #[error("a product has one unit at least")]
-    NoUnit,
-    /// A program's name is no file name.
-    #[error("{name:?} cannot name a program: letters, digits and -_.+ after a letter or digit")]
-    Program {
-        /// The name.
-        name: String,
-    },
-    /// Two programs of one name.
-    #[error("the program {name} is named twice")]
-    ProgramTwice {
-        /// The name.
-        name: String,
-    },
-    /// Two units of one name.
-    #[error("{unit} is named twice")]
-    UnitTwice {
-        /// The unit.
-        unit: UnitName,
-    },
-    /// Only services have children that must live.
-    #[error("{unit} is no service, so it cannot be stateful")]
-    StatefulUnit {
-        /// The unit.
-        unit: UnitName,
-    },
-    /// A part that must be one of the product's own units or programs is not.
-    #[error("{what} is {name}, which is not among the product's {among}")]
-    NotOwn {
-        /// Which part.
-        what: &'static str,
-        /// What it names.
-        name: String,
-        /// Where it was looked for.
-        among: &'static str,
-    },
-    /// A unit of another kind than the part asks for.
-    #[error("{what} is {unit}, which is no {wanted}")]
-    Kind {
-        /// Which part.
-        what: &'static str,
-        /// The unit.
-        unit: UnitName,
-        /// The kind.
-        wanted: &'static str,
-    },
-    /// What is to begin the names of scopes cannot.
-    #[error("{prefix:?} cannot begin the name of a scope unit")]
-    ScopePrefix {
-        /// The prefix.
-        prefix: String,
-    },
-    /// A path that depends on where a program was started, or that leads upwards.
-    #[error("{what} is {path:?}: a path must begin at the root and hold no \"..\"")]
-    Path {
-        /// Which part.
-        what: &'static str,
-        /// The path.
-        path: PathBuf,
-    },
-    /// Two parts of the layout at one place: what removes the one would remove the other.
-    #[error("{} stands for two parts of the layout", path.display())]
-    SharedPlace {
-        /// The place.
-        path: PathBuf,
-    },
-}
 
 /// Describes a [`Product`]. What is not said is as most products want it: a conventional [`Layout`], the
 /// slice `system.slice`, scopes named after the product, no rescue, general hints.
@@ -386,4 +285,111 @@ fn check_path(what: &'static str, path: &Path) -> Result<(), ProductError> {
         what,
         path: path.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(name: &str) -> UnitSpec {
+        UnitSpec::new(name.parse().unwrap())
+    }
+
+    fn acme() -> ProductBuilder {
+        ProductBuilder::new("acme", "any")
+            .program("acmed")
+            .unit(unit("acmed.service").enabled().stateful())
+    }
+
+    fn refused(builder: ProductBuilder) -> String {
+        builder.build().unwrap_err().to_string()
+    }
+
+    fn laid(change: impl FnOnce(&mut Layout)) -> ProductBuilder {
+        let mut layout = Layout::new("acme");
+        change(&mut layout);
+        acme().layout(layout)
+    }
+
+    #[test]
+    fn what_is_not_said_is_conventional() {
+        let product = acme().build().unwrap();
+        assert_eq!(product.slice.as_str(), "system.slice");
+        assert_eq!(product.scope_prefix, "acme-");
+        assert_eq!(product.layout, Layout::new("acme"));
+        let hint = Hint::Install;
+        assert_eq!(product.hint_text.of(&hint), hint.to_string());
+    }
+
+    #[test]
+    fn names_that_files_and_units_cannot_bear_are_refused() {
+        let long = "a".repeat(NAME_LIMIT + 1);
+        for name in ["", "Acme", "1a", "a--b", "a-", "a b", "../a", "a/b", &long] {
+            let text = refused(
+                ProductBuilder::new(name, "any")
+                    .program("p")
+                    .unit(unit("a.service")),
+            );
+            assert!(
+                text.contains(&format!("{name:?} cannot name a product")),
+                "{text}"
+            );
+        }
+        for program in ["", "-x", ".x", "a/b", "a b"] {
+            assert!(refused(acme().program(program)).contains("cannot name a program"));
+        }
+        for target in ["", "a b", "x/y"] {
+            let builder = ProductBuilder::new("acme", target).program("p");
+            assert!(refused(builder.unit(unit("a.service"))).contains("is no target"));
+        }
+        for prefix in ["", "a/b", "a b"] {
+            assert!(refused(acme().scope_prefix(prefix)).contains("name of a scope"));
+        }
+    }
+
+    #[test]
+    fn what_is_named_twice_or_not_at_all_is_refused() {
+        assert!(refused(acme().program("acmed")).contains("acmed is named twice"));
+        assert!(
+            refused(acme().unit(unit("acmed.service"))).contains("acmed.service is named twice")
+        );
+        let bare = || ProductBuilder::new("acme", "any");
+        assert!(refused(bare().unit(unit("a.service"))).contains("one program"));
+        assert!(refused(bare().program("acmed")).contains("one unit"));
+    }
+
+    #[test]
+    fn parts_are_the_products_own_and_of_their_kind() {
+        let name = |text: &str| text.parse::<UnitName>().unwrap();
+        let socket = unit("acmed.socket").stateful();
+        assert!(refused(acme().unit(socket)).contains("is no service"));
+        assert!(refused(acme().slice(name("a.service"))).contains("is no slice"));
+        assert!(
+            refused(acme().rescue(name("other.service"))).contains("not among the product's units")
+        );
+        assert!(refused(acme().rescue(name("acmed.socket"))).contains("is no service"));
+        let delegate = Delegate {
+            program: "other".into(),
+            words: Vec::new(),
+        };
+        assert!(refused(acme().delegate(delegate)).contains("not among the product's programs"));
+        assert!(refused(acme().layout(Layout::new("other"))).contains("other's, not acme's"));
+    }
+
+    #[test]
+    fn paths_begin_at_the_root_and_stand_for_one_thing() {
+        for path in ["", "relative", "/", "/a/../b", "./a"] {
+            let text = refused(laid(|layout| layout.versions = path.into()));
+            assert!(text.contains("the folder of versions is"), "{text}");
+        }
+        let text = refused(laid(|layout| layout.config = layout.versions.clone()));
+        assert!(text.contains("stands for two parts"), "{text}");
+        let text = refused(laid(|layout| layout.product_state.push("/etc/acme".into())));
+        assert!(text.contains("stands for two parts"), "{text}");
+        let files = StateFiles {
+            folder: "things".into(),
+            name: "record.json".into(),
+        };
+        assert!(refused(acme().state_files(files)).contains("a folder of state files"));
+    }
 }
