@@ -1,7 +1,9 @@
-//! The toolkit beneath `installer/` is for any product: it names none.
+//! The toolkit beneath `installer/` is for any product: it names none, and can be packed without banger.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use banger_tests::support::{command, programs};
 
 /// The product's name. The toolkit's crates bear it, and what is written of them in code.
 const NAME: &str = "banger";
@@ -58,4 +60,56 @@ fn the_name_of_a_crate_is_no_name_of_the_product() {
         "use banger_installer_host::Hint; // Banger's"
     ));
     assert!(names_the_product("sudo banger update"));
+}
+
+/// The toolkit's crates, by the folders that hold them.
+fn crates() -> Vec<String> {
+    let manifests = tracked("installer");
+    let folders = manifests
+        .iter()
+        .filter_map(|file| file.strip_suffix("/Cargo.toml"));
+    let names = folders.map(|folder| folder.replace('/', "-"));
+    names.map(|name| format!("{NAME}-{name}")).collect()
+}
+
+/// What cargo says of packing these crates, from what is on this machine.
+fn package(words: &[&str], crates: &[String], target: &Path) -> String {
+    let mut cargo = programs::cargo();
+    cargo.args(["package", "--offline", "--allow-dirty", "--no-verify"]);
+    cargo.args(words).arg("--target-dir").arg(target);
+    for name in crates {
+        cargo.args(["--package", name]);
+    }
+    command::run(cargo.current_dir(project()))
+        .unwrap()
+        .ok()
+        .unwrap()
+}
+
+#[test]
+fn every_crate_of_the_toolkit_can_be_packed() {
+    let target = tempfile::tempdir().unwrap();
+    let crates = crates();
+    assert!(crates.len() >= 6, "{crates:?}");
+    package(&[], &crates, target.path());
+    for name in &crates {
+        let listed = package(&["--list"], std::slice::from_ref(name), target.path());
+        for file in ["README.md", "src/lib.rs"] {
+            assert!(
+                listed.lines().any(|line| line == file),
+                "{name} packs no {file}"
+            );
+        }
+        let mut archives = fs_err::read_dir(target.path().join("package")).unwrap();
+        let archive = archives.any(|entry| {
+            let found = entry.unwrap().file_name().into_string().unwrap();
+            let rest = found
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix('-'));
+            rest.is_some_and(|rest| {
+                rest.starts_with(|first: char| first.is_ascii_digit()) && rest.ends_with(".crate")
+            })
+        });
+        assert!(archive, "{name} is not packed");
+    }
 }

@@ -18,6 +18,7 @@ use crate::step::StepError;
 
 /// A run that did not hold.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// A step failed, and all was taken back.
     #[error("{operation} did not hold; the host is as it was before")]

@@ -45,6 +45,7 @@ impl UpdateConfig {
 
 /// A configuration that is not taken.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// Not TOML of our shape; the source shows the line.
     #[error("{} is not a valid configuration", path.display())]
@@ -52,7 +53,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Where and why.
-        source: Box<toml::de::Error>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// `source` and `sources` are both there: which of them counts would be a guess.
     #[error("{} sets both source and sources", path.display())]

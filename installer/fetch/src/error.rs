@@ -11,6 +11,7 @@ use crate::model::Digest;
 
 /// A release that could not be brought here.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FetchError {
     /// Nobody said where releases come from.
     #[error("no release source is configured")]

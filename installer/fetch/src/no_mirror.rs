@@ -28,6 +28,7 @@ pub trait MirrorError: Error + 'static {
 
 /// What a mirror gave could not be fetched, or is not to be believed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unfit {
     /// It did not come.
     #[error(transparent)]

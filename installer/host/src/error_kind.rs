@@ -6,6 +6,7 @@
 
 /// What sort of failure an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// The command line or a configuration file is wrong.
     Usage,

@@ -17,6 +17,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// A lock that was not taken.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LockError {
     /// Another run has it.
     #[error("another run is at work{}", .holder.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]

@@ -16,6 +16,7 @@ use crate::unit::RenderError;
 /// A request that was not fulfilled. All but a [`RunError::Stuck`] and a
 /// [`RunError::Undecided`] leave the host as it was.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ToolkitError {
     /// Another run, or no lock.
     #[error(transparent)]

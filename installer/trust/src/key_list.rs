@@ -20,6 +20,7 @@ pub struct ListExpectation {
 
 /// A list that is refused. Each says which rule it broke.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ListRefusal {
     /// Too few, or the wrong ones, vouch for it.
     #[error(transparent)]

@@ -27,6 +27,7 @@ pub(super) struct KeySet(Vec<(KeyId, PublicKey)>);
 
 /// Keys that cannot be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyringError {
     /// No key anywhere.
     #[error("no trusted key: none is built in and none lies in {}", folder.display())]

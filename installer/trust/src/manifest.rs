@@ -35,6 +35,7 @@ pub struct Expectation {
 
 /// A manifest that is refused. Each says which rule it broke.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum VerifyError {
     /// Nobody who counts vouches for it.
     #[error(transparent)]

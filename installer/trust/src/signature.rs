@@ -18,6 +18,7 @@ const LINES: usize = 4;
 
 /// A signature file that vouches for nothing.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignatureError {
     /// There is no signature in the file.
     #[error("the signature file of the {what} holds no minisign signature")]

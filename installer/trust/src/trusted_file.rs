@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 /// A file that must not be trusted, or cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrustedFileError {
     /// A symbolic link, folder, device or FIFO where a file must be (or no folder where one must).
     #[error("{} is not a {wanted}", path.display())]

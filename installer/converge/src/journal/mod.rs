@@ -71,6 +71,7 @@ pub struct Journal {
 
 /// A journal that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum JournalError {
     /// It is no journal.
     #[error("the journal of an interrupted run, {}, is damaged", path.display())]

@@ -44,6 +44,7 @@ pub struct SavedFile {
 
 /// A trial that cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrialError {
     /// Not JSON of its shape.
     #[error("the record of the version on trial is damaged")]

@@ -132,6 +132,7 @@ pub struct DropIn {
 
 /// Why the host could not be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ObserveError {
     /// A file.
     #[error(transparent)]

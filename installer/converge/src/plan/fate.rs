@@ -20,6 +20,7 @@ pub struct Fate {
 /// What becomes of a survivor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "fate", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum FateKind {
     /// It lives in a scope of its own, which no stop of a service reaches.
     OwnScope,

@@ -14,6 +14,7 @@ use crate::unit::{self, UnitFile};
 
 /// Something of an administrator's, or of somebody else's, that stands in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Obstacle {
     /// The unit is masked.
     Masked {

@@ -9,6 +9,7 @@ use crate::model::{UnitName, Version, VersionError};
 
 /// A step that did not do what it had to.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StepError {
     /// A file.
     #[error(transparent)]

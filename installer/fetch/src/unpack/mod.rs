@@ -103,6 +103,7 @@ impl ExpectedEntries {
 
 /// An archive that is refused, or that the disk does not hold.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum UnpackError {
     /// Not gzip, not tar, or cut short.
     #[error("the archive is damaged")]

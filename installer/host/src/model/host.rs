@@ -45,6 +45,7 @@ pub struct Survivor {
 /// How a protected process ended, as far as the product can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum End {
     /// Somebody who may do so asked for it.
     Asked,

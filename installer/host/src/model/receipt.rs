@@ -92,6 +92,7 @@ pub struct RolledBack {
 
 /// A receipt that cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReceiptError {
     /// Not JSON of the receipt's shape.
     #[error("the install receipt is damaged")]

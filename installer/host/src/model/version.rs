@@ -24,6 +24,7 @@ pub struct Version(semver::Version);
 
 /// A text that is not a version. It shows the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum VersionError {
     /// The text holds no version where one must stand.
     #[error("no version in {text:?}")]

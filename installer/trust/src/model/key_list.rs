@@ -37,6 +37,7 @@ pub struct KeyList {
 
 /// Bytes that are no list.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyListError {
     /// Not JSON of the list's shape.
     #[error("the list of keys is not the JSON that it must be")]
