@@ -1,9 +1,9 @@
-//! Installs, updates, verifies, rolls back and removes systemd services whose children must live.
+//! Installs, updates, verifies, rolls back and removes systemd services with protected children.
 //!
 //! A product is a folder of programs and unit templates, and a description of them. The toolkit brings
 //! it onto a host and keeps it there: every change is planned first, written down before it is made,
-//! checked afterwards, and reverted as a whole when something fails. *Protected processes*, the children
-//! that the product names, keep their pid and their start time through all of it.
+//! checked afterwards, and reverted as a whole when something fails. *Protected processes*, the
+//! children that the product names, keep their pid and their start time through all of it.
 //!
 //! # A product in three parts
 //!
@@ -42,8 +42,8 @@
 //! ```
 //!
 //! **2. A release.** A folder with `bin/acmed`, whose `--version` prints `acmed 1.2.3`, and a template
-//! `units/NAME.in` for each unit. Templates are filled with the product's own values, escaped by systemd's
-//! rules, and read back:
+//! `units/NAME.in` for each unit. Templates are filled with the product's own values, escaped by
+//! systemd's rules, and read back:
 //!
 //! ```
 //! use banger_installer::unit::{Values, parse, render};
@@ -62,17 +62,17 @@
 //! **3. Two answers.** Which processes are protected, and how a service is:
 //!
 //! ```
-//! use banger_installer::effect::{Answer, BoxError, Health, Survivors};
-//! use banger_installer::model::{ProcessIdentity, Survivor, UnitName, Version};
+//! use banger_installer::effect::{Answer, BoxError, Health, ProtectedProcesses};
+//! use banger_installer::model::{ProcessIdentity, ProtectedProcess, UnitName, Version};
 //!
 //! /// The jobs that acmed has started, and whether it answers.
 //! struct Acme {
-//!     jobs: Vec<Survivor>,
+//!     jobs: Vec<ProtectedProcess>,
 //!     answers: Option<Version>,
 //! }
 //!
-//! impl Survivors for Acme {
-//!     fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+//! impl ProtectedProcesses for Acme {
+//!     fn list(&self) -> Result<Vec<ProtectedProcess>, BoxError> {
 //!         Ok(self.jobs.clone())
 //!     }
 //! }
@@ -85,7 +85,7 @@
 //!     }
 //! }
 //!
-//! let job = Survivor {
+//! let job = ProtectedProcess {
 //!     name: "nightly".into(),
 //!     id: "7".into(),
 //!     identity: ProcessIdentity { pid: 4711, start_time: 1234 },
@@ -102,7 +102,7 @@
 //! ```no_run
 //! use std::sync::atomic::AtomicBool;
 //!
-//! use banger_installer::effect::{Health, NoSurvivors};
+//! use banger_installer::effect::{Health, NothingProtected};
 //! use banger_installer::model::{Owner, Product, Version};
 //! use banger_installer::toolkit::{
 //!     HostSide, InstallRequest, ReleaseFolder, Silent, Toolkit, UpdateRequest,
@@ -112,7 +112,7 @@
 //! fn change(product: &Product, health: &dyn Health) -> Result<(), Box<dyn std::error::Error>> {
 //!     let side = HostSide::connect()?;
 //!     let interrupt = AtomicBool::new(false);
-//!     let effects = side.effects(&NoSurvivors, health, &interrupt);
+//!     let effects = side.effects(&NothingProtected, health, &interrupt);
 //!     let values = || Values::new().with("programs", "/usr/local/bin");
 //!     let owner = Owner { user: "acme".into(), uid: 990, gid: 990, home: "/var/lib/acme".into() };
 //!
@@ -133,8 +133,8 @@
 //! 1. The release's programs are asked for their version, as nobody and without a network. The host is
 //!    observed, and a plan made of both: a list of steps that can be shown ([`plan::Plan`]).
 //! 2. Each step is written to the journal, synced, before it acts. The version is published beside the
-//!    old one, units are written, systemd reloads them, and says which `KillMode` is in force; protected
-//!    processes that a stop could reach are moved into scopes of their own.
+//!    old one, units are written, systemd reloads them, and says which `KillMode` is in force;
+//! protected    processes that a stop could reach are moved into scopes of their own.
 //! 3. The rescue is started, `current` is switched by one rename, and the services restart.
 //! 4. Each stateful service must answer with the new version, and each protected process must be the
 //!    one that it was. Otherwise all steps are reverted, last first.
@@ -147,17 +147,19 @@
 //!   dies: the next operation, the rescue or the next boot finishes or reverts it.
 //! - No service is stopped before each protected process is known to outlive the stop.
 //! - One operation at a time: the second is told who holds the lock ([`toolkit::ToolkitError::Lock`]).
-//! - What was edited, overruled by a drop-in or is not loaded is found ([`plan::Finding`]) and repaired first.
-//! - Nothing here prints, and no error names a command: an error has a kind ([`ErrorKind`]), which is an exit
-//!   code, and a hint ([`model::Hint`]), which the product says in its own words.
+//! - What was edited, overruled by a drop-in or is not loaded is found ([`plan::Finding`]) and
+//! repaired first.
+//! - Nothing here prints, and no error names a command: an error has a kind ([`ErrorKind`]), which
+//! is an exit   code, and a hint ([`model::Hint`]), which the product says in its own words.
 //!
 //! Not promised: that a process outlives what others do to it, or that state which a new version of the
 //! *product* has rewritten can be read by the old one, the small files apart that the description names
 //! ([`model::StateFiles`]).
 //!
-//! Releases from afar, signed and fetched over TLS, are the business of [`fetch`] and [`verify`]. The examples
-//! `toy` and `httpd` are whole products; the first is a script with a child, the second serves HTTP with
-//! Debian's lighttpd. The parts stand in crates of their own, under the names that they have here.
+//! Releases from afar, signed and fetched over TLS, are the business of [`fetch`] and [`verify`].
+//! The examples `toy` and `httpd` are whole products; the first is a script with a child, the second
+//! serves HTTP with Debian's lighttpd. The parts stand in crates of their own, under the names that
+//! they have here.
 
 pub mod model;
 pub mod toolkit;

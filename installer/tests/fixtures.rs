@@ -5,7 +5,7 @@
 
 use banger_installer::effect::HostFiles;
 use banger_installer::journal::{Journal, Operation};
-use banger_installer::model::{Receipt, Seen, Version};
+use banger_installer::model::{AntiRollbackState, Receipt, Version};
 
 fn fixture(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -84,12 +84,12 @@ fn journals_of_schema_1_are_read_with_every_step_and_its_undoing() {
 #[test]
 fn a_record_of_what_was_seen_is_read_as_it_was_written() {
     let bytes = fs_err::read(fixture("seen-1.json")).unwrap();
-    let seen = Seen::from_json(&bytes).unwrap();
+    let seen = AntiRollbackState::from_json(&bytes).unwrap();
     assert_eq!(seen.channels["stable"].sequence, 41);
     assert!(seen.unknown.contains_key("written_by"));
     assert_eq!(seen.to_json().unwrap(), bytes);
     let text = String::from_utf8(bytes).unwrap();
     let future = text.replace("\"schema\": 1", "\"schema\": 2");
-    let error = Seen::from_json(future.as_bytes()).unwrap_err();
+    let error = AntiRollbackState::from_json(future.as_bytes()).unwrap_err();
     assert!(error.to_string().contains("schema 2"), "{error}");
 }

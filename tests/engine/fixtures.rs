@@ -12,7 +12,8 @@ use crate::toy::Toy;
 const RECEIPT: &str = "/etc/toy/install.json";
 const JOURNAL: &str = "/var/lib/toy-install/journal.json";
 
-/// The fixtures, the toolkit's and banger's, whose names start so; a new one is tested without a word here.
+/// The fixtures, the toolkit's and banger's, whose names start so; a new one is tested without a
+/// word here.
 fn fixtures(kind: &str) -> Vec<PathBuf> {
     let folders = ["installer/fixtures", "tests/fixtures"];
     let mut found: Vec<PathBuf> = folders
@@ -115,7 +116,7 @@ fn a_host_with_any_journal_that_was_ever_written_can_be_uninstalled() {
                 "{what}: {}",
                 removed.text()
             );
-            // a run that is taken back may start the daemon, and that a child
+            // a run that is rolled back may start the daemon, and that a child
             if removed.stderr.contains("still running") {
                 toy.end_the_child();
                 removed = toy.run("uninstall --purge");

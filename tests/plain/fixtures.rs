@@ -1,5 +1,5 @@
-//! What banger ever wrote or published must be read for ever. A file in `fixtures/` is never changed and
-//! never removed; a new schema adds one. Those that hold no word of banger lie with the toolkit.
+//! What banger ever wrote or published must be read for ever. A file in `fixtures/` is never changed
+//! and never removed; a new schema adds one. Those that hold no word of banger lie with the toolkit.
 
 use banger_installer::model::{ArtefactKind, KeyList, Manifest, Receipt, Trial, Urgency, Version};
 
@@ -79,7 +79,7 @@ fn a_list_of_keys_is_read_as_it_was_written() {
 }
 
 #[test]
-fn a_trial_of_schema_1_is_read_and_keeps_what_it_does_not_know() {
+fn a_probation_of_schema_1_is_read_and_keeps_what_it_does_not_know() {
     let bytes = fs_err::read(fixture("trial-1.json")).unwrap();
     let trial = Trial::from_json(&bytes).unwrap();
     assert_eq!(trial.version, Version::new(0, 1, 1));

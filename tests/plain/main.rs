@@ -10,6 +10,6 @@ mod documents;
 mod fixtures;
 mod linked;
 mod manual;
-mod rooms;
+mod modules;
 mod toolkit;
 mod units;

@@ -31,10 +31,10 @@ pub use model::{
     Answer, Contents, Delegate, Digest, DigestError, End, FileImage, Fingerprint, ForeignListener,
     Format, Found, Hint, HintText, INSTALLED_SET_SCHEMA, InstallMethod, InstalledSet,
     InstalledSetError, InstalledUnit, LastUpdate, Layout, ListedFile, Owner, ProcessIdentity,
-    Product, ProductBuilder, ProductError, Program, RECEIPT_SCHEMA, RELEASE_LIST_LIMIT,
-    RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, Receipt, ReceiptError, ReleaseList, ReleaseListError,
-    Requirement, RolledBack, StateFiles, Survivor, UnitKind, UnitName, UnitNameError, UnitSpec,
-    Version, VersionError, ids, schema_of,
+    Product, ProductBuilder, ProductError, Program, ProtectedProcess, RECEIPT_SCHEMA,
+    RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, Receipt, ReceiptError, ReleaseList,
+    ReleaseListError, Requirement, RolledBack, StateFiles, UnitKind, UnitName, UnitNameError,
+    UnitSpec, Version, VersionError, ids, schema_of,
 };
 pub use processes::{HostProcesses, ProcessFacts, Processes, descriptor};
 

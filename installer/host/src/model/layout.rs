@@ -33,8 +33,8 @@ pub struct Layout {
     pub config: PathBuf,
     /// The toolkit's own state, root 0700: `/var/lib/acme-install`.
     pub install_state: PathBuf,
-    /// The lock of the one run that may change the host, on a file system that a boot empties, so
-    /// that a run which changes nothing leaves nothing: `/run/acme-install.lock`.
+    /// The lock of the one operation that may change the host, on a file system that a boot empties, so
+    /// that an operation which changes nothing leaves nothing: `/run/acme-install.lock`.
     pub lock: PathBuf,
     /// Folders that belong to the product and go with `--purge`: state, caches, sockets.
     pub product_state: Vec<PathBuf>,
@@ -92,7 +92,7 @@ impl Layout {
     }
 
     /// The record of a version on probation.
-    pub fn trial(&self) -> PathBuf {
+    pub fn probation(&self) -> PathBuf {
         self.install_state.join("trial.json")
     }
 

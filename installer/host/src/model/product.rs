@@ -24,9 +24,9 @@ pub struct Product {
     pub shared: Vec<String>,
     /// Where everything lies.
     pub layout: Layout,
-    /// The slice that holds the survivors' scopes; one of `units`, or systemd's own.
+    /// The slice that holds the protected processes' scopes; one of `units`, or systemd's own.
     pub slice: UnitName,
-    /// What the name of a survivor's scope starts with: `acme-job-` for `acme-job-ID.scope`.
+    /// What the name of a protected process's scope starts with: `acme-job-` for `acme-job-ID.scope`.
     pub scope_prefix: String,
     /// What the host must have for the product to run.
     pub required: Vec<Requirement>,
@@ -91,8 +91,8 @@ pub struct UnitSpec {
     /// A service with children that must outlive it: its effective `KillMode` must be `process`
     /// before anything stops it, and its health is probed after a start.
     #[serde(default, rename = "stateful")]
-    pub keeps_children: bool,
-    /// Enabled and started only where somebody asked for updates without a person
+    pub stateful: bool,
+    /// Enabled and started only where somebody asked for unattended updates
     /// ([`super::Receipt::auto_update`]).
     #[serde(default)]
     pub optional: bool,
@@ -104,7 +104,7 @@ impl UnitSpec {
         Self {
             name,
             enable: false,
-            keeps_children: false,
+            stateful: false,
             optional: false,
         }
     }
@@ -116,10 +116,10 @@ impl UnitSpec {
         self
     }
 
-    /// A service with protected children: see [`UnitSpec::keeps_children`].
+    /// A service with protected children: see [`UnitSpec::stateful`].
     #[must_use]
     pub const fn stateful(mut self) -> Self {
-        self.keeps_children = true;
+        self.stateful = true;
         self
     }
 
@@ -136,11 +136,11 @@ impl UnitSpec {
     }
 
     /// Whether it is to run all the time. A slice comes and goes with what is in it, and a service
-    /// without children that must live is started by another unit when there is something to do.
+    /// without protected children is started by another unit when there is something to do.
     pub fn is_running(&self, auto_update: bool) -> bool {
         let stays = match self.name.kind() {
             UnitKind::Socket | UnitKind::Timer => true,
-            UnitKind::Service => self.keeps_children,
+            UnitKind::Service => self.stateful,
             UnitKind::Slice | UnitKind::Scope => false,
         };
         stays && (auto_update || !self.optional)
@@ -149,10 +149,10 @@ impl UnitSpec {
 
 impl Product {
     /// The services whose children must outlive them.
-    pub fn keepers(&self) -> impl Iterator<Item = &UnitName> {
+    pub fn stateful_services(&self) -> impl Iterator<Item = &UnitName> {
         self.units
             .iter()
-            .filter(|unit| unit.keeps_children)
+            .filter(|unit| unit.stateful)
             .map(|unit| &unit.name)
     }
 

@@ -9,8 +9,8 @@ use super::{
     UnitName, UnitSpec,
 };
 
-/// Describes a [`Product`]. What is not said is as most products want it: a conventional [`Layout`], the
-/// slice `system.slice`, scopes named after the product, no rescue, general hints.
+/// Describes a [`Product`]. What is not said is as most products want it: a conventional [`Layout`],
+/// the slice `system.slice`, scopes named after the product, no rescue, general hints.
 ///
 /// ```
 /// use banger_installer_host::{ProductBuilder, ProductError, UnitSpec};
@@ -20,7 +20,7 @@ use super::{
 ///     .unit(UnitSpec::new("acmed.service".parse()?).enabled().stateful())
 ///     .build()?;
 /// assert_eq!(acme.layout.config.to_str(), Some("/etc/acme"));
-/// assert_eq!(acme.keepers().count(), 1);
+/// assert_eq!(acme.stateful_services().count(), 1);
 ///
 /// let refused = ProductBuilder::new("acme", "any").program("acmed").build();
 /// assert_eq!(refused.unwrap_err(), ProductError::NoUnit);
@@ -194,7 +194,7 @@ fn check_units(product: &Product) -> Result<(), ProductError> {
         if !seen.insert(name) {
             return Err(ProductError::UnitTwice { unit: name.clone() });
         }
-        if unit.keeps_children && name.kind() != UnitKind::Service {
+        if unit.stateful && name.kind() != UnitKind::Service {
             return Err(ProductError::StatefulUnit { unit: name.clone() });
         }
     }

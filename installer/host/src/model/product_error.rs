@@ -58,7 +58,7 @@ pub enum ProductError {
         /// The unit.
         unit: UnitName,
     },
-    /// Only services have children that must live.
+    /// Only services have protected children.
     #[error("{unit} is no service, so it cannot be stateful")]
     StatefulUnit {
         /// The unit.

@@ -109,7 +109,7 @@ impl Machine {
             processes: self,
             programs: self,
             clock: self,
-            survivors: self,
+            protected: self,
             health: self,
             interrupt: &self.interrupt,
         }
@@ -212,7 +212,7 @@ impl Machine {
         let twin = UnitSpec {
             name: name(TWIN),
             enable: true,
-            keeps_children: true,
+            stateful: true,
             optional: false,
         };
         self.product.units.push(twin);
