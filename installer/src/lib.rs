@@ -134,7 +134,7 @@
 //!    observed, and a plan made of both: a list of steps that can be shown ([`plan::Plan`]).
 //! 2. Each step is written to the journal, synced, before it acts. The version is published beside the
 //!    old one, units are written, systemd reloads them, and says which `KillMode` is in force;
-//! protected    processes that a stop could reach are moved into scopes of their own.
+//!    protected processes that a stop could reach are moved into scopes of their own.
 //! 3. The rescue is started, `current` is switched by one rename, and the services restart.
 //! 4. Each stateful service must answer with the new version, and each protected process must be the
 //!    one that it was. Otherwise all steps are reverted, last first.
@@ -148,9 +148,9 @@
 //! - No service is stopped before each protected process is known to outlive the stop.
 //! - One operation at a time: the second is told who holds the lock ([`toolkit::ToolkitError::Lock`]).
 //! - What was edited, overruled by a drop-in or is not loaded is found ([`plan::Finding`]) and
-//! repaired first.
+//!   repaired first.
 //! - Nothing here prints, and no error names a command: an error has a kind ([`ErrorKind`]), which
-//! is an exit   code, and a hint ([`model::Hint`]), which the product says in its own words.
+//!   is an exit code, and a hint ([`model::Hint`]), which the product says in its own words.
 //!
 //! Not promised: that a process outlives what others do to it, or that state which a new version of the
 //! *product* has rewritten can be read by the old one, the small files apart that the description names

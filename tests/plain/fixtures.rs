@@ -1,7 +1,9 @@
 //! What banger ever wrote or published must be read for ever. A file in `fixtures/` is never changed
 //! and never removed; a new schema adds one. Those that hold no word of banger lie with the toolkit.
 
-use banger_installer::model::{ArtefactKind, KeyList, Manifest, Receipt, Trial, Urgency, Version};
+use banger_installer::model::{
+    ArtefactKind, KeyList, Manifest, Probation, Receipt, Urgency, Version,
+};
 
 fn fixture(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -81,11 +83,11 @@ fn a_list_of_keys_is_read_as_it_was_written() {
 #[test]
 fn a_probation_of_schema_1_is_read_and_keeps_what_it_does_not_know() {
     let bytes = fs_err::read(fixture("trial-1.json")).unwrap();
-    let trial = Trial::from_json(&bytes).unwrap();
-    assert_eq!(trial.version, Version::new(0, 1, 1));
-    assert_eq!(trial.state.len(), 1);
-    assert_eq!(trial.to_json().unwrap(), bytes);
+    let probation = Probation::from_json(&bytes).unwrap();
+    assert_eq!(probation.version, Version::new(0, 1, 1));
+    assert_eq!(probation.state.len(), 1);
+    assert_eq!(probation.to_json().unwrap(), bytes);
     let future = String::from_utf8(bytes).unwrap();
     let future = future.replace("\"schema\": 1,\n  \"version", "\"schema\": 2,\n  \"version");
-    assert!(Trial::from_json(future.as_bytes()).is_err());
+    assert!(Probation::from_json(future.as_bytes()).is_err());
 }
