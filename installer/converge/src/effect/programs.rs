@@ -31,6 +31,7 @@ const NOBODY: u32 = 65_534;
 
 /// A program that does not say its version.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProgramError {
     /// It cannot be started or read.
     #[error("{} cannot be run", program.display())]
