@@ -12,6 +12,7 @@ mod damage;
 mod dry_run;
 mod install_script;
 mod json;
+mod kept_program;
 mod life;
 mod locks;
 mod manners;

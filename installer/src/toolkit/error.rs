@@ -11,6 +11,8 @@ use crate::plan::{Obstacle, Operation};
 use crate::step::StepError;
 use crate::unit::RenderError;
 
+use super::KeeperError;
+
 /// A request that was not fulfilled. All but a [`RunError::Stuck`] and a
 /// [`RunError::Undecided`] leave the host as it was.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,16 @@ pub enum ToolkitError {
     LaterHandover {
         /// The release.
         version: Version,
+    },
+    /// Only another program can read the journal of an interrupted operation, and it did not recover
+    /// it.
+    #[error("{journal}")]
+    Unrecovered {
+        /// The journal.
+        journal: Box<JournalError>,
+        /// What became of the program that can read it.
+        #[source]
+        keeper: Box<KeeperError>,
     },
     /// The product names no program that plans for itself.
     #[error("the product names no program that makes a plan")]
@@ -163,6 +175,7 @@ impl ToolkitError {
                     .into(),
             ),
             Self::Program(error) => error.hint(),
+            Self::Unrecovered { journal, keeper } => keeper.hint().or_else(|| journal.hint()),
             Self::Handover(_) => Some("tell the publisher; what is installed goes on".into()),
             Self::NoDelegate
             | Self::List { .. }
@@ -180,6 +193,7 @@ impl ToolkitError {
             Self::Files(error) => error.kind(),
             Self::Systemd(error) => error.kind(),
             Self::Run(error) => error.kind(),
+            Self::Unrecovered { journal, .. } => journal.kind(),
             Self::Requirement(_) => ErrorKind::HostLacks,
             Self::Interrupted { .. } | Self::NoDelegate => ErrorKind::Other,
             Self::NotInstalled { .. } | Self::NoRelease { .. } => ErrorKind::NotInstalled,

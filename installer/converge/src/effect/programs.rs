@@ -64,6 +64,12 @@ pub enum ProgramError {
 pub trait Programs {
     /// What `PROGRAM --version` prints, newline included.
     fn version_line(&self, program: &Path) -> Result<String, ProgramError>;
+
+    /// The file of the program that runs the toolkit; none where that cannot be told, or is not to be
+    /// kept.
+    fn own(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// Programs run on this machine: with an empty environment, no input, and a bound on time and output.
@@ -74,6 +80,10 @@ pub struct HostPrograms;
 impl Programs for HostPrograms {
     fn version_line(&self, program: &Path) -> Result<String, ProgramError> {
         ask(program, BOUND)
+    }
+
+    fn own(&self) -> Option<PathBuf> {
+        std::env::current_exe().ok()
     }
 }
 

@@ -5,6 +5,7 @@ mod before_services;
 mod crash;
 mod ends;
 mod faults;
+mod keeper;
 mod machine;
 mod owner_deeds;
 mod plans;

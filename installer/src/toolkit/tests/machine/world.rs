@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -281,6 +281,10 @@ impl Programs for Machine {
             source: io::ErrorKind::NotFound.into(),
         })?;
         Ok(text.lines().next().unwrap_or_default().to_owned())
+    }
+
+    fn own(&self) -> Option<PathBuf> {
+        self.own_program.borrow().clone()
     }
 }
 
