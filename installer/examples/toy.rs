@@ -1,9 +1,9 @@
-//! A toy product under the toolkit: a script as daemon, with a child that must live.
+//! A toy product under the toolkit: a script as daemon, with a protected child.
 //!
 //! `toy make-release DIR VERSION [broken|deaf]` writes a release; `toy install DIR VERSION`,
 //! `toy update DIR VERSION`, `toy rollback`, `toy restart`, `toy uninstall [--purge]` and `toy status`
-//! run the toolkit on this machine. The tests run it on a throwaway host; it is also the shortest answer to
-//! "how do I use this for a service of my own".
+//! run the toolkit on this machine. The tests run it on a throwaway host; it is also the shortest
+//! answer to "how do I use this for a service of my own".
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -15,10 +15,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use banger_installer::effect::{Answer, BoxError, Health, HostProcesses, Processes, Survivors};
+use banger_installer::effect::{
+    Answer, BoxError, Health, HostProcesses, Processes, ProtectedProcesses,
+};
 use banger_installer::model::{
-    InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, Survivor, UnitName, UnitSpec,
-    Version,
+    InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, ProtectedProcess, UnitName,
+    UnitSpec, Version,
 };
 use banger_installer::plan::Purge;
 use banger_installer::toolkit::{
@@ -61,7 +63,7 @@ const RESCUE: &str = "toy-rescue.service";
 /// Here the program of the example is the one that rescues; it lies outside of all versions.
 const RESCUE_SERVICE: &str = "\
 [Unit]
-Description=takes back an update of toy that died, or that does not stay well
+Description=rolls back an update of toy that died, or that fails its health checks
 ConditionPathExists=|/var/lib/toy-install/journal.json
 ConditionPathExists=|/var/lib/toy-install/trial.json
 StartLimitIntervalSec=60s
@@ -79,15 +81,15 @@ const SLICE: &str = "[Unit]\nDescription=toy children\n";
 
 struct Toy;
 
-impl Survivors for Toy {
-    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+impl ProtectedProcesses for Toy {
+    fn list(&self) -> Result<Vec<ProtectedProcess>, BoxError> {
         let Ok(text) = std::fs::read_to_string("/var/lib/toy/child") else {
             return Ok(Vec::new());
         };
         let pid = text.trim().parse()?;
         let facts = HostProcesses.facts(pid);
         Ok(facts
-            .map(|facts| Survivor {
+            .map(|facts| ProtectedProcess {
                 name: "child".into(),
                 id: "child".into(),
                 identity: ProcessIdentity {
@@ -138,19 +140,19 @@ fn product() -> Result<Product, Box<dyn Error>> {
             UnitSpec {
                 name: "toy.slice".parse()?,
                 enable: false,
-                keeps_children: false,
+                stateful: false,
                 optional: false,
             },
             UnitSpec {
                 name: RESCUE.parse()?,
                 enable: true,
-                keeps_children: false,
+                stateful: false,
                 optional: false,
             },
             UnitSpec {
                 name: "toyd.service".parse()?,
                 enable: true,
-                keeps_children: true,
+                stateful: true,
                 optional: false,
             },
         ],

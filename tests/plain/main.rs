@@ -9,5 +9,5 @@ mod dependencies;
 mod documents;
 mod linked;
 mod manual;
-mod rooms;
+mod modules;
 mod units;

@@ -30,7 +30,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 pub enum Handed {
     /// Plan an update to the release that it belongs to, and carry it out.
     Update(Box<HandedUpdate>),
-    /// Take back, or finish, an interrupted operation.
+    /// Roll back, or finish, an interrupted operation.
     Recover {
         /// [`HANDOVER`].
         handover: u32,
@@ -125,7 +125,7 @@ pub(super) fn check_recoverer(said: &[u8], product: &str) -> Result<(), BoxError
 }
 
 /// Why what a program says cannot be followed.
-fn judge(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> {
+fn check(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> {
     let planned: Planned = serde_json::from_slice(said)?;
     let expected = Planned {
         handover: HANDOVER,
@@ -143,8 +143,8 @@ fn judge(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> 
 }
 
 impl Planner<'_> {
-    /// Lets the release's own program plan the update, show it, and carry it out. Gives its exit status;
-    /// what it had to say, it has said.
+    /// Lets the release's own program plan the update, show it, and carry it out. Gives its exit
+    /// status; what it had to say, it has said.
     ///
     /// # Errors
     /// [`ToolkitError::Handover`], [`ToolkitError::LaterHandover`]: nothing was changed.
@@ -189,7 +189,7 @@ impl Planner<'_> {
             program,
             handed,
             PATIENCE,
-            &mut |said| judge(said, &self.product.name, version),
+            &mut |said| check(said, &self.product.name, version),
         )
     }
 }
@@ -242,7 +242,7 @@ impl<'a> Toolkit<'a> {
         let Planner {
             product, effects, ..
         } = &self.planner;
-        let services: Vec<_> = product.keepers().cloned().collect();
+        let services: Vec<_> = product.stateful_services().cloned().collect();
         journal::recover(&product.layout.journal(), &services, effects, self.report)?;
         Ok(())
     }
@@ -280,7 +280,7 @@ mod tests {
     fn only_the_plan_of_that_product_and_version_is_followed() {
         let version = Version::new(0, 2, 0);
         let right = br#"{"handover":1,"product":"toy","version":"0.2.0"}"#;
-        judge(right, "toy", &version).unwrap();
+        check(right, "toy", &version).unwrap();
         for wrong in [
             &b"garbage"[..],
             b"{}",
@@ -288,7 +288,7 @@ mod tests {
             br#"{"handover":1,"product":"boy","version":"0.2.0"}"#,
             br#"{"handover":2,"product":"toy","version":"0.2.0"}"#,
         ] {
-            assert!(judge(wrong, "toy", &version).is_err(), "{wrong:?}");
+            assert!(check(wrong, "toy", &version).is_err(), "{wrong:?}");
         }
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn recover(
     lock: &Lock,
     report: &mut dyn Report,
 ) -> Result<(), ToolkitError> {
-    let services: Vec<_> = product.keepers().cloned().collect();
+    let services: Vec<_> = product.stateful_services().cloned().collect();
     let path = product.layout.journal();
     match unreadable(journal::recover(&path, &services, effects, report))? {
         Ok(_) => {}

@@ -5,21 +5,23 @@
 
 use super::{Planner, RunError, Toolkit, ToolkitError};
 use crate::effect::{Effects, Lock, trust};
-use crate::model::{FileImage, Found, KeyList, Product, RolledBack, Seen, SignedText, Version};
+use crate::model::{
+    AntiRollbackState, FileImage, Found, KeyList, Product, RolledBack, SignedText, Version,
+};
 use crate::observe::ObserveError;
 
 /// What this host has seen; nothing, when it keeps no record yet.
 ///
 /// # Errors
-/// [`ToolkitError::Seen`], when the record cannot be read; [`ToolkitError::Files`].
-pub fn seen(product: &Product, effects: &Effects<'_>) -> Result<Seen, ToolkitError> {
+/// [`ToolkitError::AntiRollbackState`], when the record cannot be read; [`ToolkitError::Files`].
+pub fn seen(product: &Product, effects: &Effects<'_>) -> Result<AntiRollbackState, ToolkitError> {
     let path = product.layout.seen();
     match effects.files.look(&path)? {
-        Found::Missing => Ok(Seen::default()),
+        Found::Missing => Ok(AntiRollbackState::default()),
         Found::File(image) => {
             trust(&path, &image).map_err(ObserveError::from)?;
-            Seen::from_json(image.contents.as_bytes())
-                .map_err(|source| ToolkitError::Seen { path, source })
+            AntiRollbackState::from_json(image.contents.as_bytes())
+                .map_err(|source| ToolkitError::AntiRollbackState { path, source })
         }
         _ => Err(ToolkitError::NoRecord { path }),
     }
@@ -29,7 +31,7 @@ pub fn seen(product: &Product, effects: &Effects<'_>) -> Result<Seen, ToolkitErr
 /// which holds no lock: it is taken for as long as the writing takes.
 ///
 /// # Errors
-/// [`ToolkitError::Lock`] when an operation is in progress; [`ToolkitError::Seen`],
+/// [`ToolkitError::Lock`] when an operation is in progress; [`ToolkitError::AntiRollbackState`],
 /// [`ToolkitError::Files`].
 pub fn remember_keys(
     product: &Product,
@@ -57,12 +59,18 @@ fn write_keys(
     write(product, effects, &seen)
 }
 
-fn write(product: &Product, effects: &Effects<'_>, seen: &Seen) -> Result<(), ToolkitError> {
+fn write(
+    product: &Product,
+    effects: &Effects<'_>,
+    seen: &AntiRollbackState,
+) -> Result<(), ToolkitError> {
     let path = product.layout.seen();
-    let bytes = seen.to_json().map_err(|source| ToolkitError::Seen {
-        path: path.clone(),
-        source,
-    })?;
+    let bytes = seen
+        .to_json()
+        .map_err(|source| ToolkitError::AntiRollbackState {
+            path: path.clone(),
+            source,
+        })?;
     Ok(effects
         .files
         .write_whole(&path, &FileImage::private(bytes))?)
@@ -72,14 +80,14 @@ impl Planner<'_> {
     /// Writes down a list of keys that was believed: that much even a dry run does.
     ///
     /// # Errors
-    /// [`ToolkitError::Seen`], [`ToolkitError::Files`]; the record is as it was then.
+    /// [`ToolkitError::AntiRollbackState`], [`ToolkitError::Files`]; the record is as it was then.
     pub fn remember_keys(&self, keys: &SignedText) -> Result<(), ToolkitError> {
         write_keys(self.product, &self.effects, keys)
     }
 }
 
 impl Toolkit<'_> {
-    /// Writes down a version that did not hold, so that no timer tries it day after day.
+    /// Writes down a version that failed, so that no timer tries it day after day.
     pub(super) fn remember_failure(
         &self,
         version: &Version,
@@ -105,8 +113,8 @@ impl Toolkit<'_> {
     /// Writes down what was seen.
     ///
     /// # Errors
-    /// [`ToolkitError::Seen`], [`ToolkitError::Files`]; the record is as it was then.
-    pub fn remember(&self, seen: &Seen) -> Result<(), ToolkitError> {
+    /// [`ToolkitError::AntiRollbackState`], [`ToolkitError::Files`]; the record is as it was then.
+    pub fn remember(&self, seen: &AntiRollbackState) -> Result<(), ToolkitError> {
         write(self.planner.product, &self.planner.effects, seen)
     }
 }

@@ -40,7 +40,7 @@ pub fn recover(
     if effects.files.look(&layout.journal())? == Found::Missing {
         return Ok(Recovered::Nothing);
     }
-    for unit in product.keepers() {
+    for unit in product.stateful_services() {
         let facts = effects.systemd.unit(unit)?;
         if !matches!(facts.active_state.as_str(), "inactive" | "failed") {
             return Ok(Recovered::Left);

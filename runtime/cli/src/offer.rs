@@ -10,7 +10,9 @@ use std::cell::RefCell;
 use banger_installer::fetch::{
     MANIFEST_LIMIT, Mirrors, SignedFile, Source, Transport, Unfit, config,
 };
-use banger_installer::model::{Manifest, Product, Receipt, RolledBack, Seen, SignedText, Version};
+use banger_installer::model::{
+    AntiRollbackState, Manifest, Product, Receipt, RolledBack, SignedText, Version,
+};
 use banger_installer::plan::{Judgement, Wish, judge};
 use banger_installer::toolkit::{self, ToolkitError};
 use banger_installer::verify::{
@@ -36,7 +38,7 @@ pub(super) struct Offer {
     /// The signed manifest.
     pub(super) manifest: Verified<Manifest>,
     /// What to write down of it, when it is news.
-    pub(super) seen: Option<Seen>,
+    pub(super) seen: Option<AntiRollbackState>,
     /// Where it was found, and where else it may be fetched.
     pub(super) mirrors: Mirrors,
     /// How.
@@ -53,7 +55,7 @@ struct Judge<'a> {
     wish: Wish,
     pinned: Pinned,
     /// With the lists that were believed meanwhile.
-    seen: RefCell<Seen>,
+    seen: RefCell<AntiRollbackState>,
     built: Option<Timestamp>,
     transport: Transport,
     remember: RememberKeys<'a>,
@@ -117,7 +119,10 @@ pub(super) fn look(
 
 impl Judge<'_> {
     /// What a source offers, and what is to be remembered of it.
-    fn ask(&self, source: &Source) -> Result<(Verified<Manifest>, Option<Seen>), Unfit> {
+    fn ask(
+        &self,
+        source: &Source,
+    ) -> Result<(Verified<Manifest>, Option<AntiRollbackState>), Unfit> {
         let now = Timestamp::now();
         let mut trust = Trust::new(self.pinned.clone(), self.seen.borrow().clone());
         if trust.wants_list() {

@@ -48,7 +48,7 @@ impl Offer {
             &format!("{size} from {}", archive.place()),
         );
         let destination = staging.join(manifest.version.to_string());
-        // what a run that was killed here left behind
+        // what an operation that was killed here left behind
         if destination.exists() {
             fs_err::remove_dir_all(&destination).map_err(|error| cannot_stage(&error))?;
         }

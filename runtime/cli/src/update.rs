@@ -94,7 +94,7 @@ pub(super) fn nothing_to_take(judgement: &Judgement, offer: &Offer, receipt: &Re
                 .as_ref()
                 .map_or(String::new(), |why| format!(" ({why})"));
             format!(
-                "banger {offered} was left on this machine on {}{why}; to take it all the same: \
+                "banger {offered} was rolled back here on {}{why}; to install it all the same: \
                  sudo banger update --version {offered}",
                 left.at.strftime("%Y-%m-%d")
             )
@@ -110,8 +110,8 @@ pub(super) fn nothing_to_take(judgement: &Judgement, offer: &Offer, receipt: &Re
     }
 }
 
-/// Fetches what is offered. A release that says what it consists of plans for itself; for any other this
-/// program tells what it changes, asks, and updates.
+/// Fetches what is offered. A release that says what it consists of plans for itself; for any other
+/// this program tells what it changes, asks, and updates.
 fn take(
     options: &UpdateOptions,
     offer: &Offer,
@@ -353,7 +353,7 @@ fn mend(
             screen.line(&format!("Channel {channel} is followed from now on."));
         }
         if summary.plan.steps.len() > usize::from(follows.is_some()) {
-            screen.line("What was stale has been mended; no guest was touched.");
+            screen.line("What was stale has been repaired.");
         }
     }
     Ok(())

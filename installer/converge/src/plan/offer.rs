@@ -25,7 +25,7 @@ pub enum Judgement {
 }
 
 /// Judges an offered version, the same for a person's command and for a timer's. `failed` is the last
-/// version that was tried here and did not hold.
+/// version that was tried here and failed.
 pub fn judge(
     receipt: &Receipt,
     failed: Option<&RolledBack>,

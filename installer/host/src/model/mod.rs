@@ -19,7 +19,7 @@ mod version;
 pub use answer::{Answer, ForeignListener};
 pub use digest::{Digest, DigestError};
 pub use found::{Contents, FileImage, Fingerprint, Found};
-pub use host::{End, Owner, ProcessIdentity, Survivor};
+pub use host::{End, Owner, ProcessIdentity, ProtectedProcess};
 pub use installed_set::{INSTALLED_SET_SCHEMA, InstalledSet, InstalledSetError, InstalledUnit};
 pub use layout::Layout;
 pub use product::{Delegate, Product, Program, Requirement, StateFiles, UnitSpec};

@@ -1,7 +1,7 @@
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::{FileImage, Found, SavedFile};
-use crate::plan::{BeginTrial, RestoreState};
+use crate::plan::{BeginProbation, RestoreState};
 use crate::report::Report;
 
 /// Puts back each file that the version before could not read. Gives their number.
@@ -19,17 +19,17 @@ pub(super) fn restore(files: &[SavedFile], effects: &Effects<'_>) -> Result<usiz
     Ok(restored)
 }
 
-impl Act for BeginTrial {
+impl Act for BeginProbation {
     fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError> {
-        Ok(Undo::Trial {
+        Ok(Undo::Probation {
             path: self.path.clone(),
             before: effects.files.look(&self.path)?,
-            state: self.trial.state.clone(),
+            state: self.probation.state.clone(),
         })
     }
 
     fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
-        let image = FileImage::private(self.trial.to_json()?);
+        let image = FileImage::private(self.probation.to_json()?);
         effects.files.write_whole(&self.path, &image)?;
         Ok(Detail::new())
     }
