@@ -173,6 +173,7 @@ fn product() -> Result<Product, Box<dyn Error>> {
         required: Vec::new(),
         rescue: Some(RESCUE.parse()?),
         state_files: Vec::new(),
+        state_checks: Vec::new(),
     })
 }
 

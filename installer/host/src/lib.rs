@@ -32,8 +32,9 @@ pub use model::{
     Found, INSTALLED_SET_SCHEMA, InstallMethod, InstalledSet, InstalledSetError, InstalledUnit,
     LastUpdate, Layout, ListedFile, Owner, ProcessIdentity, Product, Program, ProtectedProcess,
     RECEIPT_SCHEMA, RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, Receipt,
-    ReceiptError, ReleaseList, ReleaseListError, Requirement, RolledBack, StateFiles, UnitKind,
-    UnitName, UnitNameError, UnitSpec, Version, VersionError, schema_of,
+    ReceiptError, ReleaseList, ReleaseListError, Requirement, RolledBack, StateAnswer,
+    StateAnswerError, StateCheck, StateFiles, UnitKind, UnitName, UnitNameError, UnitSpec, Version,
+    VersionError, schema_of,
 };
 pub use processes::{HostProcesses, ProcessFacts, Processes, descriptor};
 

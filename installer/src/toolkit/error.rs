@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use crate::ErrorKind;
 use crate::effect::systemd::SystemdError;
-use crate::effect::{FilesError, HandoverError, LockError};
+use crate::effect::{BoxError, FilesError, HandoverError, LockError};
 use crate::engine::RunError;
 use crate::journal::JournalError;
 use crate::model::{AntiRollbackError, ReleaseListError, Requirement, UnitName, Version};
@@ -56,6 +56,29 @@ pub enum ToolkitError {
         /// What became of the program that can read it.
         #[source]
         keeper: Box<KeeperError>,
+    },
+    /// A version cannot read the state that lies on the host.
+    #[error("{version} cannot read the state of {unit} (schema {found}; it reads up to {reads})")]
+    State {
+        /// The version.
+        version: Version,
+        /// The service that keeps the state.
+        unit: UnitName,
+        /// The schema of the state.
+        found: u32,
+        /// The highest one that the version reads.
+        reads: u32,
+    },
+    /// A version gives no answer to what it will do to the state.
+    #[error("{version} does not say whether it can read the state of {unit}")]
+    StateUnknown {
+        /// The version.
+        version: Version,
+        /// The service that keeps the state.
+        unit: UnitName,
+        /// Why not.
+        #[source]
+        source: BoxError,
     },
     /// The product names no program that plans for itself.
     #[error("the product names no program that makes a plan")]
@@ -175,6 +198,13 @@ impl ToolkitError {
                     .into(),
             ),
             Self::Program(error) => error.hint(),
+            Self::State { .. } => Some(
+                "nothing was changed; a later version wrote it: stay with that, or take a newer one"
+                    .into(),
+            ),
+            Self::StateUnknown { .. } => {
+                Some("nothing was changed; tell the publisher; what is installed goes on".into())
+            }
             Self::Unrecovered { journal, keeper } => keeper.hint().or_else(|| journal.hint()),
             Self::Handover(_) => Some("tell the publisher; what is installed goes on".into()),
             Self::NoDelegate
@@ -202,6 +232,8 @@ impl ToolkitError {
             Self::AntiRollbackState { .. } | Self::NoRecord { .. } => ErrorKind::Damaged,
             Self::Handover(_)
             | Self::Program(_)
+            | Self::State { .. }
+            | Self::StateUnknown { .. }
             | Self::LaterHandover { .. }
             | Self::List { .. }
             | Self::NoTemplate { .. } => ErrorKind::Refused,

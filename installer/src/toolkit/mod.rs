@@ -15,6 +15,7 @@ mod prepared;
 mod recover;
 mod request;
 mod rescue;
+mod state;
 mod status;
 
 use std::ffi::OsStr;

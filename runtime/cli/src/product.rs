@@ -1,6 +1,6 @@
 //! banger as the toolkit sees it: its programs, units and places.
 
-use banger_installer::model::{Delegate, Product, Program, StateFiles, UnitNameError};
+use banger_installer::model::{Delegate, Product, Program, StateCheck, StateFiles, UnitNameError};
 pub use banger_product::*;
 
 use crate::storage::Places;
@@ -30,6 +30,19 @@ pub fn product() -> Result<Product, UnitNameError> {
             folder: Places::of_host().vms(),
             name: "record.json".into(),
         }],
+        state_checks: vec![
+            state_check(HELPER_SERVICE, "--root-helper", false)?,
+            state_check(OWNER_SERVICE, "--system", true)?,
+        ],
+    })
+}
+
+fn state_check(unit: &str, daemon: &str, as_owner: bool) -> Result<StateCheck, UnitNameError> {
+    Ok(StateCheck {
+        unit: unit.parse()?,
+        program: DAEMON.into(),
+        words: ["--check-state", daemon].map(str::to_owned).to_vec(),
+        as_owner,
     })
 }
 

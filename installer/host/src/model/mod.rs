@@ -13,6 +13,7 @@ mod product;
 mod receipt;
 mod release_list;
 mod schema;
+mod state_answer;
 mod unit_name;
 mod version;
 
@@ -22,12 +23,13 @@ pub use found::{Contents, FileImage, Fingerprint, Found};
 pub use host::{End, Owner, ProcessIdentity, ProtectedProcess};
 pub use installed_set::{INSTALLED_SET_SCHEMA, InstalledSet, InstalledSetError, InstalledUnit};
 pub use layout::Layout;
-pub use product::{Delegate, Product, Program, Requirement, StateFiles, UnitSpec};
+pub use product::{Delegate, Product, Program, Requirement, StateCheck, StateFiles, UnitSpec};
 pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
 pub use release_list::{
     ListedFile, RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, ReleaseList,
     ReleaseListError,
 };
 pub use schema::schema_of;
+pub use state_answer::{StateAnswer, StateAnswerError};
 pub use unit_name::{UnitKind, UnitName, UnitNameError};
 pub use version::{Version, VersionError};

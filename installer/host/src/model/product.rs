@@ -41,6 +41,7 @@ use super::{InstalledSet, Layout, ReleaseList, UnitKind, UnitName};
 ///     rescue: None,
 ///     delegate: None,
 ///     state_files: Vec::new(),
+///     state_checks: Vec::new(),
 /// };
 /// assert_eq!(toy.layout.receipt(), Path::new("/etc/toy/install.json"));
 /// assert_eq!(toy.stateful_services().count(), 1);
@@ -76,6 +77,8 @@ pub struct Product {
     pub delegate: Option<Delegate>,
     /// The small files of the product's own state whose format a version may change.
     pub state_files: Vec<StateFiles>,
+    /// Which programs of a version say whether it can read the product's state.
+    pub state_checks: Vec<StateCheck>,
 }
 
 /// The program that plans and carries out what another version of the product began.
@@ -95,6 +98,21 @@ pub struct StateFiles {
     pub folder: PathBuf,
     /// The file's name in each of those.
     pub name: String,
+}
+
+/// A program that is asked, before its version is switched to, whether that can read the state which
+/// lies on the host ([`super::StateAnswer`]). One of a version that does not know the question, and so
+/// says nothing, changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateCheck {
+    /// The service that keeps the state: what people are told.
+    pub unit: UnitName,
+    /// The program, in `bin/` of a release.
+    pub program: String,
+    /// The arguments that ask it.
+    pub words: Vec<String>,
+    /// Asked as the owner, and as root otherwise: as the user who will run it.
+    pub as_owner: bool,
 }
 
 /// Something that the host must have.

@@ -13,6 +13,7 @@ mod power;
 mod properties;
 mod rescue;
 mod sets;
+mod state;
 mod stopped_by_hand;
 
 use machine::Machine;

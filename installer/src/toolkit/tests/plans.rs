@@ -37,6 +37,7 @@ fn product() -> Product {
         required: Vec::new(),
         rescue: None,
         state_files: Vec::new(),
+        state_checks: Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Machine, name};
 use crate::effect::{Effects, Lock};
 use crate::journal::JournalError;
 use crate::model::{
-    FileImage, InstallMethod, Layout, Owner, Product, Program, StateFiles, UnitSpec,
+    FileImage, InstallMethod, Layout, Owner, Product, Program, StateCheck, StateFiles, UnitSpec,
 };
 use crate::plan::Purge;
 use crate::toolkit::keeper::by_kept_program;
@@ -67,6 +67,12 @@ pub(super) fn product(root: &Path) -> Product {
         state_files: vec![StateFiles {
             folder: root.join("var/lib/toy/things"),
             name: "record.json".into(),
+        }],
+        state_checks: vec![StateCheck {
+            unit: name("toyd.service"),
+            program: "toyd".into(),
+            words: vec!["--check-state".into()],
+            as_owner: true,
         }],
     }
 }
