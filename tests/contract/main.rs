@@ -18,5 +18,6 @@ mod locks;
 mod manners;
 mod sandbox;
 mod sets;
+mod state;
 mod updates;
 mod vms;
