@@ -11,7 +11,7 @@ use std::path::Path;
 use super::archive;
 use super::spool::{Progress, SpooledArchive};
 use super::{Config, FetchError, MirrorError, NoMirror, Source, Transport};
-use crate::model::Manifest;
+use crate::model::{Artefact, Manifest};
 use crate::verify::Verified;
 
 /// One source or more.
@@ -117,7 +117,30 @@ impl Mirrors {
         staging: &Path,
         progress: &mut dyn Progress,
     ) -> Result<SpooledArchive, NoMirror<FetchError>> {
-        archive::fetch(self, transport, manifest, target, staging, progress)
+        let Some(artefact) = manifest.release_for(target) else {
+            let target = target.into();
+            let error = FetchError::NoArchive { target };
+            return Err(NoMirror::new(
+                (staging.display().to_string(), error),
+                Vec::new(),
+            ));
+        };
+        self.artefact(transport, manifest, artefact, staging, progress)
+    }
+
+    /// The same for one artefact of the manifest, whichever an update would take.
+    ///
+    /// # Errors
+    /// As [`Self::archive`].
+    pub fn artefact(
+        &self,
+        transport: &Transport,
+        manifest: &Verified<Manifest>,
+        artefact: &Artefact,
+        staging: &Path,
+        progress: &mut dyn Progress,
+    ) -> Result<SpooledArchive, NoMirror<FetchError>> {
+        archive::fetch(self, transport, manifest, artefact, staging, progress)
     }
 }
 
@@ -133,6 +156,8 @@ impl From<Source> for Mirrors {
 #[cfg(test)]
 mod tests {
     use std::error::Error;
+
+    use banger_installer_host::Hint;
 
     use super::*;
     use crate::error_kind::ErrorKind;
@@ -180,11 +205,7 @@ mod tests {
         for built_in in [None, Some(""), Some(" \n")] {
             let error = pick(&[], "", built_in).unwrap_err();
             assert!(matches!(error, FetchError::NoSource));
-            let hint = error.hint().unwrap();
-            assert!(
-                hint.contains("[update]") && hint.contains("source = "),
-                "{hint}"
-            );
+            assert_eq!(error.hint(), Some(Hint::NameSource));
         }
         // a bad word is an error, not a reason to go on to the next
         assert!(pick(&["ftp://a.example"], &config, None).is_err());

@@ -26,7 +26,7 @@ pub struct Status {
     pub protected: Vec<ProtectedProcess>,
     /// An operation that was interrupted and will be rolled back by the next one.
     pub pending: Option<Operation>,
-    /// The pid of an operation that is at work now.
+    /// The pid of the operation in progress.
     pub in_progress: Option<u32>,
     /// The version on probation, if one is: the one before it comes back by itself if it does not stay
     /// well.
@@ -103,7 +103,9 @@ fn left_by_a_run(product: &Product, effects: &Effects<'_>) -> (Option<Operation>
         Ok(journal) => (journal.map(|journal| journal.operation), None),
         Err(JournalError::Files(_)) => (None, None),
         Err(error) => {
-            let hint = error.hint().unwrap_or_default();
+            let hint = error
+                .hint()
+                .map_or_else(String::new, |hint| product.hint_text.of(&hint));
             (None, Some(format!("{error}: {hint}")))
         }
     }

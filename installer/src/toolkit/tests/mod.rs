@@ -5,6 +5,7 @@ mod before_services;
 mod crash;
 mod ends;
 mod faults;
+mod keeper;
 mod machine;
 mod measured;
 mod owner_deeds;
@@ -13,6 +14,7 @@ mod power;
 mod properties;
 mod rescue;
 mod sets;
+mod state;
 mod stopped_by_hand;
 
 use std::time::Duration;
@@ -22,6 +24,7 @@ use machine::{Machine, child_in};
 use super::{Outcome, ToolkitError};
 use crate::ErrorKind;
 use crate::engine::RunError;
+use crate::model::Hint;
 use crate::plan::{CheckKillMode, FateKind, Purge, Step, fates};
 
 #[test]
@@ -190,7 +193,7 @@ fn one_who_cannot_be_moved_is_named_and_goes_only_when_the_user_says_so() {
         panic!("{error:?}");
     };
     assert!(cause.to_string().contains("child (pid 77)"), "{cause}");
-    assert!(error.hint().unwrap_or_default().contains("--stop-guests"));
+    assert_eq!(error.hint(), Some(Hint::StopByHand));
     assert!(machine.child_lives());
     assert_eq!(machine.running().as_deref(), Some("0.1.0"));
     let machine = Machine::installed("0.1.0");
@@ -382,7 +385,7 @@ fn a_receipt_of_a_later_version_is_not_called_damaged() {
         let before = machine.snapshot();
         let error = machine.restart().expect_err("it was used");
         assert_eq!(error.kind(), ErrorKind::Damaged);
-        let hint = error.hint().unwrap_or_default();
+        let hint = error.hint().expect("a hint").to_string();
         assert_eq!(
             hint.contains("the newer version that wrote it"),
             is_later,

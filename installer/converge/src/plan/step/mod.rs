@@ -3,6 +3,7 @@
 mod files;
 mod guests;
 mod health;
+mod state;
 mod units;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub use guests::{
     CheckKillMode, CheckProtected, CheckVacant, KeepGuests, Move, RescopeGuests, StopGuests,
 };
 pub use health::{CheckHealth, CheckPrograms};
+pub use state::{CheckState, Migration};
 pub use units::{
     DisableUnits, EnableUnits, ReloadSystemd, RestartUnits, StartRescue, StartUnits, StopUnits,
 };
@@ -34,6 +36,16 @@ macro_rules! steps {
             }
         })+
 
+        impl Step {
+            /// Its kind, in the words of the dry run's JSON: `check-protected`. On the disk some
+            /// bear the name that they were first written with.
+            pub fn name(&self) -> String {
+                match self {
+                    $(Self::$name(_) => kebab(stringify!($name)),)+
+                }
+            }
+        }
+
         impl std::fmt::Display for Step {
             fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 match self {
@@ -49,6 +61,8 @@ steps! {
     StageRelease,
     /// Ask new programs for their version.
     CheckPrograms,
+    /// Ask new programs what they will do to the state.
+    CheckState,
     /// Switch a link (`current`, a program) elsewhere, in one rename.
     Link,
     /// Write a unit file.
@@ -58,6 +72,7 @@ steps! {
     /// Remove a file or link.
     RemoveFile,
     /// Move a folder out of the way.
+    #[serde(rename = "set-aside")]
     BackUp,
     /// Make systemd read its units anew.
     ReloadSystemd,
@@ -78,6 +93,7 @@ steps! {
     /// Wait until services answer with the right version.
     CheckHealth,
     /// Compare protected processes with what they were.
+    #[serde(rename = "check-survivors")]
     CheckProtected,
     /// Verify that no protected process runs.
     CheckVacant,
@@ -86,6 +102,7 @@ steps! {
     /// Start the unit that rolls the operation back if the updater dies.
     StartRescue,
     /// Put a version on probation.
+    #[serde(rename = "begin-trial")]
     BeginProbation,
     /// Put back state of a later format.
     RestoreState,
@@ -125,6 +142,18 @@ impl Step {
             | Self::WriteSet(_) => false,
         }
     }
+}
+
+/// `CheckHealth` as `check-health`.
+fn kebab(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push('-');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
 }
 
 /// Units or people in a list, as a sentence takes them: `a, b and c`.
