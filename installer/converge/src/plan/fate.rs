@@ -151,6 +151,7 @@ impl Course {
             | Step::CheckHealth(_)
             | Step::CheckProtected(_)
             | Step::CheckVacant(_)
+            | Step::CheckState(_)
             | Step::StartRescue(_)
             | Step::BeginProbation(_)
             | Step::RestoreState(_)

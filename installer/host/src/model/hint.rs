@@ -100,7 +100,7 @@ pub enum Hint {
     StopFirst,
     /// One of them cannot be moved: stop it by hand, or let the operation end it.
     StopByHand,
-    /// A setting would end them: take it out of these, or let the operation end them.
+    /// A setting would end them: take it out of these.
     TakeOutKillMode {
         /// The files that set it, listed.
         paths: String,
@@ -262,7 +262,7 @@ impl fmt::Display for Hint {
             Self::TakeOutKillMode { paths } => {
                 return write!(
                     formatter,
-                    "take KillMode= out of {paths}, or allow the operation to end the processes"
+                    "take KillMode= out of {paths}, then run the same command again"
                 );
             }
         };

@@ -229,7 +229,8 @@ fn a_check_that_a_stop_spares_children_ends_none_and_fails_instead() {
         let error = failed.expect_err("a stop would kill the child");
         assert!(machine.child_lives(), "a check ended it");
         assert_eq!(error.kind(), ErrorKind::GuestsInTheWay);
-        assert!(error.hint().unwrap_or_default().contains("KillMode"));
+        let hint = error.hint().expect("a hint").to_string();
+        assert!(hint.contains("KillMode"), "{hint}");
         let RunError::RolledBack { cause, .. } = &error else {
             panic!("{error:?}");
         };

@@ -135,6 +135,7 @@ impl Step {
             | Self::CheckHealth(_)
             | Self::CheckProtected(_)
             | Self::CheckVacant(_)
+            | Self::CheckState(_)
             | Self::StopGuests(_)
             | Self::BeginProbation(_)
             | Self::RestoreState(_)
