@@ -22,7 +22,7 @@ pub fn hint_text(hint: &Hint) -> String {
         Hint::StopFirst => "stop them first, or let them go with --stop-guests".into(),
         Hint::StopByHand => "stop it by hand, or let it go with --stop-guests".into(),
         Hint::TakeOutKillMode { paths } => {
-            format!("take KillMode= out of {paths}, then type the same command again")
+            format!("take KillMode= out of {paths}, then type: sudo banger system restart")
         }
         _ => of_release(hint),
     }
