@@ -219,7 +219,7 @@ mod tests {
         assert!(told(&plan).eq([FateKind::OwnScope, moved(false)]));
         let step = StopGuests {
             protected: vec![stale.clone()],
-            only_in: vec!["bangerd-root.service".parse().expect("a name")],
+            only_in: vec!["toyd.service".parse().expect("a name")],
         };
         plan.push(step, "asked for");
         assert!(told(&plan).eq([FateKind::OwnScope, moved(true)]));
@@ -233,11 +233,11 @@ mod tests {
 
     #[test]
     fn one_that_lives_in_a_slice_ends_with_it_and_one_in_a_service_does_not() {
-        let slice: UnitName = "banger.slice".parse().expect("a name");
-        let service: UnitName = "bangerd-root.service".parse().expect("a name");
+        let slice: UnitName = "toy.slice".parse().expect("a name");
+        let service: UnitName = "toyd.service".parse().expect("a name");
         let guests = [
-            guest("web", "/banger.slice/banger-vm-1.scope"),
-            guest("db", "/system.slice/bangerd-root.service"),
+            guest("web", "/toy.slice/toy-child-1.scope"),
+            guest("db", "/system.slice/toyd.service"),
         ];
         let mut plan = Plan::new(Operation::Uninstall);
         let stop = |plan: &mut Plan, unit: &UnitName| {
