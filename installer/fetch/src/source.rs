@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::transport::{Ask, Deadline, Incoming};
 use super::{
-    FetchError, MANIFEST_LIMIT, MANIFEST_NAME, SIGNATURE_LIMIT, SIGNATURE_SUFFIX, Transport,
-    address, local,
+    FetchError, MANIFEST_LIMIT, MANIFEST_NAME, SIGNATURE_LIMIT, Transport, address, local,
+    signature_name,
 };
 
 /// Stands for the channel in the text of a source.
@@ -126,7 +126,7 @@ impl Source {
         limit: u64,
     ) -> Result<SignedFile, FetchError> {
         let bytes = self.read_capped(transport, name, limit)?;
-        let name = format!("{name}{SIGNATURE_SUFFIX}");
+        let name = signature_name(name);
         let place = self.place_of(&name);
         let signature = self.read_capped(transport, &name, SIGNATURE_LIMIT);
         let signature = match signature {
