@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::BoxError;
-use crate::ProcessIdentity;
 use crate::proc::{
     LONGEST_FILE, Stat, file_of, has_exited, number, open_pidfd, read_bounded, read_text,
     unified_group,
 };
+use crate::{ProcessIdentity, Survivor};
 
 /// How long a process may take to go after SIGTERM, and then after SIGKILL.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,6 +31,22 @@ pub struct ProcessFacts {
     pub control_group: String,
     /// Whether its main thread is stopped, by SIGSTOP or by whoever traces it (state `T` or `t`).
     pub stopped: bool,
+}
+
+impl ProcessFacts {
+    /// The process, as one that must outlive every stop: `name` is what people call it, `id` a word that is
+    /// safe in a unit name.
+    pub fn survivor(self, name: &str, id: &str, pid: u32) -> Survivor {
+        Survivor {
+            name: name.into(),
+            id: id.into(),
+            identity: ProcessIdentity {
+                pid,
+                start_time: self.start_time,
+            },
+            control_group: self.control_group,
+        }
+    }
 }
 
 /// The process table.

@@ -116,13 +116,6 @@ pub fn target() -> String {
 /// Where banger lies.
 pub fn layout() -> Layout {
     Layout {
-        versions: "/usr/local/lib/banger".into(),
-        programs: "/usr/local/bin".into(),
-        share: "/usr/local/share".into(),
-        units: "/etc/systemd/system".into(),
-        config: "/etc/banger".into(),
-        install_state: "/var/lib/banger-install".into(),
-        lock: "/run/banger-install.lock".into(),
         product_state: [
             "/var/lib/banger",
             "/var/lib/banger-root",
@@ -132,6 +125,7 @@ pub fn layout() -> Layout {
         ]
         .map(PathBuf::from)
         .to_vec(),
+        ..Layout::new(NAME)
     }
 }
 

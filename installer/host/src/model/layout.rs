@@ -27,6 +27,20 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The conventional places of a product: beneath `/usr/local`, `/etc`, `/var/lib` and `/run`.
+    pub fn new(product: &str) -> Self {
+        Self {
+            versions: format!("/usr/local/lib/{product}").into(),
+            programs: "/usr/local/bin".into(),
+            share: "/usr/local/share".into(),
+            units: "/etc/systemd/system".into(),
+            config: format!("/etc/{product}").into(),
+            install_state: format!("/var/lib/{product}-install").into(),
+            lock: format!("/run/{product}-install.lock").into(),
+            product_state: vec![format!("/var/lib/{product}").into()],
+        }
+    }
+
     /// The link that names the version in use.
     pub fn current(&self) -> PathBuf {
         self.versions.join("current")

@@ -134,6 +134,30 @@ pub struct UnitSpec {
 }
 
 impl UnitSpec {
+    /// A unit that is written, and started by what needs it.
+    pub const fn new(name: UnitName) -> Self {
+        Self {
+            name,
+            enable: false,
+            keeps_children: false,
+            optional: false,
+        }
+    }
+
+    /// Enabled at install.
+    #[must_use]
+    pub const fn enabled(mut self) -> Self {
+        self.enable = true;
+        self
+    }
+
+    /// A service with protected children: see [`UnitSpec::keeps_children`].
+    #[must_use]
+    pub const fn stateful(mut self) -> Self {
+        self.keeps_children = true;
+        self
+    }
+
     /// Whether it is to start at boot.
     pub fn is_enabled(&self, auto_update: bool) -> bool {
         self.enable && (auto_update || !self.optional)
