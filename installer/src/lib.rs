@@ -4,9 +4,12 @@
 
 pub mod model;
 pub mod toolkit;
+pub mod updater;
 
 pub use banger_installer_converge::{effect, engine, journal, observe, plan, report, step};
 pub use banger_installer_fetch as fetch;
 pub use banger_installer_host::{ErrorKind, error_kind};
 pub use banger_installer_systemd::unit;
 pub use banger_installer_trust as verify;
+pub use toolkit::{Outcome, Planner, Prepared, Toolkit};
+pub use updater::{Candidate, Staged, Updater};

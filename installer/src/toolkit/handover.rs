@@ -18,9 +18,11 @@ use crate::effect::{
     BoxError, Call, Called, Effects, Files, HandoverError, Lock, hand_over, trust,
 };
 use crate::journal::{self, JournalError};
-use crate::model::{Found, KeyId, Product, ReleaseList, Urgency, Version};
+use crate::model::{Found, KeyId, Manifest, Product, Urgency, Version};
 use crate::observe::Freshness;
 use crate::plan::CheckPrograms;
+use crate::updater::Staged;
+use crate::verify::Verified;
 
 /// How long a program may take to make a plan: as long as systemd may to read its units, and more.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,13 +40,10 @@ pub enum Handed {
     },
 }
 
-/// An update whose release was verified and unpacked.
+/// What the signed manifest of a release says of it, for people and for the receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HandedUpdate {
-    /// [`HANDOVER`].
-    pub handover: u32,
-    /// Where the release lies.
-    pub release: PathBuf,
+#[non_exhaustive]
+pub struct ReleaseInfo {
     /// Its version.
     pub version: Version,
     /// The channel that it is from.
@@ -59,6 +58,33 @@ pub struct HandedUpdate {
     pub urgency: Urgency,
     /// What changed, for people.
     pub notes: String,
+}
+
+impl ReleaseInfo {
+    pub(crate) fn of(manifest: &Verified<Manifest>) -> Self {
+        Self {
+            version: manifest.version.clone(),
+            channel: manifest.channel.clone(),
+            sequence: manifest.sequence,
+            released: manifest.released,
+            signed_by: manifest.signed_by().to_vec(),
+            urgency: manifest.urgency,
+            notes: manifest.notes.clone(),
+        }
+    }
+}
+
+/// An update whose release was verified and unpacked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HandedUpdate {
+    /// [`HANDOVER`].
+    pub handover: u32,
+    /// Where the release lies.
+    pub release: PathBuf,
+    /// What its manifest says of it.
+    #[serde(flatten)]
+    pub info: ReleaseInfo,
     /// End protected processes that would be killed and cannot be moved, instead of refusing.
     pub stop_guests: bool,
     /// What the product's own command line was told beyond that.
@@ -75,8 +101,7 @@ struct Planned {
 
 /// An operation that was handed to this program.
 pub struct Taken {
-    /// What is asked.
-    pub handed: Handed,
+    handed: Handed,
     called: Called,
 }
 
@@ -92,6 +117,11 @@ pub fn take_over(product: &Product, numbers: &str) -> Result<(Taken, Lock), Tool
 }
 
 impl Taken {
+    /// What is asked.
+    pub const fn handed(&self) -> &Handed {
+        &self.handed
+    }
+
     /// Says that the plan is made, and waits for the word to go on.
     ///
     /// # Errors
@@ -127,23 +157,32 @@ fn judge(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> 
 }
 
 impl Planner<'_> {
-    /// Lets the release's own program plan the update, show it, and carry it out. Gives its exit status;
-    /// what it had to say, it has said.
+    /// Lets the release's own program plan the update, show it, and carry it out. `options` is what the
+    /// product's command line was told beyond `stop_guests` (see [`Planner::plan`]). Gives the program's
+    /// exit status; what it had to say, it has said.
     ///
     /// # Errors
+    /// [`ToolkitError::NoDelegate`], for a release that does not plan for itself;
     /// [`ToolkitError::Handover`], [`ToolkitError::LaterHandover`]: nothing was changed.
     /// [`ToolkitError::Program`], when it does not say the right version.
     pub fn hand_over(
         &self,
-        handed: HandedUpdate,
-        list: &ReleaseList,
+        staged: &Staged<'_>,
+        stop_guests: bool,
+        options: serde_json::Value,
     ) -> Result<ExitStatus, ToolkitError> {
+        let list = staged.list.as_ref().ok_or(ToolkitError::NoDelegate)?;
+        let (version, release) = (staged.release.version.clone(), staged.release.path.clone());
         if list.handover != HANDOVER {
-            return Err(ToolkitError::LaterHandover {
-                version: handed.version,
-            });
+            return Err(ToolkitError::LaterHandover { version });
         }
-        let (version, release) = (handed.version.clone(), handed.release.clone());
+        let handed = HandedUpdate {
+            handover: HANDOVER,
+            release: release.clone(),
+            info: staged.info.clone(),
+            stop_guests,
+            options,
+        };
         let delegate = self.product.delegate.as_ref();
         let delegate = delegate.ok_or(ToolkitError::NoDelegate)?;
         let folder = release.join("bin");
@@ -296,6 +335,23 @@ impl<'a> Planner<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_update_is_handed_over_in_the_form_that_every_version_reads() {
+        let wire = serde_json::json!({
+            "ask": "update", "handover": 1, "release": "/usr/local/lib/toy/.staging/0.2.0",
+            "version": "0.2.0", "channel": "stable", "sequence": 7,
+            "released": "2026-11-01T00:00:00Z", "signed_by": ["6F2A00112233445C"],
+            "urgency": "high", "notes": "- A hole.\n", "stop_guests": false,
+            "options": { "yes": true },
+        });
+        let handed: Handed = serde_json::from_value(wire.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&handed).unwrap(), wire);
+        let Handed::Update(update) = handed else {
+            panic!("{handed:?}");
+        };
+        assert_eq!(update.info.version, Version::new(0, 2, 0));
+    }
 
     #[test]
     fn only_the_plan_of_that_product_and_version_is_followed() {

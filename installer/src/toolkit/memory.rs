@@ -3,16 +3,16 @@
 //! Guarantees: written whole and synced before anything is done with what was seen; a record that
 //! cannot be read is an error, never an empty one: forgetting would let old releases in.
 
-use super::{Planner, RunError, Toolkit, ToolkitError};
-use crate::effect::{Effects, Lock, trust};
-use crate::model::{FileImage, Found, KeyList, Product, RolledBack, Seen, SignedText, Version};
+use super::{RunError, Toolkit, ToolkitError};
+use crate::effect::{Effects, trust};
+use crate::model::{FileImage, Found, Product, RolledBack, Seen, SignedText, Version};
 use crate::observe::ObserveError;
 
 /// What this host has seen; nothing, when it keeps no record yet.
 ///
 /// # Errors
 /// [`ToolkitError::Seen`], when the record cannot be read; [`ToolkitError::Files`].
-pub fn seen(product: &Product, effects: &Effects<'_>) -> Result<Seen, ToolkitError> {
+pub(crate) fn read_seen(product: &Product, effects: &Effects<'_>) -> Result<Seen, ToolkitError> {
     let path = product.layout.seen();
     match effects.files.look(&path)? {
         Found::Missing => Ok(Seen::default()),
@@ -25,38 +25,6 @@ pub fn seen(product: &Product, effects: &Effects<'_>) -> Result<Seen, ToolkitErr
     }
 }
 
-/// Writes down a list of keys that was believed, unless a later one is there by now. For a mere look,
-/// which holds no lock: it is taken for as long as the writing takes.
-///
-/// # Errors
-/// [`ToolkitError::Lock`] when an operation is in progress; [`ToolkitError::Seen`],
-/// [`ToolkitError::Files`].
-pub fn remember_keys(
-    product: &Product,
-    effects: &Effects<'_>,
-    keys: &SignedText,
-) -> Result<(), ToolkitError> {
-    let _lock = Lock::take(&product.layout.lock)?;
-    write_keys(product, effects, keys)
-}
-
-fn write_keys(
-    product: &Product,
-    effects: &Effects<'_>,
-    keys: &SignedText,
-) -> Result<(), ToolkitError> {
-    let sequence = |keys: &SignedText| {
-        let list = KeyList::from_json(keys.text.as_bytes());
-        list.map_or(0, |list| list.sequence)
-    };
-    let mut seen = seen(product, effects)?;
-    if seen.keys.as_ref().map_or(0, sequence) > sequence(keys) {
-        return Ok(());
-    }
-    seen.keys = Some(keys.clone());
-    write(product, effects, &seen)
-}
-
 fn write(product: &Product, effects: &Effects<'_>, seen: &Seen) -> Result<(), ToolkitError> {
     let path = product.layout.seen();
     let bytes = seen.to_json().map_err(|source| ToolkitError::Seen {
@@ -66,16 +34,6 @@ fn write(product: &Product, effects: &Effects<'_>, seen: &Seen) -> Result<(), To
     Ok(effects
         .files
         .write_whole(&path, &FileImage::private(bytes))?)
-}
-
-impl Planner<'_> {
-    /// Writes down a list of keys that was believed: that much even a dry run does.
-    ///
-    /// # Errors
-    /// [`ToolkitError::Seen`], [`ToolkitError::Files`]; the record is as it was then.
-    pub fn remember_keys(&self, keys: &SignedText) -> Result<(), ToolkitError> {
-        write_keys(self.product, &self.effects, keys)
-    }
 }
 
 impl Toolkit<'_> {
@@ -93,20 +51,33 @@ impl Toolkit<'_> {
             return Ok(());
         }
         let effects = &self.planner.effects;
-        let mut seen = seen(self.planner.product, effects)?;
+        let mut seen = self.read_seen()?;
         seen.failed = Some(RolledBack {
             version: version.clone(),
             at: effects.clock.now(),
             why: Some(cause.to_string()),
         });
-        self.remember(&seen)
+        self.write_seen(&seen)
+    }
+
+    /// What this host has seen.
+    pub(crate) fn read_seen(&self) -> Result<Seen, ToolkitError> {
+        read_seen(self.planner.product, &self.planner.effects)
     }
 
     /// Writes down what was seen.
     ///
     /// # Errors
     /// [`ToolkitError::Seen`], [`ToolkitError::Files`]; the record is as it was then.
-    pub fn remember(&self, seen: &Seen) -> Result<(), ToolkitError> {
+    pub(crate) fn write_seen(&self, seen: &Seen) -> Result<(), ToolkitError> {
         write(self.planner.product, &self.planner.effects, seen)
+    }
+
+    /// Writes down a list of keys that was believed. It is the latest: it was held against the one that
+    /// the record had.
+    pub(crate) fn write_keys(&self, keys: &SignedText) -> Result<(), ToolkitError> {
+        let mut seen = self.read_seen()?;
+        seen.keys = Some(keys.clone());
+        self.write_seen(&seen)
     }
 }

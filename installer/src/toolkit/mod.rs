@@ -28,9 +28,9 @@ use crate::plan::{Finding, Plan, Step};
 pub use crate::engine::RunError;
 pub use crate::report::{Event, Report, Silent};
 pub use error::ToolkitError;
-pub use handover::{HANDOVER, Handed, HandedUpdate, Taken, take_over};
+pub use handover::{HANDOVER, Handed, HandedUpdate, ReleaseInfo, Taken, take_over};
 pub use host_side::HostSide;
-pub use memory::{remember_keys, seen};
+pub(crate) use memory::read_seen;
 pub use planner::{Planner, Preview};
 pub use prepared::{Prepared, Request};
 pub use recover::{Recovered, recover};
@@ -159,8 +159,7 @@ impl<'a> Toolkit<'a> {
     }
 
     fn run(&mut self, request: Request) -> Result<Outcome, ToolkitError> {
-        let prepared = self.planner.prepare(request)?;
-        self.execute(prepared)
+        self.planner.prepare(request)?.execute(self)
     }
 
     fn carry_out(&mut self, preview: Preview) -> Result<Outcome, ToolkitError> {

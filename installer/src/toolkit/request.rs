@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::ReleaseInfo;
 use crate::model::{InstallMethod, Owner, Version};
 use crate::plan::Purge;
 use crate::unit;
@@ -13,6 +14,14 @@ pub struct ReleaseFolder {
     pub path: PathBuf,
     /// Its version; each program must say the same.
     pub version: Version,
+}
+
+impl ReleaseFolder {
+    /// See the fields.
+    pub fn new(path: impl Into<PathBuf>, version: Version) -> Self {
+        let path = path.into();
+        Self { path, version }
+    }
 }
 
 /// What to install.
@@ -36,21 +45,67 @@ pub struct InstallRequest {
     pub stop_guests: bool,
 }
 
-/// What to update to. The caller has verified it.
+impl InstallRequest {
+    /// An install by the product's own program, of which nothing else is asked.
+    pub const fn new(owner: Owner, release: ReleaseFolder, values: unit::Values) -> Self {
+        Self {
+            owner,
+            release,
+            values,
+            channel: None,
+            auto_update: None,
+            method: InstallMethod::SelfInstalled,
+            stop_guests: false,
+        }
+    }
+}
+
+/// What to update to: a release that was verified, by this program or by the one that called it.
 #[derive(Debug, Clone)]
 pub struct UpdateRequest {
     /// What.
-    pub release: ReleaseFolder,
+    pub(crate) release: ReleaseFolder,
     /// What the unit templates are filled with.
-    pub values: unit::Values,
+    pub(crate) values: unit::Values,
     /// The channel that it is from, and that later ones are to come from.
-    pub channel: String,
+    pub(crate) channel: String,
     /// The sequence number of the manifest.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// When the manifest was signed.
-    pub released: Timestamp,
+    pub(crate) released: Timestamp,
     /// End survivors that would be killed and cannot be moved, instead of refusing.
-    pub stop_guests: bool,
+    pub(crate) stop_guests: bool,
+}
+
+impl UpdateRequest {
+    pub(crate) fn of(
+        release: ReleaseFolder,
+        info: &ReleaseInfo,
+        values: unit::Values,
+        stop_guests: bool,
+    ) -> Self {
+        Self {
+            release,
+            values,
+            channel: info.channel.clone(),
+            sequence: info.sequence,
+            released: info.released,
+            stop_guests,
+        }
+    }
+
+    /// For tests of the engine alone: a release that nobody has verified, in a folder that is root's.
+    #[doc(hidden)]
+    pub fn unverified(release: ReleaseFolder, values: unit::Values, stop_guests: bool) -> Self {
+        Self {
+            release,
+            values,
+            channel: "stable".into(),
+            sequence: 1,
+            released: Timestamp::UNIX_EPOCH,
+            stop_guests,
+        }
+    }
 }
 
 /// A way back to the version before.

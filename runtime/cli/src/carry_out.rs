@@ -5,10 +5,7 @@
 
 use std::process::ExitCode;
 
-use banger_installer::model::Receipt;
-use banger_installer::toolkit::{
-    Handed, HandedUpdate, Planner, ReleaseFolder, Request, Taken, Toolkit, UpdateRequest, take_over,
-};
+use banger_installer::toolkit::{Handed, Planner, ReleaseInfo, Taken, Toolkit, take_over};
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{DryRunOptions, UpdateOptions};
@@ -47,26 +44,31 @@ pub(super) fn run(numbers: &str, build: &Build, screen: &Screen) -> Result<ExitC
         .map_err(|error| Failure::new(&error, None, banger_installer::ErrorKind::Other))?;
     let program = std::env::current_exe().map_err(|error| cannot_find(&error))?;
     let mut report = ScreenReport::new(screen);
-    match taken.handed.clone() {
+    let handed = match taken.handed() {
         Handed::Recover { .. } => {
             taken.agree(&host.product, &version)?;
             host.hold_signals()?;
             let effects = host.effects();
             Toolkit::carry_on(&host.product, effects, &mut report, lock, program).recover()?;
-            Ok(ExitCode::SUCCESS)
+            return Ok(ExitCode::SUCCESS);
         }
-        Handed::Update(handed) => {
-            let options: HandedOptions =
-                serde_json::from_value(handed.options.clone()).unwrap_or_default();
-            if options.dry_run {
-                let planner = Planner::carry_on(&host.product, host.effects(), lock);
-                return show(&planner, &handed, options, &mut taken, &host, screen);
-            }
-            let effects = host.effects();
-            let mut toolkit = Toolkit::carry_on(&host.product, effects, &mut report, lock, program);
-            update(&mut toolkit, &handed, options, &mut taken, &host, screen)
-        }
+        Handed::Update(handed) => handed.clone(),
+    };
+    let options: HandedOptions = serde_json::from_value(handed.options.clone()).unwrap_or_default();
+    let effects = host.effects();
+    if options.dry_run {
+        let planner = Planner::carry_on(&host.product, effects, lock);
+        return show(&planner, &handed.info, options, &mut taken, &host, screen);
     }
+    let mut toolkit = Toolkit::carry_on(&host.product, effects, &mut report, lock, program);
+    update(
+        &mut toolkit,
+        &handed.info,
+        options,
+        &mut taken,
+        &host,
+        screen,
+    )
 }
 
 fn cannot_find(error: &std::io::Error) -> Failure {
@@ -77,47 +79,34 @@ fn cannot_find(error: &std::io::Error) -> Failure {
     )
 }
 
-fn request(handed: &HandedUpdate, receipt: &Receipt, host: &Host) -> Request {
-    Request::Update(UpdateRequest {
-        release: ReleaseFolder {
-            path: handed.release.clone(),
-            version: handed.version.clone(),
-        },
-        values: host.unit_values(&receipt.owner),
-        channel: handed.channel.clone(),
-        sequence: handed.sequence,
-        released: handed.released,
-        stop_guests: handed.stop_guests,
-    })
-}
-
 fn update(
     toolkit: &mut Toolkit<'_>,
-    handed: &HandedUpdate,
+    info: &ReleaseInfo,
     options: HandedOptions,
     taken: &mut Taken,
     host: &Host,
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
     let receipt = toolkit.receipt()?;
-    let prepared = toolkit.planner().prepare(request(handed, &receipt, host))?;
-    taken.agree(&host.product, &handed.version)?;
+    let values = host.unit_values(&receipt.owner);
+    let prepared = toolkit.planner().plan_taken(taken, values)?;
+    taken.agree(&host.product, &info.version)?;
     ask_and_execute(toolkit, prepared, options.yes, host, screen, &|preview| {
-        announce(handed, &receipt, preview, screen);
+        announce(info, &receipt, preview, screen);
     })
 }
 
 fn show(
     planner: &Planner<'_>,
-    handed: &HandedUpdate,
+    info: &ReleaseInfo,
     options: HandedOptions,
     taken: &mut Taken,
     host: &Host,
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
     let receipt = planner.receipt()?;
-    let prepared = planner.prepare(request(handed, &receipt, host))?;
-    taken.agree(&host.product, &handed.version)?;
+    let prepared = planner.plan_taken(taken, host.unit_values(&receipt.owner))?;
+    taken.agree(&host.product, &info.version)?;
     let options = DryRunOptions {
         dry_run: true,
         json: options.json,

@@ -334,7 +334,7 @@ fn uninstall(
         return Ok(ExitCode::SUCCESS);
     };
     host.hold_signals()?;
-    toolkit.execute(prepared)?;
+    prepared.execute(&mut toolkit)?;
     screen.line("\nbanger is removed.");
     Ok(ExitCode::SUCCESS)
 }

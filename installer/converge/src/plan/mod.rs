@@ -6,13 +6,13 @@
 
 mod blame;
 mod converge;
+mod decision;
 mod fate;
 mod finding;
 mod folders;
 mod loading;
 mod mend;
 mod obstacle;
-mod offer;
 mod published;
 mod retire;
 mod running;
@@ -26,11 +26,11 @@ use serde::{Deserialize, Serialize};
 
 pub use blame::{Evidence, Inquiry, Outside, SILENCE};
 pub use converge::{Goal, Rendered, Stage, converge};
+pub use decision::{Decision, Selection, decide};
 pub use fate::{Fate, FateKind, fates};
 pub use finding::{Danger, Drift, Finding};
 pub use folders::{FolderMode, findings_of_folders};
 pub use obstacle::{Obstacle, obstacle};
-pub use offer::{Judgement, Wish, judge};
 pub use published::{findings_of_release, is_sound};
 pub use staleness::{findings, in_danger};
 pub use step::listed;

@@ -1,0 +1,78 @@
+use crate::ErrorKind;
+use crate::effect::FilesError;
+use crate::fetch::{ConfigError, FetchError, NoMirror, Unfit, UnpackError};
+use crate::model::Version;
+use crate::toolkit::ToolkitError;
+use crate::verify::{KeyringError, VerifyError};
+
+/// Why there is no release to take.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// The administrator's configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No source, or one that cannot be used.
+    #[error(transparent)]
+    Sources(#[from] FetchError),
+    /// The keys of this host.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    /// No source had a release that is to be believed.
+    #[error(transparent)]
+    NoRelease(#[from] NoMirror<Unfit>),
+    /// No source had the archive.
+    #[error(transparent)]
+    NoArchive(#[from] NoMirror<FetchError>),
+    /// The release cannot follow what is installed.
+    #[error(transparent)]
+    Upgrade(#[from] VerifyError),
+    /// The archive is no release, or the disk does not hold it.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// The staging folder.
+    #[error(transparent)]
+    Staging(#[from] FilesError),
+    /// The decision was not to take it.
+    #[error("{version} is not to be taken: see what was decided about it")]
+    NotTaken {
+        /// The release.
+        version: Version,
+    },
+    /// What is installed, or what the host remembers.
+    #[error(transparent)]
+    Toolkit(#[from] ToolkitError),
+}
+
+impl UpdateError {
+    /// What the user can type.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Sources(error) => error.hint(),
+            Self::Keys(error) => error.hint(),
+            Self::NoRelease(error) => error.hint(),
+            Self::NoArchive(error) => error.hint(),
+            Self::Upgrade(error) => error.hint(),
+            Self::Unpack(error) => error.hint(),
+            Self::Staging(error) => error.hint(),
+            Self::Toolkit(error) => error.hint(),
+            Self::NotTaken { .. } => None,
+        }
+    }
+
+    /// Which kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Config(error) => error.kind(),
+            Self::Sources(error) => error.kind(),
+            Self::Keys(error) => error.kind(),
+            Self::NoRelease(error) => error.kind(),
+            Self::NoArchive(error) => error.kind(),
+            Self::Upgrade(error) => error.kind(),
+            Self::Unpack(error) => error.kind(),
+            Self::Staging(error) => error.kind(),
+            Self::Toolkit(error) => error.kind(),
+            Self::NotTaken { .. } => ErrorKind::Refused,
+        }
+    }
+}
