@@ -2,7 +2,7 @@
 //!
 //! `toy install DIR VERSION` installs an unpacked release. `toy update` moves to the newest one of the source
 //! in `/etc/toy/config.toml` that a key in `/etc/toy/keys.d` signed. `toy rescue` is run by the rescue unit.
-#![allow(clippy::print_stdout, reason = "an example is a program for people")]
+#![allow(clippy::print_stdout, reason = "a program for people")]
 
 use std::error::Error;
 use std::sync::atomic::AtomicBool;
@@ -15,7 +15,7 @@ use banger_installer::plan::Decision;
 use banger_installer::toolkit::{
     HostSide, InstallRequest, Outcome, ReleaseFolder, RescueLimits, Silent, rescue,
 };
-use banger_installer::{Toolkit, Updater, unit::Values};
+use banger_installer::{Toolkit, Updater, in_one_line, unit::Values};
 
 struct Toy;
 
@@ -68,8 +68,7 @@ fn run(words: &[&str]) -> Result<(), Box<dyn Error>> {
     let (effects, mut silent) = (side.effects(&Toy, &Toy, &interrupt), Silent);
     if words == ["rescue"] {
         let limits = RescueLimits::default();
-        let ended = rescue(&product, effects, &mut silent, &|_| values.clone(), &limits)?;
-        println!("{ended:?}");
+        rescue(&product, effects, &mut silent, &|_| values.clone(), &limits)?;
         return Ok(());
     }
     let mut toolkit = Toolkit::begin(&product, effects, &mut silent)?;
@@ -88,12 +87,12 @@ fn run(words: &[&str]) -> Result<(), Box<dyn Error>> {
         print!("{}", prepared.preview().plan);
         prepared.execute(&mut toolkit)?
     };
-    let changed = matches!(outcome, Outcome::Changed(_));
-    println!("changed: {changed}");
+    println!("changed: {}", matches!(outcome, Outcome::Changed(_)));
     Ok(())
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), String> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    run(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    run(&words).map_err(|error| in_one_line(&*error))
 }

@@ -8,7 +8,7 @@ pub mod updater;
 
 pub use banger_installer_converge::{effect, engine, journal, observe, plan, report, step};
 pub use banger_installer_fetch as fetch;
-pub use banger_installer_host::{ErrorKind, error_kind};
+pub use banger_installer_host::{ErrorKind, causes, error_kind, in_one_line};
 pub use banger_installer_systemd::unit;
 pub use banger_installer_trust as verify;
 pub use toolkit::{Outcome, Planner, Prepared, Toolkit};

@@ -10,4 +10,5 @@ mod documents;
 mod linked;
 mod manual;
 mod rooms;
+mod second_product;
 mod units;
