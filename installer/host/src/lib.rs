@@ -33,7 +33,8 @@ pub use model::{
     LastUpdate, Layout, ListedFile, Owner, ProcessIdentity, Product, Program, RECEIPT_SCHEMA,
     RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, Receipt, ReceiptError, ReleaseList,
     ReleaseListError, Requirement, RolledBack, StateFiles, Survivor, UnitKind, UnitName,
-    UnitNameError, UnitSpec, Version, VersionError, schema_of,
+    UnitNameError, UnitSpec, Version, VersionError, is_word, read_document, schema_of,
+    write_document,
 };
 pub use processes::{HostProcesses, ProcessFacts, Processes, descriptor};
 

@@ -64,11 +64,12 @@ impl Trial {
     /// # Errors
     /// [`TrialError`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, TrialError> {
-        let schema = super::schema_of(bytes).map_err(TrialError::Shape)?;
-        if schema != TRIAL_SCHEMA {
-            return Err(TrialError::Schema { found: schema });
-        }
-        serde_json::from_slice(bytes).map_err(TrialError::Shape)
+        super::read_document(
+            bytes,
+            TRIAL_SCHEMA..=TRIAL_SCHEMA,
+            TrialError::Shape,
+            |found| TrialError::Schema { found },
+        )
     }
 
     /// Pretty JSON with a final newline.
@@ -76,9 +77,7 @@ impl Trial {
     /// # Errors
     /// [`TrialError::Shape`], which no trial made by this code can cause.
     pub fn to_json(&self) -> Result<Vec<u8>, TrialError> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(TrialError::Shape)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        super::write_document(self).map_err(TrialError::Shape)
     }
 }
 

@@ -33,6 +33,7 @@ pub use folders::{FolderMode, findings_of_folders};
 pub use obstacle::{Obstacle, obstacle};
 pub use published::{findings_of_release, is_sound};
 pub use staleness::{findings, in_danger};
+pub(crate) use step::every_step;
 pub use step::listed;
 pub use step::{
     BeginTrial, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant,

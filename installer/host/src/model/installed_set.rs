@@ -58,11 +58,12 @@ impl InstalledSet {
     /// # Errors
     /// [`InstalledSetError`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, InstalledSetError> {
-        let schema = super::schema_of(bytes).map_err(InstalledSetError::Shape)?;
-        if schema != INSTALLED_SET_SCHEMA {
-            return Err(InstalledSetError::Schema { found: schema });
-        }
-        serde_json::from_slice(bytes).map_err(InstalledSetError::Shape)
+        super::read_document(
+            bytes,
+            INSTALLED_SET_SCHEMA..=INSTALLED_SET_SCHEMA,
+            InstalledSetError::Shape,
+            |found| InstalledSetError::Schema { found },
+        )
     }
 
     /// The bytes of a set: pretty JSON with a final newline.
@@ -70,9 +71,7 @@ impl InstalledSet {
     /// # Errors
     /// [`InstalledSetError::Shape`], which no set that was parsed or planned causes.
     pub fn to_json(&self) -> Result<Vec<u8>, InstalledSetError> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(InstalledSetError::Shape)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        super::write_document(self).map_err(InstalledSetError::Shape)
     }
 
     /// What the toolkit must know of the units.

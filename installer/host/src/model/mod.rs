@@ -5,6 +5,7 @@
 
 mod answer;
 mod digest;
+mod document;
 mod found;
 mod host;
 mod installed_set;
@@ -12,12 +13,13 @@ mod layout;
 mod product;
 mod receipt;
 mod release_list;
-mod schema;
 mod unit_name;
 mod version;
+mod word;
 
 pub use answer::{Answer, ForeignListener};
 pub use digest::{Digest, DigestError};
+pub use document::{read_document, schema_of, write_document};
 pub use found::{Contents, FileImage, Fingerprint, Found};
 pub use host::{End, Owner, ProcessIdentity, Survivor};
 pub use installed_set::{INSTALLED_SET_SCHEMA, InstalledSet, InstalledSetError, InstalledUnit};
@@ -28,6 +30,6 @@ pub use release_list::{
     ListedFile, RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, ReleaseList,
     ReleaseListError,
 };
-pub use schema::schema_of;
 pub use unit_name::{UnitKind, UnitName, UnitNameError};
 pub use version::{Version, VersionError};
+pub use word::is_word;

@@ -109,11 +109,12 @@ impl ReleaseList {
     /// # Errors
     /// [`ReleaseListError`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, ReleaseListError> {
-        let schema = super::schema_of(bytes).map_err(ReleaseListError::Shape)?;
-        if schema != RELEASE_LIST_SCHEMA {
-            return Err(ReleaseListError::Schema { found: schema });
-        }
-        let list: Self = serde_json::from_slice(bytes).map_err(ReleaseListError::Shape)?;
+        let list: Self = super::read_document(
+            bytes,
+            RELEASE_LIST_SCHEMA..=RELEASE_LIST_SCHEMA,
+            ReleaseListError::Shape,
+            |found| ReleaseListError::Schema { found },
+        )?;
         list.check()?;
         Ok(list)
     }
@@ -124,9 +125,7 @@ impl ReleaseList {
     /// [`ReleaseListError`], when something in it cannot stand.
     pub fn to_json(&self) -> Result<Vec<u8>, ReleaseListError> {
         self.check()?;
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(ReleaseListError::Shape)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        super::write_document(self).map_err(ReleaseListError::Shape)
     }
 
     /// That it is the list of that release.
@@ -191,13 +190,7 @@ impl ReleaseList {
 
 /// `bin/NAME`, `units/NAME` or `share/.../NAME`, each part plain.
 fn check_path(path: &str) -> Result<(), ReleaseListError> {
-    let plain = |part: &&str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.+@:\\".contains(&byte))
-    };
+    let plain = |part: &&str| !part.starts_with('.') && super::is_word(part, b"-_.+@:\\");
     let parts: Vec<&str> = path.split('/').collect();
     let depth = match parts.first() {
         Some(&("bin" | "units")) => Some(2..=2),

@@ -18,4 +18,4 @@ pub use manifest::{
 };
 pub use seen::{SEEN_SCHEMA, Seen, SeenChannel, SeenError, SignedText};
 
-use banger_installer_host::schema_of;
+use banger_installer_host::{is_word, read_document, write_document};

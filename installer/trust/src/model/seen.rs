@@ -84,11 +84,9 @@ impl Seen {
     /// # Errors
     /// [`SeenError`], when the bytes are damaged or from the future.
     pub fn from_json(bytes: &[u8]) -> Result<Self, SeenError> {
-        let found = super::schema_of(bytes).map_err(SeenError::Shape)?;
-        if found == 0 || found > SEEN_SCHEMA {
-            return Err(SeenError::Schema { found });
-        }
-        serde_json::from_slice(bytes).map_err(SeenError::Shape)
+        super::read_document(bytes, 1..=SEEN_SCHEMA, SeenError::Shape, |found| {
+            SeenError::Schema { found }
+        })
     }
 
     /// Pretty JSON with a final newline.
@@ -96,8 +94,6 @@ impl Seen {
     /// # Errors
     /// [`SeenError::Shape`], which no value made by this code can cause.
     pub fn to_json(&self) -> Result<Vec<u8>, SeenError> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(SeenError::Shape)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        super::write_document(self).map_err(SeenError::Shape)
     }
 }

@@ -44,56 +44,65 @@ macro_rules! steps {
     };
 }
 
-steps! {
-    /// Publish a version's folder.
-    StageRelease,
-    /// Ask new programs for their version.
-    CheckPrograms,
-    /// Point a link (`current`, a program) elsewhere, in one rename.
-    Link,
-    /// Write a unit file.
-    WriteUnit,
-    /// Write the toolkit's own drop-in.
-    KeepGuests,
-    /// Remove a file or link.
-    RemoveFile,
-    /// Move a folder out of the way.
-    SetAside,
-    /// Make systemd read its units anew.
-    ReloadSystemd,
-    /// See that a stop reaches the main process alone.
-    CheckKillMode,
-    /// Move survivors out of the services' control groups.
-    RescopeGuests,
-    /// Enable units.
-    EnableUnits,
-    /// Disable units.
-    DisableUnits,
-    /// Start units.
-    StartUnits,
-    /// Stop units.
-    StopUnits,
-    /// Restart services.
-    RestartUnits,
-    /// Wait until services answer with the right version.
-    CheckHealth,
-    /// Compare survivors with what they were.
-    CheckSurvivors,
-    /// See that nobody is left who must live.
-    CheckVacant,
-    /// End survivors, as the user asked for.
-    StopGuests,
-    /// Start the unit that takes the run back if the updater dies.
-    StartRescue,
-    /// Put a version on trial.
-    BeginTrial,
-    /// Put back state of a later format.
-    RestoreState,
-    /// Write the receipt.
-    WriteReceipt,
-    /// Write down what a version put on the host.
-    WriteSet,
+/// Every step, by its name: the one list of them. What is said of each step for itself is made of it.
+macro_rules! every_step {
+    ($each:ident) => {
+        $each! {
+            /// Publish a version's folder.
+            StageRelease,
+            /// Ask new programs for their version.
+            CheckPrograms,
+            /// Point a link (`current`, a program) elsewhere, in one rename.
+            Link,
+            /// Write a unit file.
+            WriteUnit,
+            /// Write the toolkit's own drop-in.
+            KeepGuests,
+            /// Remove a file or link.
+            RemoveFile,
+            /// Move a folder out of the way.
+            SetAside,
+            /// Make systemd read its units anew.
+            ReloadSystemd,
+            /// See that a stop reaches the main process alone.
+            CheckKillMode,
+            /// Move survivors out of the services' control groups.
+            RescopeGuests,
+            /// Enable units.
+            EnableUnits,
+            /// Disable units.
+            DisableUnits,
+            /// Start units.
+            StartUnits,
+            /// Stop units.
+            StopUnits,
+            /// Restart services.
+            RestartUnits,
+            /// Wait until services answer with the right version.
+            CheckHealth,
+            /// Compare survivors with what they were.
+            CheckSurvivors,
+            /// See that nobody is left who must live.
+            CheckVacant,
+            /// End survivors, as the user asked for.
+            StopGuests,
+            /// Start the unit that takes the run back if the updater dies.
+            StartRescue,
+            /// Put a version on trial.
+            BeginTrial,
+            /// Put back state of a later format.
+            RestoreState,
+            /// Write the receipt.
+            WriteReceipt,
+            /// Write down what a version put on the host.
+            WriteSet,
+
+        }
+    };
 }
+pub(crate) use every_step;
+
+every_step!(steps);
 
 /// Units or people in a list, as a sentence takes them: `a, b and c`.
 pub fn listed<T: std::fmt::Display>(things: &[T]) -> String {
