@@ -36,8 +36,27 @@ struct Known {
     tag: Option<String>,
 }
 
-/// See [`Mirrors::archive`].
-pub(super) fn fetch(
+impl Mirrors {
+    /// Brings the archive for a target into an unnamed file in the staging folder and holds its
+    /// size and SHA-256 against the signed ones. What one mirror does not finish, the next does.
+    ///
+    /// `staging` is made when it is missing (0700); its parent must exist.
+    ///
+    /// # Errors
+    /// [`NoMirror`]; nothing stays behind in the staging folder then.
+    pub fn archive(
+        &self,
+        transport: &Transport,
+        manifest: &Verified<Manifest>,
+        target: &str,
+        staging: &Path,
+        progress: &mut dyn Progress,
+    ) -> Result<SpooledArchive, NoMirror<FetchError>> {
+        fetch(self, transport, manifest, target, staging, progress)
+    }
+}
+
+fn fetch(
     mirrors: &Mirrors,
     transport: &Transport,
     manifest: &Verified<Manifest>,

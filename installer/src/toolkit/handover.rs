@@ -8,21 +8,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use banger_installer_host::HANDOVER;
 
-use super::{Planner, Report, Toolkit, ToolkitError};
+use super::{Planner, ReleaseInfo, Report, Toolkit, ToolkitError};
 use crate::effect::{
     BoxError, Call, Called, Effects, Files, HandoverError, Lock, hand_over, trust,
 };
 use crate::journal::{self, JournalError};
-use crate::model::{Found, KeyId, Manifest, Product, Urgency, Version};
+use crate::model::{Found, Product, Version};
 use crate::observe::Freshness;
 use crate::plan::CheckPrograms;
 use crate::updater::Staged;
-use crate::verify::Verified;
 
 /// How long a program may take to make a plan: as long as systemd may to read its units, and more.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,40 +36,6 @@ pub enum Handed {
         /// [`HANDOVER`].
         handover: u32,
     },
-}
-
-/// What the signed manifest of a release says of it, for people and for the receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ReleaseInfo {
-    /// Its version.
-    pub version: Version,
-    /// The channel that it is from.
-    pub channel: String,
-    /// The sequence number of its manifest.
-    pub sequence: u64,
-    /// When the manifest was signed.
-    pub released: Timestamp,
-    /// By which keys.
-    pub signed_by: Vec<KeyId>,
-    /// How soon people should take it.
-    pub urgency: Urgency,
-    /// What changed, for people.
-    pub notes: String,
-}
-
-impl ReleaseInfo {
-    pub(crate) fn of(manifest: &Verified<Manifest>) -> Self {
-        Self {
-            version: manifest.version.clone(),
-            channel: manifest.channel.clone(),
-            sequence: manifest.sequence,
-            released: manifest.released,
-            signed_by: manifest.signed_by().to_vec(),
-            urgency: manifest.urgency,
-            notes: manifest.notes.clone(),
-        }
-    }
 }
 
 /// An update whose release was verified and unpacked.

@@ -12,6 +12,7 @@ mod planner;
 mod prepare;
 mod prepared;
 mod recover;
+mod release_info;
 mod request;
 mod rescue;
 mod status;
@@ -28,12 +29,13 @@ use crate::plan::{Finding, Plan, Step};
 pub use crate::engine::RunError;
 pub use crate::report::{Event, Report, Silent};
 pub use error::ToolkitError;
-pub use handover::{HANDOVER, Handed, HandedUpdate, ReleaseInfo, Taken, take_over};
+pub use handover::{HANDOVER, Handed, HandedUpdate, Taken, take_over};
 pub use host_side::HostSide;
 pub(crate) use memory::read_seen;
 pub use planner::{Planner, Preview};
 pub use prepared::{Prepared, Request};
 pub use recover::{Recovered, recover};
+pub use release_info::ReleaseInfo;
 pub use request::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, UninstallRequest, UpdateRequest,
 };

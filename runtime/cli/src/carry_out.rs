@@ -6,35 +6,15 @@
 use std::process::ExitCode;
 
 use banger_installer::toolkit::{Handed, Planner, ReleaseInfo, Taken, Toolkit, take_over};
-use serde::{Deserialize, Serialize};
 
-use super::arguments::{DryRunOptions, UpdateOptions};
+use super::arguments::DryRunOptions;
+use super::handed::HandedOptions;
 use super::host::Host;
 use super::preview::announce;
 use super::report::ScreenReport;
 use super::update::ask_and_execute;
 use super::{Failure, Screen, dry_run};
 use crate::build::Build;
-
-/// What `banger update` was told beyond the release, as one version hands it to another: a field that
-/// one of them does not know is left aside.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct HandedOptions {
-    yes: bool,
-    dry_run: bool,
-    json: bool,
-}
-
-impl HandedOptions {
-    pub(super) const fn of(options: &UpdateOptions) -> Self {
-        Self {
-            yes: options.yes,
-            dry_run: options.dry_run,
-            json: options.json,
-        }
-    }
-}
 
 pub(super) fn run(numbers: &str, build: &Build, screen: &Screen) -> Result<ExitCode, Failure> {
     let host = Host::connect()?;

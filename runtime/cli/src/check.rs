@@ -8,8 +8,8 @@ use banger_installer::plan::Decision;
 use banger_installer::updater::Look;
 
 use super::arguments::UpdateOptions;
+use super::candidate::{nothing_to_take, updater};
 use super::host::Host;
-use super::update::{nothing_to_take, updater};
 use super::{Failure, Screen};
 use crate::build::Build;
 

@@ -5,11 +5,13 @@
 
 mod arguments;
 mod caller;
+mod candidate;
 mod carry_out;
 mod check;
 mod download;
 mod dry_run;
 mod failure;
+mod handed;
 pub mod health;
 mod host;
 mod man;

@@ -4,17 +4,17 @@ use std::process::{ExitCode, ExitStatus};
 
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{InstallMethod, Receipt};
-use banger_installer::plan::{Decision, Operation, Selection};
+use banger_installer::plan::{Decision, Operation};
 use banger_installer::toolkit::{
     InstallRequest, Outcome, Planner, Prepared, Preview, ReleaseFolder, Request, RollbackRequest,
     Toolkit,
 };
-use banger_installer::updater::{Candidate, Look, Staged, Updater};
-use banger_installer::verify::BuiltInKeys;
+use banger_installer::updater::{Candidate, Look, Staged};
 
 use super::arguments::{DryRunOptions, UpdateOptions};
-use super::carry_out::HandedOptions;
+use super::candidate::{nothing_to_take, updater};
 use super::download::download;
+use super::handed::HandedOptions;
 use super::host::Host;
 use super::preview::{announce, announce_rollback};
 use super::question::Question;
@@ -61,28 +61,6 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the command line and the build say about where releases come from, and which is asked for.
-pub(super) fn updater<'a>(
-    options: &UpdateOptions,
-    build: &'a Build,
-    host: &'a Host,
-) -> Updater<'a> {
-    Updater::new(&host.product)
-        .keys(BuiltInKeys {
-            roots: build.root_keys,
-            root_threshold: build.root_threshold,
-            signing: build.trusted_keys,
-        })
-        .built_in_sources(build.release_url)
-        .built(build.built())
-        .from(&options.from)
-        .channel(options.channel.clone())
-        .selection(Selection {
-            version: options.version.clone(),
-            allow_downgrade: options.allow_downgrade,
-        })
-}
-
 /// An older version that was asked for by its name is an error, not an answer.
 fn refuse_older(candidate: &Candidate<'_>) -> Result<(), Failure> {
     if *candidate.decision() != Decision::Older || !candidate.was_asked_for() {
@@ -97,35 +75,6 @@ fn refuse_older(candidate: &Candidate<'_>) -> Result<(), Failure> {
         )),
         ErrorKind::Refused,
     ))
-}
-
-/// Why a release is not taken, in a line.
-pub(super) fn nothing_to_take(candidate: &Candidate<'_>) -> String {
-    let installed = &candidate.installed().version;
-    let (offered, channel) = (&candidate.manifest().version, &candidate.manifest().channel);
-    match candidate.decision() {
-        Decision::RolledBackHere(left) => {
-            let why = left
-                .why
-                .as_ref()
-                .map_or(String::new(), |why| format!(" ({why})"));
-            format!(
-                "banger {offered} was left on this machine on {}{why}; to take it all the same: \
-                 sudo banger update --version {offered}",
-                left.at.strftime("%Y-%m-%d")
-            )
-        }
-        Decision::Older => format!(
-            "banger {installed} is newer than {offered}, the newest release of channel {channel}; \
-             to go down: sudo banger update --channel {channel} --allow-downgrade"
-        ),
-        Decision::Installed if candidate.was_asked_for() => {
-            format!("banger {installed} is installed")
-        }
-        Decision::Installed | Decision::Take => {
-            format!("banger {installed} is the newest release of channel {channel}")
-        }
-    }
 }
 
 /// Takes a release. One that says what it consists of plans for itself; for any other this program tells

@@ -16,6 +16,7 @@ mod link;
 mod reload_systemd;
 mod remove_file;
 mod rescope_guests;
+mod restore;
 mod run_units;
 mod set_aside;
 mod stage_release;

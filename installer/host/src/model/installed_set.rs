@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Program, UnitSpec, Version};
+use super::{Product, Program, UnitSpec, Version};
 
 /// The schema that this code writes and reads.
 pub const INSTALLED_SET_SCHEMA: u32 = 1;
@@ -77,5 +77,18 @@ impl InstalledSet {
     /// What the toolkit must know of the units.
     pub fn specs(&self) -> impl Iterator<Item = &UnitSpec> {
         self.units.iter().map(|unit| &unit.spec)
+    }
+}
+
+impl Product {
+    /// The same product with what a version put on the host.
+    #[must_use]
+    pub fn with_set(&self, set: &InstalledSet) -> Self {
+        Self {
+            programs: set.programs.clone(),
+            units: set.specs().cloned().collect(),
+            shared: set.shared.clone(),
+            ..self.clone()
+        }
     }
 }

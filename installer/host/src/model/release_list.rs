@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Program, UnitSpec, Version};
+use super::{Digest, Product, Program, UnitSpec, Version};
 
 /// The schema that this code writes and reads.
 pub const RELEASE_LIST_SCHEMA: u32 = 1;
@@ -205,6 +205,19 @@ fn check_path(path: &str) -> Result<(), ReleaseListError> {
     Err(ReleaseListError::Path {
         path: path.chars().take(2 * PATH_LIMIT).collect(),
     })
+}
+
+impl Product {
+    /// The same product with what a release says that it consists of.
+    #[must_use]
+    pub fn with_list(&self, list: &ReleaseList) -> Self {
+        Self {
+            programs: list.programs.clone(),
+            units: list.units.clone(),
+            shared: list.shared().map(str::to_owned).collect(),
+            ..self.clone()
+        }
+    }
 }
 
 #[cfg(test)]
