@@ -62,7 +62,7 @@ impl Follower {
             units: place::workspace().join("units"),
             version: version.parse().unwrap(),
             channel: channel.into(),
-            target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
+            target: banger_installer::fetch::host_target().to_owned(),
             keys: vec![SigningKey::load(key, None).unwrap()],
             out: self.folder.path().join(format!("{channel}-{sequence}")),
             sequence: Some(sequence),

@@ -16,6 +16,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use banger_installer::causes;
 use banger_installer::effect::{Answer, BoxError, Health, HostProcesses, Processes, Survivors};
 use banger_installer::model::{
     InstallMethod, Layout, Owner, Product, Program, Survivor, UnitName, UnitSpec, Version,
@@ -257,10 +258,8 @@ fn main() -> std::process::ExitCode {
         return std::process::ExitCode::SUCCESS;
     };
     eprintln!("error: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
+    for cause in causes(&*error) {
         eprintln!("  cause: {cause}");
-        source = cause.source();
     }
     if let Some(hint) = error
         .downcast_ref::<ToolkitError>()
