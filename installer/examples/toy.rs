@@ -1,15 +1,18 @@
-//! A second product under the toolkit, whole: `toyd`, a service with a child that must live.
+//! A second product under the toolkit, whole: `toyd`, a service with a protected child.
 //!
-//! `toy install DIR VERSION` installs an unpacked release. `toy update` moves to the newest one of the source
-//! in `/etc/toy/config.toml` that a key in `/etc/toy/keys.d` signed. `toy rescue` is run by the rescue unit.
+//! `toy install DIR VERSION` installs an unpacked release. `toy update` moves to the newest one of
+//! the source in `/etc/toy/config.toml` that a key in `/etc/toy/keys.d` signed. `toy rescue` is run
+//! by the rescue unit.
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
 use std::error::Error;
 use std::sync::atomic::AtomicBool;
 
-use banger_installer::effect::{Answer, BoxError, Health, HostProcesses, Processes, Survivors};
+use banger_installer::effect::{
+    Answer, BoxError, Health, HostProcesses, Processes, ProtectedProcesses,
+};
 use banger_installer::model::{
-    Layout, Owner, Product, Program, Survivor, UnitName, UnitSpec, Version,
+    Layout, Owner, Product, Program, ProtectedProcess, UnitName, UnitSpec, Version,
 };
 use banger_installer::plan::Decision;
 use banger_installer::toolkit::{
@@ -19,15 +22,15 @@ use banger_installer::{Toolkit, Updater, in_one_line, unit::Values};
 
 struct Toy;
 
-impl Survivors for Toy {
-    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+impl ProtectedProcesses for Toy {
+    fn list(&self) -> Result<Vec<ProtectedProcess>, BoxError> {
         let Ok(pid) = std::fs::read_to_string("/var/lib/toy/child") else {
             return Ok(Vec::new());
         };
         let pid = pid.trim().parse()?;
         let facts = HostProcesses.facts(pid).into_iter();
         Ok(facts
-            .map(|facts| facts.survivor("child", "child", pid))
+            .map(|facts| facts.protected("child", "child", pid))
             .collect())
     }
 }

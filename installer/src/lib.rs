@@ -1,4 +1,4 @@
-//! Installs, updates, verifies, rolls back and removes systemd services whose children must live.
+//! Installs, updates, verifies, rolls back and removes systemd services with protected children.
 //!
 //! The parts stand in crates of their own, under the names that they have here.
 

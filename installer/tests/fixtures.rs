@@ -6,7 +6,7 @@
 use banger_installer::effect::HostFiles;
 use banger_installer::journal::{Journal, Operation};
 use banger_installer::model::{
-    ArtefactKind, KeyList, Manifest, Receipt, Seen, Trial, Urgency, Version,
+    AntiRollbackState, ArtefactKind, KeyList, Manifest, Probation, Receipt, Urgency, Version,
 };
 
 fn fixture(name: &str) -> std::path::PathBuf {
@@ -121,13 +121,13 @@ fn a_list_of_keys_and_a_record_of_what_was_seen_are_read_as_they_were_written() 
     assert_eq!(list.to_json().unwrap(), bytes);
 
     let bytes = fs_err::read(fixture("seen-1.json")).unwrap();
-    let seen = Seen::from_json(&bytes).unwrap();
+    let seen = AntiRollbackState::from_json(&bytes).unwrap();
     assert_eq!(seen.channels["stable"].sequence, 41);
     assert!(seen.unknown.contains_key("written_by"));
     assert_eq!(seen.to_json().unwrap(), bytes);
     let text = String::from_utf8(bytes).unwrap();
     let future = text.replace("\"schema\": 1", "\"schema\": 2");
-    let error = Seen::from_json(future.as_bytes()).unwrap_err();
+    let error = AntiRollbackState::from_json(future.as_bytes()).unwrap_err();
     assert!(error.to_string().contains("schema 2"), "{error}");
 }
 
@@ -142,15 +142,15 @@ fn a_journal_keeps_what_it_does_not_know() {
 }
 
 #[test]
-fn a_trial_of_schema_1_is_read_and_keeps_what_it_does_not_know() {
+fn a_probation_of_schema_1_is_read_and_keeps_what_it_does_not_know() {
     let bytes = fs_err::read(fixture("trial-1.json")).unwrap();
-    let trial = Trial::from_json(&bytes).unwrap();
-    assert_eq!(trial.version, Version::new(0, 1, 1));
-    assert_eq!(trial.state.len(), 1);
-    assert_eq!(trial.to_json().unwrap(), bytes);
+    let probation = Probation::from_json(&bytes).unwrap();
+    assert_eq!(probation.version, Version::new(0, 1, 1));
+    assert_eq!(probation.state.len(), 1);
+    assert_eq!(probation.to_json().unwrap(), bytes);
     let future = String::from_utf8(bytes).unwrap();
     let future = future.replace("\"schema\": 1,\n  \"version", "\"schema\": 2,\n  \"version");
-    assert!(Trial::from_json(future.as_bytes()).is_err());
+    assert!(Probation::from_json(future.as_bytes()).is_err());
 }
 
 #[test]

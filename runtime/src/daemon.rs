@@ -171,7 +171,7 @@ async fn run<S: Service>(
             _ = interrupt.recv() => {}
         }
         notify(&[NotifyState::Stopping]);
-        // the loop may have ended by itself
+        // the loop may have exited
         let _ = stop.send(true);
     });
     notify(&[NotifyState::Ready]);

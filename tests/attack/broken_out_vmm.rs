@@ -113,7 +113,7 @@ fn with_other_files(deed: &str) {
     assert!(logs.ok().unwrap().contains("tick "));
     scene.restart_helper();
     assert_eq!(scene.stage.vm("bad").unwrap().state, "running");
-    // its own last words are read when it ends by itself
+    // its own last words are read when it exits
     let pid = scene.stage.vm("bad").unwrap().pid.unwrap();
     let die = format!("kill -KILL {pid}");
     scene.host().shell(&die).unwrap().ok().unwrap();

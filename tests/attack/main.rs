@@ -10,6 +10,6 @@
 mod boundary;
 mod broken_out_vmm;
 mod guest;
+mod other_user;
 mod owner;
 mod soak;
-mod stranger;

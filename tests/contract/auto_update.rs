@@ -62,7 +62,7 @@ fn updates_without_a_person_are_those_that_a_person_would_get() {
     assert_eq!(version(&stage), "banger 0.1.1");
     stage.check_untouched(&guest).unwrap();
 
-    // a release that does not hold is tried once, not day after day
+    // a release that fails is tried once, not day after day
     let broken = stage.releases.broken().unwrap();
     stage.releases.publish(&broken).unwrap();
     assert!(!start(&stage));

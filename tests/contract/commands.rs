@@ -1,6 +1,6 @@
-//! The commands on a real host (docs/contract.md, "Commands"): who may call what, what a host must have,
-//! and which command a user whose daemon cannot be reached is told to type. Every refusal leaves the host
-//! as it was.
+//! The commands on a real host (docs/contract.md, "Commands"): who may call what, what a host must
+//! have, and which command a user whose daemon cannot be reached is told to type. Every refusal
+//! leaves the host as it was.
 
 use banger_installer::model::Version;
 use banger_tests::support::command::Output;
@@ -94,7 +94,7 @@ fn only_root_changes_a_host_and_only_for_a_real_owner() {
 
     let install = |owner: &[&str]| banger(&host, &[&["system", "install"], owner].concat());
     let command = "sudo banger system install --owner USER";
-    assert_refused(&install(&[]), 2, "nobody is named", command);
+    assert_refused(&install(&[]), 2, "no owner", command);
     assert_refused(
         &install(&["--owner", "mallory"]),
         11,

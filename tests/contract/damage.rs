@@ -253,7 +253,7 @@ fn a_link_or_version_that_is_missing_comes_back_and_the_guest_lives() {
         host.assert_whole("0.1.0");
     }
     // the version in use is gone: a restart says so, and an update does not begin what nobody
-    // could take back
+    // could roll back
     host.root(&format!("rm -r {VERSIONS}/0.1.0")).ok().unwrap();
     let restart = host.root(&format!("{unpacked} system restart"));
     let what = format!("no release in {VERSIONS}/0.1.0");

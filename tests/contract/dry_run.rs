@@ -60,9 +60,9 @@ fn every_plan_can_be_looked_at_and_the_way_back_taken() {
     for step in [
         "stage-release",
         "start-rescue",
-        "begin-trial",
+        "begin-probation",
         "link",
-        "check-survivors",
+        "check-protected",
     ] {
         assert!(steps(&update).contains(&step), "no {step} in {update}");
     }
@@ -71,7 +71,7 @@ fn every_plan_can_be_looked_at_and_the_way_back_taken() {
 
     stage.banger(&["update", "--yes"]).unwrap().ok().unwrap();
     let status = json(stage.banger(&["system", "status", "--json"]).unwrap());
-    assert_eq!(status["on_trial"], "0.1.1", "{status}");
+    assert_eq!(status["probation"], "0.1.1", "{status}");
     let back = looked_at(&stage, &["update", "--rollback"]);
     assert_eq!(
         (&back["from"], &back["to"]),

@@ -68,7 +68,7 @@ fn of_fifty_updates_at_once_one_runs_even_when_the_one_before_was_killed() {
     assert_eq!(code(&killed[0]), 128 + 9, "{killed:?}");
     assert_eq!(killed[0].pid.to_string(), holder);
 
-    // the lock is free with its holder's death: the rescue unit takes the run back by itself
+    // the lock is free with its holder's death: the rescue unit rolls the operation back by itself
     command::wait_for("the end of the rescue", 30, || {
         let journal = stage.host.path("/var/lib/banger-install/journal.json");
         let active = stage.host.property("banger-rescue.service", "ActiveState");
@@ -87,7 +87,7 @@ fn of_fifty_updates_at_once_one_runs_even_when_the_one_before_was_killed() {
     let runners = race.wait_for_ends(RUNNERS - 1, 60).unwrap();
     let (holder, left): (Vec<_>, Vec<_>) = runners.iter().partition(|runner| runner.end.is_none());
     assert_eq!(holder.len(), 1, "{runners:?}");
-    let named = format!("another run is at work (pid {})", holder[0].pid);
+    let named = format!("another operation is in progress (pid {})", holder[0].pid);
     for runner in &left {
         assert_eq!(code(runner), 8, "{runner:?}");
         assert!(runner.said.contains(&named), "no {named:?}: {runner:?}");

@@ -191,7 +191,7 @@ fn releases_that_do_not_fit_are_refused_and_a_full_disk_is_named() {
          cp -a /root/copy/. {versions}/ && ! dd if=/dev/zero of={versions}/.fill bs=64k"
     );
     stage.host.shell(&fill).unwrap().ok().unwrap();
-    assert_refused(&update(&stage, &[]), 5, "no room", "df -h");
+    assert_refused(&update(&stage, &[]), 5, "no space", "df -h");
     let left = stage
         .host
         .shell(&format!("ls -A {versions}"))

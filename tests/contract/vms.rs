@@ -107,7 +107,7 @@ fn logs_show_the_console_and_follow_it() {
     assert_eq!(followed.len(), wanted);
     let followed = Ticks::parse(&(followed.join("\n") + "\n")).unwrap();
     assert_eq!(followed.nonce, guest.nonce);
-    // a deleted VM has no more to show: the follower ends by itself
+    // a deleted VM has no more to show: the follower exits
     for words in [["vm", "stop", "web"], ["vm", "delete", "web"]] {
         stage.banger_as_owner(&words).unwrap().ok().unwrap();
     }

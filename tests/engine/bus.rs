@@ -75,7 +75,7 @@ impl Toy {
 fn an_update_that_loses_d_bus_is_wholly_old_or_wholly_new_after_the_next_run() {
     let toy = Toy::installed();
     let child = toy.child();
-    let (mut held, mut taken_back, mut stuck) = (0, 0, 0);
+    let (mut held, mut rolled_back, mut stuck) = (0, 0, 0);
     // from before the first unit is written to the last write of the run
     for rename in [2, 5, 9, 13, 17, 21, 25] {
         for loss in [Loss::Crash, Loss::Gone] {
@@ -86,13 +86,13 @@ fn an_update_that_loses_d_bus_is_wholly_old_or_wholly_new_after_the_next_run() {
             if update.success() {
                 held += 1;
             } else if toy.tree() == before {
-                taken_back += 1;
+                rolled_back += 1;
             } else {
                 stuck += 1;
-                // with a bus that came back the run takes itself back at once
+                // with a bus that came back the operation rolls itself back at once
                 assert_eq!(loss, Loss::Gone, "{at}: {}", update.text());
                 assert!(
-                    update.stderr.contains("could not be taken back"),
+                    update.stderr.contains("could not be rolled back"),
                     "{}",
                     update.text()
                 );
@@ -120,16 +120,16 @@ fn an_update_that_loses_d_bus_is_wholly_old_or_wholly_new_after_the_next_run() {
         }
     }
     println!(
-        "D-Bus lost: {held} updates held, {taken_back} were taken back, {stuck} by the next run"
+        "D-Bus lost: {held} updates held, {rolled_back} were rolled back, {stuck} by the next run"
     );
     assert!(
-        held > 0 && taken_back + stuck > 4,
-        "{held}, {taken_back}, {stuck}"
+        held > 0 && rolled_back + stuck > 4,
+        "{held}, {rolled_back}, {stuck}"
     );
 }
 
 #[test]
-fn an_update_that_loses_d_bus_while_a_job_runs_is_taken_back_at_once() {
+fn an_update_that_loses_d_bus_while_a_job_runs_is_rolled_back_at_once() {
     let toy = Toy::installed();
     let child = toy.child();
     let before = toy.tree();

@@ -146,7 +146,7 @@ fn check_words(name: &str, found: &Found) {
     );
 }
 
-/// Takes back what the install keeps, has it mend the rest, and sees that nothing is found any more.
+/// Rolls back what the install keeps, has it mend the rest, and sees that nothing is found any more.
 fn put_right(toy: &Toy, scene: &Scene, wrong: &mut Vec<String>) {
     let name = scene.name;
     if !scene.undo.is_empty() {

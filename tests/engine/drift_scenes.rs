@@ -8,7 +8,7 @@ pub(crate) struct Scene {
     pub(crate) change: String,
     /// Kinds of findings: `!` where a stop would kill children, `?` where one would after a Reload.
     pub(crate) expected: &'static str,
-    /// What takes back what an install keeps.
+    /// What rolls back what an install keeps.
     pub(crate) undo: String,
     /// Our restart refuses instead of mending.
     pub(crate) refused: bool,

@@ -114,7 +114,7 @@ fn a_host_with_any_journal_that_was_ever_written_can_be_uninstalled() {
                 "{what}: {}",
                 removed.text()
             );
-            // a run that is taken back may start the daemon, and that a child
+            // a run that is rolled back may start the daemon, and that a child
             if removed.stderr.contains("still running") {
                 toy.end_the_child();
                 removed = toy.run("uninstall --purge");

@@ -19,7 +19,7 @@ fn of_fifty_updates_at_once_one_runs_and_the_others_are_told_who() {
     let runners = race.wait_for_ends(RUNNERS - 1, 30).unwrap();
     let (holder, left): (Vec<_>, Vec<_>) = runners.iter().partition(|runner| runner.end.is_none());
     assert_eq!(holder.len(), 1, "{runners:?}");
-    let named = format!("another run is at work (pid {})", holder[0].pid);
+    let named = format!("another operation is in progress (pid {})", holder[0].pid);
     for runner in &left {
         assert!(runner.said.contains(&named), "no {named:?}: {runner:?}");
         assert_ne!(runner.end.unwrap().0, 0, "{runner:?}");
@@ -43,7 +43,7 @@ fn of_fifty_updates_at_once_one_runs_and_the_others_are_told_who() {
 }
 
 #[test]
-fn a_killed_holder_keeps_nobody_out_and_its_run_is_taken_back() {
+fn a_killed_holder_keeps_nobody_out_and_its_run_is_rolled_back() {
     let toy = Toy::installed();
     let child = toy.child();
     let before = toy.tree();
@@ -60,7 +60,7 @@ fn a_killed_holder_keeps_nobody_out_and_its_run_is_taken_back() {
         if next.success() {
             return Ok(());
         }
-        assert!(next.stderr.contains("at work"), "{}", next.text());
+        assert!(next.stderr.contains("in progress"), "{}", next.text());
         Err(next.text())
     })
     .unwrap();

@@ -1,4 +1,4 @@
-//! The toolkit on a real systemd: a toy service with a child that must live.
+//! The toolkit on a real systemd: a toy service with a protected child.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -101,7 +101,7 @@ fn a_file_system_that_has_become_read_only_is_named_and_nothing_is_lost() {
 }
 
 #[test]
-fn an_update_whose_file_system_becomes_read_only_is_taken_back_once_it_is_writable() {
+fn an_update_whose_file_system_becomes_read_only_is_rolled_back_once_it_is_writable() {
     let toy = Toy::on_its_own_file_systems();
     let child = toy.child();
     let before = toy.tree();
@@ -115,7 +115,7 @@ fn an_update_whose_file_system_becomes_read_only_is_taken_back_once_it_is_writab
     let said = &ended[0].said;
     assert_ne!(ended[0].end.unwrap().0, 0, "{said}");
     for words in [
-        "update did not hold (cannot write /etc/toy/install.json), and could not be taken back",
+        "update failed (cannot write /etc/toy/install.json), and could not be rolled back",
         "cause: Read-only file system",
         "mount it writable and try again",
     ] {

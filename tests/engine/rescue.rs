@@ -18,7 +18,7 @@ fn a_version_that_dies_later_is_left_without_a_command() {
     assert_eq!(toy.child(), child);
     toy.wait_until_idle();
     let receipt = toy.shell("cat /etc/toy/install.json");
-    assert!(receipt.contains("ended by itself"), "{receipt}");
+    assert!(receipt.contains("exited"), "{receipt}");
     let tree = toy.tree();
     let is_left = |path: &std::path::PathBuf| path.to_string_lossy().contains("0.1.4");
     assert!(!tree.keys().any(is_left), "{tree:?}");
@@ -29,7 +29,7 @@ fn a_version_that_dies_later_is_left_without_a_command() {
 }
 
 #[test]
-fn what_a_killed_updater_left_is_taken_back_without_a_command() {
+fn what_a_killed_updater_left_is_rolled_back_without_a_command() {
     let toy = Toy::installed();
     let child = toy.child();
     let before = toy.tree();
@@ -104,7 +104,7 @@ fn a_rescue_that_is_killed_is_started_again() {
 }
 
 #[test]
-fn a_version_on_trial_that_a_boot_keeps_waiting_is_not_left() {
+fn a_version_on_probation_that_a_boot_keeps_waiting_is_not_left() {
     let mut toy = Toy::installed();
     toy.update("0.1.1").ok().unwrap();
     // it has to wait for another unit, and then takes its own time: each longer than the patience

@@ -11,7 +11,7 @@ const PROGRAM: &str = "/usr/local/sbin/toy";
 /// Where strace tells of a disturbed update.
 pub(crate) const TRACE: &str = "/root/trace";
 
-/// The unit that takes back what a dead update left.
+/// The unit that rolls back what a dead update left.
 pub(crate) const RESCUE: &str = "toy-rescue.service";
 
 /// A release whose daemon comes up when `/root/go` is there: an update to it stays in the middle.

@@ -1,7 +1,7 @@
 //! What a client remembers of releases and keys, and what an exchange of keys does to it.
 
 use banger_installer::fetch::Transport;
-use banger_installer::model::{KeyList, Seen};
+use banger_installer::model::{AntiRollbackState, KeyList};
 use banger_installer::verify::{
     Expectation, KeyringError, ListExpectation, ListRefusal, Memory, Trust, verify_manifest,
 };
@@ -11,7 +11,7 @@ use crate::rotation::{Publisher, expected};
 use crate::world::{SEQUENCE, World, good_archive, good_manifest, source_of};
 
 /// A client whose record is `seen`, after it was offered this list.
-fn trust(publisher: &Publisher, seen: &Seen, list: &KeyList) -> Trust {
+fn trust(publisher: &Publisher, seen: &AntiRollbackState, list: &KeyList) -> Trust {
     let mut trust = Trust::new(publisher.client(&["root", "spare"], 1), seen.clone());
     let bytes = list.to_json().unwrap();
     let signature = publisher.signed(&bytes, &["root"]);
@@ -22,7 +22,12 @@ fn trust(publisher: &Publisher, seen: &Seen, list: &KeyList) -> Trust {
 }
 
 /// The client believes a manifest, and remembers.
-fn believe(publisher: &Publisher, trust: &Trust, sequence: u64, by: &str) -> Option<Seen> {
+fn believe(
+    publisher: &Publisher,
+    trust: &Trust,
+    sequence: u64,
+    by: &str,
+) -> Option<AntiRollbackState> {
     let mut manifest = good_manifest(&good_archive());
     manifest.sequence = sequence;
     manifest.released = "2026-11-01T00:00:00Z".parse().unwrap();
@@ -48,7 +53,7 @@ fn highest(trust: &Trust) -> u64 {
 fn a_stolen_key_cannot_burn_the_numbers_for_ever() {
     let publisher = Publisher::new(&["root", "spare", "stolen", "new"]);
     let first = publisher.list(1, 1, &["stolen"], &[]);
-    let thief = trust(&publisher, &Seen::default(), &first);
+    let thief = trust(&publisher, &AntiRollbackState::default(), &first);
     let seen = believe(&publisher, &thief, u64::MAX, "stolen").unwrap();
     // remembered, it holds, and seen again it says nothing new
     let burnt = Trust::new(publisher.client(&["root", "spare"], 1), seen.clone());
@@ -68,7 +73,7 @@ fn a_stolen_key_cannot_burn_the_numbers_for_ever() {
 fn the_number_grows_and_never_falls_while_its_signers_are_trusted() {
     let publisher = Publisher::new(&["root", "spare", "a", "b"]);
     let list = publisher.list(1, 1, &["a", "b"], &[]);
-    let mut seen = Seen::default();
+    let mut seen = AntiRollbackState::default();
     for (sequence, by, expected) in [(7, "a", 7), (9, "b", 9), (8, "a", 9)] {
         let client = trust(&publisher, &seen, &list);
         seen = believe(&publisher, &client, sequence, by).unwrap_or(seen);
@@ -82,7 +87,7 @@ fn the_number_grows_and_never_falls_while_its_signers_are_trusted() {
 fn the_list_that_was_seen_is_remembered_and_an_older_one_refused() {
     let publisher = Publisher::new(&["root", "spare", "stolen", "new"]);
     let second = publisher.list(2, 1, &["new"], &["stolen"]);
-    let client = trust(&publisher, &Seen::default(), &second);
+    let client = trust(&publisher, &AntiRollbackState::default(), &second);
     let seen = believe(&publisher, &client, 1, "new").unwrap();
 
     let mut client = Trust::new(publisher.client(&["root", "spare"], 1), seen.clone());

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use banger_installer::model::{KeyList, Product, PublicKeyText, Receipt, Seen, SignedText};
+use banger_installer::model::{
+    AntiRollbackState, KeyList, Product, PublicKeyText, Receipt, SignedText,
+};
 use banger_installer::plan::Decision;
 use banger_installer::toolkit::ToolkitError;
 use banger_installer::updater::{Candidate, ReleaseMemory, UpdateError, Updater};
@@ -51,8 +53,8 @@ impl ReleaseMemory for Noted {
         Ok(Receipt::from_json(text.as_bytes()).unwrap())
     }
 
-    fn seen(&self) -> Result<Seen, ToolkitError> {
-        Ok(Seen::default())
+    fn seen(&self) -> Result<AntiRollbackState, ToolkitError> {
+        Ok(AntiRollbackState::default())
     }
 
     fn remember_keys(&self, keys: &SignedText) -> Result<(), ToolkitError> {
@@ -60,7 +62,7 @@ impl ReleaseMemory for Noted {
         self.note("keys")
     }
 
-    fn remember(&self, seen: &Seen) -> Result<(), ToolkitError> {
+    fn remember(&self, seen: &AntiRollbackState) -> Result<(), ToolkitError> {
         assert_eq!(seen.channels["stable"].sequence, SEQUENCE);
         self.note("manifest")
     }

@@ -9,6 +9,6 @@ mod dependencies;
 mod documents;
 mod linked;
 mod manual;
-mod rooms;
+mod modules;
 mod second_product;
 mod units;

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 const OLD: &str = "0.1.0";
 const RESCUE: &str = "banger-rescue.service";
-/// By its name: what did not hold is not tried again by itself.
+/// By its name: what failed is not tried again by itself.
 const UPDATE: [&str; 4] = ["update", "--yes", "--version", BROKEN_VERSION];
 
 /// A host with [`OLD`] installed and one guest in it.
@@ -50,7 +50,7 @@ impl Scene {
             .flatten()
             .filter_map(|unit| unit["answers"].as_str())
             .collect();
-        let idle = ["pending", "at_work", "on_trial"];
+        let idle = ["pending", "in_progress", "probation"];
         let over = idle.iter().all(|field| status[field].is_null());
         if status["receipt"]["version"] == OLD && answers == [OLD, OLD] && over {
             Ok(status)
@@ -106,7 +106,7 @@ impl Scene {
         self.check_as_before(bad);
     }
 
-    /// An update to the bad version holds, and is taken back without a command, for the reason
+    /// An update to the bad version holds, and is rolled back without a command, for the reason
     /// `why`. Gives the time from the update's end to the old version's answer.
     fn check_left_later(&self, bad: Bad, why: &str) -> Duration {
         self.offer(bad);
@@ -128,7 +128,7 @@ impl Scene {
     }
 
     /// The updater dies when `current` names the bad version and `ripe` says so; the rescue unit
-    /// takes back what it left. Gives the time from the death to the old version's answer.
+    /// rolls back what it left. Gives the time from the death to the old version's answer.
     fn check_killed(&self, bad: Bad, ripe: impl Fn() -> bool) -> Duration {
         self.offer(bad);
         let host = &self.stage.host;
@@ -223,13 +223,13 @@ fn a_bad_daemon_that_comes_up_and_is_not_well_is_refused() {
 
 #[test]
 fn a_bad_daemon_that_dies_later_is_left_without_a_command() {
-    let took = Scene::new().check_left_later(Bad::DiesLater, "ended by itself");
+    let took = Scene::new().check_left_later(Bad::DiesLater, "exited");
     println!("the old version answers {took:?} after the update");
 }
 
 #[test]
 fn a_bad_daemon_that_exits_with_0_by_itself_has_failed() {
-    let took = Scene::new().check_left_later(Bad::LeavesLater, "ended by itself");
+    let took = Scene::new().check_left_later(Bad::LeavesLater, "exited");
     println!("the old version answers {took:?} after the update");
 }
 

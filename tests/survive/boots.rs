@@ -148,8 +148,8 @@ fn a_boot_without_a_journal_waits_for_no_recovery() {
 
 /// System calls at which an update dies, and what the boot tells after it.
 const MOMENTS: [(&str, usize, &str); 4] = [
-    ("rename", 2, "taken back"),
-    ("symlink,symlinkat", 1, "taken back"),
-    ("rename", 20, "taken back"),
+    ("rename", 2, "rolled back"),
+    ("symlink,symlinkat", 1, "rolled back"),
+    ("rename", 20, "rolled back"),
     ("rmdir", 1, "finished"),
 ];

@@ -26,7 +26,7 @@ fn stage() -> (Stage, Vec<Guest>) {
     (stage, guests)
 }
 
-fn doors(stage: &Stage) -> String {
+fn sockets(stage: &Stage) -> String {
     let line = format!("stat --format='%n %i' {DOORS}");
     stage.host.shell(&line).unwrap().ok().unwrap()
 }
@@ -35,7 +35,7 @@ fn doors(stage: &Stage) -> String {
 fn guests_survive_many_updates_and_rollbacks() {
     let cycles = std::env::var(VARIABLE).map_or(CYCLES, |text| text.parse().unwrap());
     let (stage, guests) = stage();
-    let before = doors(&stage);
+    let before = sockets(&stage);
     let client = api::Client::paced(&stage.host, OWNER, 5).unwrap();
     for cycle in 0..cycles {
         // by its name: what was rolled back is not taken again by itself
@@ -52,7 +52,7 @@ fn guests_survive_many_updates_and_rollbacks() {
     }
     assert_eq!(tally.failed, 0, "{tally:?}");
     assert_eq!(tally.versions, ["0.1.0", "0.1.1"], "{tally:?}");
-    assert_eq!(doors(&stage), before, "a socket was made anew");
+    assert_eq!(sockets(&stage), before, "a socket was made anew");
     println!(
         "{cycles} updates and as many rollbacks under {GUESTS} guests; {} requests, one every 5 ms, \
          none failed; the longest wait was {} ms",

@@ -62,7 +62,7 @@ fn a_release_that_kills_guests_is_rolled_back_and_not_tried_again() {
     assert!(update.text().contains(&lost), "{}", update.text());
     assert_eq!(version(&stage), format!("banger {OLD}"));
     let again = stage.banger(&["update", "--yes"]).unwrap().ok().unwrap();
-    assert!(again.contains("was left on this machine"), "{again}");
+    assert!(again.contains("was rolled back here"), "{again}");
     assert_eq!(version(&stage), format!("banger {OLD}"));
 }
 

@@ -109,7 +109,7 @@ impl Scene {
         let status = self.status();
         assert_eq!(status["receipt"]["version"], NEW, "{status}");
         assert!(status["receipt"]["rolled_back"].is_null(), "{status}");
-        assert!(status["on_trial"].is_null(), "{status}");
+        assert!(status["probation"].is_null(), "{status}");
         let helper = status["units"].as_array().unwrap().iter();
         let helper = helper.clone().find(|unit| unit["unit"] == HELPER).unwrap();
         assert_eq!(helper["answers"], NEW, "{status}");

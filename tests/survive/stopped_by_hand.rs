@@ -62,7 +62,7 @@ fn stop(stage: &Stage, units: &str, unit: &str) {
     let status = status(stage);
     assert_eq!(status["receipt"]["version"], NEW, "{status}");
     assert!(status["receipt"]["rolled_back"].is_null(), "{status}");
-    assert!(!status["on_trial"].is_null(), "{status}");
+    assert!(!status["probation"].is_null(), "{status}");
 }
 
 #[test]
@@ -86,19 +86,19 @@ fn stopping_daemons_by_hand_on_probation_rolls_nothing_back() {
     // the watch goes on and ends as if nothing had been
     command::wait_for("the end of the probation", 120, || {
         let said = stage.host.journal(Some(RESCUE)).unwrap_or_default();
-        let over = said.contains(&format!("{NEW} stayed well"));
+        let over = said.contains(&format!("{NEW} stayed healthy"));
         over.then_some(()).ok_or(said)
     })
     .unwrap();
     let status = status(&stage);
     assert_eq!(status["receipt"]["version"], NEW, "{status}");
-    assert!(status["on_trial"].is_null(), "{status}");
+    assert!(status["probation"].is_null(), "{status}");
     let seen = stage.host.shell("cat /var/lib/banger-install/seen.json");
     assert!(!seen.unwrap().stdout.contains("failed"));
 }
 
 /// What the watch goes by, whatever the unit's `Restart=`: after `systemctl stop` a service is at rest
-/// as one is that ended by itself, in order, and is not started anew: `inactive`, `dead`, `success`, no
+/// as one is that exited, in order, and is not started anew: `inactive`, `dead`, `success`, no
 /// job, no restarts. Only the order of the two times tells them apart.
 #[test]
 fn systemd_tells_a_stop_by_hand_from_an_end_in_order() {

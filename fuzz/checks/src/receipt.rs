@@ -1,11 +1,11 @@
-//! What is kept on the disk between two runs: receipt, journal, trial and what was seen. What is
+//! What is kept on the disk between two runs: receipt, journal, probation and what was seen. What is
 //! read can be written and is read as the same again, the fields of later versions included.
 
 use std::fmt::Debug;
 
 use banger_installer::effect::HostFiles;
 use banger_installer::journal::{Journal, Recorded};
-use banger_installer::model::{Receipt, Seen, Trial};
+use banger_installer::model::{AntiRollbackState, Probation, Receipt};
 
 use crate::{scratch, shown, way};
 
@@ -19,14 +19,18 @@ pub fn check(bytes: &[u8]) {
         Some((0, rest)) => round_trip(rest, Receipt::from_json, Receipt::to_json),
         Some((1, rest)) => journal(rest),
         Some((2, rest)) => {
-            round_trip(rest, Trial::from_json, Trial::to_json);
-            if let Ok(trial) = Trial::from_json(rest) {
-                for saved in &trial.state {
+            round_trip(rest, Probation::from_json, Probation::to_json);
+            if let Ok(probation) = Probation::from_json(rest) {
+                for saved in &probation.state {
                     assert!(!saved.is_outgrown_by(saved.image.contents.as_bytes()));
                 }
             }
         }
-        Some((_, rest)) => round_trip(rest, Seen::from_json, Seen::to_json),
+        Some((_, rest)) => round_trip(
+            rest,
+            AntiRollbackState::from_json,
+            AntiRollbackState::to_json,
+        ),
         None => {}
     }
 }
@@ -59,7 +63,7 @@ fn journal(bytes: &[u8]) {
     let written = written(&journal);
     let again = load(&written).expect("what was written can be read");
     // of a step that names a key twice, and so is none of ours, the last word is kept: it may read as
-    // another step then, but what takes the run back must stay
+    // another step then, but what rolls the operation back must stay
     assert_eq!(without_steps(journal), without_steps(again.clone()));
     assert_eq!(Some(&again), load(&self::written(&again)).as_ref());
 }

@@ -1,8 +1,8 @@
-//! The only loop that runs steps or takes them back.
+//! The only loop that runs steps or reverts them.
 //!
 //! Guarantees: before a step acts, what takes it back is on the disk. A step that fails, and a
-//! signal between two steps, take the whole run back, in reverse order. A run is committed by one
-//! write, after which nothing is taken back any more.
+//! signal between two steps, roll the whole operation back, in reverse order. An operation is
+//! committed by one write, after which nothing is rolled back any more.
 
 use std::sync::atomic::Ordering;
 
@@ -14,13 +14,13 @@ use crate::plan::{Operation, Plan, Planned, Step};
 use crate::report::{Event, Report};
 use crate::step::StepError;
 
-/// A run that did not hold.
+/// An operation that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A step failed, and all was taken back.
-    #[error("{operation} did not hold; the host is as it was before")]
+    /// A step failed, and all was rolled back.
+    #[error("{operation} failed; the host is as it was before")]
     RolledBack {
-        /// What the run was about.
+        /// What the operation was about.
         operation: Operation,
         /// The step that failed.
         failed_step: String,
@@ -28,37 +28,37 @@ pub enum RunError {
         #[source]
         cause: Box<StepError>,
     },
-    /// A signal ended the run, and all was taken back.
+    /// A signal ended the operation, and all was rolled back.
     #[error("{operation} was interrupted; the host is as it was before")]
     Interrupted {
-        /// What the run was about.
+        /// What the operation was about.
         operation: Operation,
     },
     /// A step failed, and then taking it back failed, too.
-    #[error("{operation} did not hold ({first}), and could not be taken back")]
-    Stuck {
-        /// What the run was about.
+    #[error("{operation} failed ({first}), and could not be rolled back")]
+    RollbackFailed {
+        /// What the operation was about.
         operation: Operation,
         /// What failed first, in words.
         first: String,
-        /// What failed while it was taken back.
+        /// What failed while it was rolled back.
         #[source]
         revert: Box<StepError>,
     },
-    /// Whether the run holds could not be written down. Nothing was taken back since: what the disk
-    /// says when it is read next is what counts, and either is whole.
+    /// Whether the operation is committed could not be written down. Nothing was rolled back since:
+    /// what the disk says when it is read next is what counts, and either is whole.
     #[error(
-        "it cannot be written down whether {operation} holds; the next run finishes it or takes it back"
+        "whether {operation} is committed could not be recorded; the next operation finishes it or rolls it back"
     )]
-    Undecided {
-        /// What the run was about.
+    CommitUnknown {
+        /// What the operation was about.
         operation: Operation,
         /// Why.
         #[source]
         source: JournalError,
     },
-    /// The journal could not be written, and all was taken back.
-    #[error("the record of the run cannot be written; the host is as it was before")]
+    /// The journal could not be written, and all was rolled back.
+    #[error("the record of the operation cannot be written; the host is as it was before")]
     Journal(#[source] JournalError),
 }
 
@@ -68,14 +68,14 @@ impl RunError {
         match self {
             Self::RolledBack { cause, .. } => cause.hint(),
             Self::Interrupted { .. } => None,
-            Self::Stuck { revert, .. } => revert.hint().or_else(|| {
+            Self::RollbackFailed { revert, .. } => revert.hint().or_else(|| {
                 Some(
-                    "mend that, then run the same command again: it finishes taking it back".into(),
+                    "repair that, then run the same command again: it finishes the rollback".into(),
                 )
             }),
-            Self::Undecided { source, .. } => source
+            Self::CommitUnknown { source, .. } => source
                 .hint()
-                .or_else(|| Some("mend that, then run the same command again".into())),
+                .or_else(|| Some("repair that, then run the same command again".into())),
             Self::Journal(error) => error.hint(),
         }
     }
@@ -89,7 +89,7 @@ impl RunError {
                 _ => ErrorKind::RolledBack,
             },
             Self::Interrupted { .. } => ErrorKind::Interrupted,
-            Self::Stuck { .. } | Self::Undecided { .. } => ErrorKind::Other,
+            Self::RollbackFailed { .. } | Self::CommitUnknown { .. } => ErrorKind::Other,
             Self::Journal(error) => error.kind(),
         }
     }
@@ -104,7 +104,7 @@ enum Stop {
     Journal(JournalError),
 }
 
-/// A run that may not be taken for one that holds.
+/// An operation that may not be taken for a committed one.
 enum NotCommitted {
     /// The disk says so.
     Surely(JournalError),
@@ -115,7 +115,8 @@ enum NotCommitted {
 /// Runs a plan to its end, or takes it back.
 ///
 /// # Errors
-/// [`RunError`]. All but [`RunError::Stuck`] and [`RunError::Undecided`] leave the host as it was.
+/// [`RunError`]. All but [`RunError::RollbackFailed`] and [`RunError::CommitUnknown`] leave the host
+/// as it was.
 pub fn run(
     plan: &Plan,
     layout: &Layout,
@@ -125,12 +126,12 @@ pub fn run(
     let path = layout.journal();
     let mut journal = Journal::new(plan.operation, plan.cleanup.clone(), layout.staging());
     if let Err(stop) = advance(plan, &mut journal, &path, effects, report) {
-        return Err(take_back(stop, plan, &journal, &path, effects, report));
+        return Err(roll_back(stop, plan, &journal, &path, effects, report));
     }
     match commit(&mut journal, &path, effects.files) {
         Ok(()) => {
             if let Err(error) = journal.finish(&path, effects.files) {
-                // the run holds; what is left to sweep is swept by the next one
+                // the operation is committed; what is left to sweep is swept by the next one
                 report.event(&Event::CleanupPending {
                     why: error.to_string(),
                 });
@@ -139,9 +140,9 @@ pub fn run(
         }
         Err(NotCommitted::Surely(error)) => {
             let stop = Stop::Journal(error);
-            Err(take_back(stop, plan, &journal, &path, effects, report))
+            Err(roll_back(stop, plan, &journal, &path, effects, report))
         }
-        Err(NotCommitted::Perhaps(source)) => Err(RunError::Undecided {
+        Err(NotCommitted::Perhaps(source)) => Err(RunError::CommitUnknown {
             operation: plan.operation,
             source,
         }),
@@ -192,9 +193,9 @@ fn advance(
     Ok(())
 }
 
-/// Writes down that the run holds. When that fails, the name may lead to the new record already,
-/// without anybody knowing whether it will after a loss of power: nothing is taken back before the
-/// disk is sure to say that this is what goes on.
+/// Writes down that the operation is committed. When that fails, the name may lead to the new record
+/// already, without anybody knowing whether it will after a loss of power: nothing is rolled back
+/// before the disk is sure to say that this is what goes on.
 fn commit(
     journal: &mut Journal,
     path: &std::path::Path,
@@ -213,7 +214,7 @@ fn commit(
     Err(NotCommitted::Perhaps(error))
 }
 
-fn take_back(
+fn roll_back(
     stop: Stop,
     plan: &Plan,
     journal: &Journal,
@@ -234,12 +235,12 @@ fn take_back(
         Stop::Journal(error) => error.to_string(),
     };
     report.event(&Event::Reverting { operation });
-    let taken_back = journal.take_back(path, effects, report);
-    // without a step there is nothing to be stuck in: what passes is swept by the next run
-    if let Err(revert) = taken_back
+    let rolled_back = journal.roll_back(path, effects, report);
+    // without a step there is nothing to be stuck in: what passes is swept by the next operation
+    if let Err(revert) = rolled_back
         && !journal.entries.is_empty()
     {
-        return RunError::Stuck {
+        return RunError::RollbackFailed {
             operation,
             first,
             revert: Box::new(revert),

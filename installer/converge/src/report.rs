@@ -1,4 +1,4 @@
-//! What a run tells while it is at work, and to whom.
+//! What an operation tells while it is in progress, and to whom.
 //!
 //! Guarantees: an event is told after what it speaks of has happened; nothing here prints.
 
@@ -7,18 +7,18 @@ use std::error::Error;
 use crate::model::{End, UnitName, Version};
 use crate::plan::{Finding, Operation, Phase, Step};
 
-/// What happens in a run, as it happens.
+/// What happens in an operation, as it happens.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// An interrupted run was found.
+    /// An interrupted operation was found.
     Recovering {
         /// What it was.
         operation: Operation,
-        /// How far it was: taken back when running, finished when committed.
+        /// How far it was: rolled back when running, finished when committed.
         phase: Phase,
     },
-    /// It was taken back, or finished.
+    /// It was rolled back, or finished.
     Recovered {
         /// What it was.
         operation: Operation,
@@ -51,18 +51,18 @@ pub enum Event<'a> {
         /// Why.
         cause: &'a (dyn Error + 'static),
     },
-    /// The run is being taken back.
+    /// The operation is being rolled back.
     Reverting {
         /// What it was.
         operation: Operation,
     },
-    /// The run was taken back.
+    /// The operation was rolled back.
     Reverted {
         /// What it was.
         operation: Operation,
     },
-    /// A survivor got a scope of its own.
-    SurvivorMoved {
+    /// A protected process got a scope of its own.
+    ProtectedMoved {
         /// Who.
         name: String,
         /// Its pid.
@@ -70,15 +70,15 @@ pub enum Event<'a> {
         /// Where it is now.
         scope: UnitName,
     },
-    /// A survivor was ended, as the user asked for.
-    SurvivorStopped {
+    /// A protected process was ended, as the user asked for.
+    ProtectedStopped {
         /// Who.
         name: String,
         /// Its pid.
         pid: u32,
     },
-    /// A survivor was compared with what it was.
-    SurvivorChecked {
+    /// A protected process was compared with what it was.
+    ProtectedChecked {
         /// Who.
         name: String,
         /// Its pid.
@@ -86,8 +86,8 @@ pub enum Event<'a> {
         /// Whether that very process lives.
         alive: bool,
     },
-    /// A survivor ended meanwhile, in a way that blames nobody.
-    SurvivorEnded {
+    /// A protected process ended meanwhile, in a way that blames nobody.
+    ProtectedEnded {
         /// Who.
         name: String,
         /// Its pid.
@@ -109,14 +109,15 @@ pub enum Event<'a> {
         /// The service.
         unit: &'a UnitName,
     },
-    /// A version on trial does not stay well; the one before it comes back.
-    TrialFailed {
+    /// A version on probation fails its health checks; the one before it comes back.
+    ProbationFailed {
         /// The version.
         version: &'a Version,
         /// Why.
         why: &'a str,
     },
-    /// The run holds, but something of the old could not be removed yet; the next run tries again.
+    /// The operation is committed, but something of the old could not be removed yet; the next
+    /// operation tries again.
     CleanupPending {
         /// Why not.
         why: String,

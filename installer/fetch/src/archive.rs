@@ -18,7 +18,7 @@ use crate::error_kind::ErrorKind;
 use crate::model::{Artefact, Manifest};
 use crate::verify::Verified;
 
-/// A download at work.
+/// A download in progress.
 struct Download<'a> {
     transport: &'a Transport,
     manifest: &'a Verified<Manifest>,
@@ -98,13 +98,13 @@ impl Download<'_> {
     fn whole_from(&mut self, source: &Source) -> Result<String, FetchError> {
         let place = self.place_at(source)?;
         let outcome = self.fill(source, &place).and_then(|()| {
-            match self.spool.judge() {
+            match self.spool.check() {
                 Err(_) if self.spool.is_joined() => {}
                 judged => return judged,
             }
             self.spool.clear()?;
             self.fill(source, &place)?;
-            self.spool.judge()
+            self.spool.check()
         });
         match outcome {
             Ok(()) => Ok(place),

@@ -184,7 +184,7 @@ pub enum FetchError {
         why: String,
     },
     /// No room.
-    #[error("no room for {needed} bytes in {}", path.display())]
+    #[error("no space for {needed} bytes in {}", path.display())]
     DiskFull {
         /// The folder.
         path: PathBuf,
@@ -347,5 +347,5 @@ pub(super) fn is_disk_full(error: &io::Error) -> bool {
 }
 
 pub(super) fn disk_full_hint(path: &Path) -> String {
-    format!("make room, then run it again: df -h {}", path.display())
+    format!("free space, then run it again: df -h {}", path.display())
 }

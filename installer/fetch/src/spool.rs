@@ -151,7 +151,7 @@ impl<'a> Spool<'a> {
     }
 
     /// Holds size and digest against what was signed.
-    pub(super) fn judge(&self) -> Result<(), FetchError> {
+    pub(super) fn check(&self) -> Result<(), FetchError> {
         let artefact = self.artefact;
         let (_, measured) = self.hashed.clone().finish();
         if measured.size != artefact.size {
@@ -173,7 +173,7 @@ impl<'a> Spool<'a> {
 
     /// The archive, when it is what was signed.
     pub(super) fn finish(self, place: String) -> Result<SpooledArchive, FetchError> {
-        self.judge()?;
+        self.check()?;
         Ok(SpooledArchive {
             file: self.file,
             artefact: self.artefact.clone(),

@@ -19,9 +19,9 @@ pub enum ErrorKind {
     Refused,
     /// The release source cannot be reached, or none is configured.
     Unreachable,
-    /// Another run holds the lock.
+    /// Another operation holds the lock.
     Locked,
-    /// The change did not hold and was taken back; the host is as before.
+    /// The change failed and was rolled back; the host is as before.
     RolledBack,
     /// What the user handed in (a name, a kernel file) cannot be used.
     BadInput,
@@ -32,7 +32,7 @@ pub enum ErrorKind {
     /// What an administrator did on purpose, or somebody else's, stands in the way: a masked unit,
     /// a unit of the same name.
     InTheWay,
-    /// A signal ended the run; what it had done was taken back.
+    /// A signal ended the operation; what it had done was rolled back.
     Interrupted,
     /// Anything else.
     Other,

@@ -1,8 +1,9 @@
 //! One program of the product lets another carry out an operation, under the same lock.
 //!
-//! Guarantees: the lock is never free in between, since both hold the same open file; who kills the caller,
-//! whose pid is known as the lock's holder, ends both, and so the operation. Until the called program has said what it would do, and its caller has
-//! agreed, it must change nothing; one that crashes, hangs or says anything else by then is ended.
+//! Guarantees: the lock is never free in between, since both hold the same open file; who kills the
+//! caller, whose pid is known as the lock's holder, ends both, and so the operation. Until the
+//! called program has said what it would do, and its caller has agreed, it must change nothing; one
+//! that crashes, hangs or says anything else by then is ended.
 //!
 //! The called program finds what it needs in descriptors that it inherits, whose numbers are its last
 //! argument, and opens them by `/proc/self/fd` (`proc_pid_fd(5)`).
@@ -95,7 +96,7 @@ pub enum HandoverError {
 /// Calls a program, and waits until it has ended. `accept` is given what it says that it would do.
 ///
 /// # Errors
-/// [`HandoverError`]. A program that ends by itself with a failure is none: it has said why.
+/// [`HandoverError`]. A program that exits with a failure is none: it has said why.
 pub fn hand_over(
     call: &Call<'_>,
     accept: &mut dyn FnMut(&[u8]) -> Result<(), BoxError>,

@@ -1,4 +1,4 @@
-//! The lock of the one run that may change the host.
+//! The lock of the one operation that may change the host.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -11,15 +11,15 @@ use rustix::io::Errno;
 use crate::ErrorKind;
 
 /// How often a lock that is held is asked for again, and how long after: a quarter of a second in
-/// all, which passes over a run that is just ending.
+/// all, which passes over an operation that is just ending.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// A lock that was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another run has it.
-    #[error("another run is at work{}", .holder.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
+    /// Another operation has it.
+    #[error("another operation is in progress{}", .holder.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
     Held {
         /// The pid that the other run wrote, when it could be read.
         holder: Option<u32>,
@@ -45,7 +45,7 @@ impl LockError {
             Self::Held { holder: None } => Some("wait until it has ended, then try again".into()),
             Self::File { path, source } => has_no_room(source).then(|| {
                 let folder = path.parent().unwrap_or(path).display();
-                format!("nothing was changed; make room and try again: df -h {folder}")
+                format!("nothing was changed; free space and try again: df -h {folder}")
             }),
         }
     }
@@ -86,7 +86,7 @@ impl Lock {
             let file = open(path).map_err(failed)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
-                // a run that is just ending, or a look of the rescue unit
+                // an operation that is just ending, or a look of the rescue unit
                 Err(Errno::WOULDBLOCK) if tries < TRIES => {
                     tries += 1;
                     std::thread::sleep(PAUSE);
@@ -173,8 +173,8 @@ fn flock_holder(line: &str, name: &str) -> Option<u32> {
     }
 }
 
-/// Opens the file, and makes it only when it is not there: a run that finds nothing to do changes
-/// nothing, not even here. Who holds the lock is in the kernel's table, not in the file.
+/// Opens the file, and makes it only when it is not there: an operation that finds nothing to do
+/// changes nothing, not even here. Who holds the lock is in the kernel's table, not in the file.
 fn open(path: &Path) -> std::io::Result<File> {
     match File::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

@@ -14,7 +14,7 @@ use crate::proc::{
     LONGEST_FILE, Stat, file_of, has_exited, number, open_pidfd, read_bounded, read_text,
     unified_group,
 };
-use crate::{ProcessIdentity, Survivor};
+use crate::{ProcessIdentity, ProtectedProcess};
 
 /// How long a process may take to go after SIGTERM, and then after SIGKILL.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,10 +34,10 @@ pub struct ProcessFacts {
 }
 
 impl ProcessFacts {
-    /// The process, as one that must outlive every stop: `name` is what people call it, `id` a word that is
-    /// safe in a unit name.
-    pub fn survivor(self, name: &str, id: &str, pid: u32) -> Survivor {
-        Survivor {
+    /// The process, as one that must outlive every stop: `name` is what people call it, `id` a word
+    /// that is safe in a unit name.
+    pub fn protected(self, name: &str, id: &str, pid: u32) -> ProtectedProcess {
+        ProtectedProcess {
             name: name.into(),
             id: id.into(),
             identity: ProcessIdentity {

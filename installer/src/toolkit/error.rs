@@ -5,20 +5,20 @@ use crate::effect::systemd::SystemdError;
 use crate::effect::{FilesError, HandoverError, LockError};
 use crate::engine::RunError;
 use crate::journal::JournalError;
-use crate::model::{ReleaseListError, Requirement, SeenError, UnitName, Version};
+use crate::model::{AntiRollbackError, ReleaseListError, Requirement, UnitName, Version};
 use crate::observe::ObserveError;
 use crate::plan::{Obstacle, Operation};
 use crate::step::StepError;
 use crate::unit::RenderError;
 
-/// A request that was not fulfilled. All but a [`RunError::Stuck`] and a
-/// [`RunError::Undecided`] leave the host as it was.
+/// A request that was not fulfilled. All but a [`RunError::RollbackFailed`] and a
+/// [`RunError::CommitUnknown`] leave the host as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolkitError {
-    /// Another run, or no lock.
+    /// Another operation, or no lock.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The record of an interrupted run.
+    /// The record of an interrupted operation.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The host cannot be read.
@@ -30,7 +30,7 @@ pub enum ToolkitError {
     /// systemd.
     #[error(transparent)]
     Systemd(#[from] SystemdError),
-    /// The run did not hold.
+    /// The operation failed.
     #[error(transparent)]
     Run(#[from] RunError),
     /// The release's own program was not called, or made no plan that can be followed.
@@ -72,7 +72,7 @@ pub enum ToolkitError {
     /// Something that is not ours to remove.
     #[error("{0}; nothing was changed")]
     InTheWay(Box<Obstacle>),
-    /// Those who must live would not.
+    /// Protected processes would not.
     #[error("still running: {}", crate::plan::listed(names))]
     GuestsInTheWay {
         /// Their names.
@@ -88,11 +88,11 @@ pub enum ToolkitError {
     },
     /// The record of releases that were seen cannot be read.
     #[error("{} cannot be relied on", path.display())]
-    Seen {
+    AntiRollbackState {
         /// Where it lies.
         path: PathBuf,
         /// Why not.
-        source: SeenError,
+        source: AntiRollbackError,
     },
     /// Something else stands where the record of releases belongs.
     #[error("{} is not a file", path.display())]
@@ -151,7 +151,7 @@ impl ToolkitError {
                 "nothing was changed; to put one there: sudo {product} system install"
             )),
             Self::InTheWay(obstacle) => Some(obstacle.hint()),
-            Self::Seen { path, .. } | Self::NoRecord { path } => {
+            Self::AntiRollbackState { path, .. } | Self::NoRecord { path } => {
                 let path = path.display();
                 Some(format!(
                     "nothing was changed; it keeps old releases out. To begin a new one: \
@@ -185,7 +185,7 @@ impl ToolkitError {
             Self::NotInstalled { .. } | Self::NoRelease { .. } => ErrorKind::NotInstalled,
             Self::InTheWay(_) => ErrorKind::InTheWay,
             Self::GuestsInTheWay { .. } => ErrorKind::GuestsInTheWay,
-            Self::Seen { .. } | Self::NoRecord { .. } => ErrorKind::Damaged,
+            Self::AntiRollbackState { .. } | Self::NoRecord { .. } => ErrorKind::Damaged,
             Self::Handover(_)
             | Self::Program(_)
             | Self::LaterHandover { .. }

@@ -2,7 +2,8 @@
 //!
 //! Guarantees: the program was verified, and has said its version without any rights, before it is
 //! called; what it says that it would do must be of that product and version before it may change
-//! anything; and an operation that another program began is rolled back by one that can read its record.
+//! anything; and an operation that another program began is rolled back by one that can read its
+//! record.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub enum Handed {
     /// Plan an update to the release that it belongs to, and carry it out.
     Update(Box<HandedUpdate>),
-    /// Take back, or finish, an interrupted operation.
+    /// Roll back, or finish, an interrupted operation.
     Recover {
         /// [`HANDOVER`].
         handover: u32,
@@ -103,7 +104,7 @@ impl Taken {
 }
 
 /// Why what a program says cannot be followed.
-fn judge(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> {
+fn check(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> {
     let planned: Planned = serde_json::from_slice(said)?;
     let expected = Planned {
         handover: HANDOVER,
@@ -122,8 +123,8 @@ fn judge(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> 
 
 impl Planner<'_> {
     /// Lets the release's own program plan the update, show it, and carry it out. `options` is what the
-    /// product's command line was told beyond `stop_guests` (see [`Planner::plan`]). Gives the program's
-    /// exit status; what it had to say, it has said.
+    /// product's command line was told beyond `stop_guests` (see [`Planner::plan`]). Gives the
+    /// program's exit status; what it had to say, it has said.
     ///
     /// # Errors
     /// [`ToolkitError::NoDelegate`], for a release that does not plan for itself;
@@ -175,7 +176,7 @@ impl Planner<'_> {
             &self.lock,
             program,
             handed,
-            &mut |said| judge(said, &self.product.name, version),
+            &mut |said| check(said, &self.product.name, version),
         )
     }
 }
@@ -202,7 +203,7 @@ fn call(
     Ok(hand_over(&call, accept)?)
 }
 
-/// Takes back, or finishes, what an interrupted operation left. A record that this program cannot read
+/// Rolls back, or finishes, what an interrupted operation left. A record that this program cannot read
 /// is for the program that wrote it, which was kept for that.
 ///
 /// # Errors
@@ -213,7 +214,7 @@ pub(super) fn recover(
     lock: &Lock,
     report: &mut dyn Report,
 ) -> Result<(), ToolkitError> {
-    let services: Vec<_> = product.keepers().cloned().collect();
+    let services: Vec<_> = product.stateful_services().cloned().collect();
     let path = product.layout.journal();
     let error = match journal::recover(&path, &services, effects, report) {
         Ok(_) => return forget_keeper(product, effects),
@@ -275,7 +276,7 @@ impl<'a> Toolkit<'a> {
         }
     }
 
-    /// Takes back, or finishes, what this very program, or one like it, began.
+    /// Rolls back, or finishes, what this very program, or one like it, began.
     ///
     /// # Errors
     /// [`ToolkitError`]; the record stays.
@@ -283,7 +284,7 @@ impl<'a> Toolkit<'a> {
         let Planner {
             product, effects, ..
         } = &self.planner;
-        let services: Vec<_> = product.keepers().cloned().collect();
+        let services: Vec<_> = product.stateful_services().cloned().collect();
         journal::recover(&product.layout.journal(), &services, effects, self.report)?;
         Ok(())
     }
@@ -321,7 +322,7 @@ mod tests {
     fn only_the_plan_of_that_product_and_version_is_followed() {
         let version = Version::new(0, 2, 0);
         let right = br#"{"handover":1,"product":"toy","version":"0.2.0"}"#;
-        judge(right, "toy", &version).unwrap();
+        check(right, "toy", &version).unwrap();
         for wrong in [
             &b"garbage"[..],
             b"{}",
@@ -329,7 +330,7 @@ mod tests {
             br#"{"handover":1,"product":"boy","version":"0.2.0"}"#,
             br#"{"handover":2,"product":"toy","version":"0.2.0"}"#,
         ] {
-            assert!(judge(wrong, "toy", &version).is_err(), "{wrong:?}");
+            assert!(check(wrong, "toy", &version).is_err(), "{wrong:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 use crate::effect::systemd::{HostSystemd, SystemdError};
 use crate::effect::{
-    Effects, Health, HostClock, HostFiles, HostProcesses, HostPrograms, Survivors,
+    Effects, Health, HostClock, HostFiles, HostProcesses, HostPrograms, ProtectedProcesses,
 };
 
 /// This machine, as the toolkit acts on it.
@@ -22,10 +22,10 @@ impl HostSide {
         })
     }
 
-    /// The effects of a run.
+    /// The effects of an operation.
     pub fn effects<'a>(
         &'a self,
-        survivors: &'a dyn Survivors,
+        protected: &'a dyn ProtectedProcesses,
         health: &'a dyn Health,
         interrupt: &'a std::sync::atomic::AtomicBool,
     ) -> Effects<'a> {
@@ -35,7 +35,7 @@ impl HostSide {
             processes: &HostProcesses,
             programs: &HostPrograms,
             clock: &self.clock,
-            survivors,
+            protected,
             health,
             interrupt,
         }

@@ -5,39 +5,48 @@
 
 use super::{RunError, Toolkit, ToolkitError};
 use crate::effect::{Effects, trust};
-use crate::model::{FileImage, Found, Product, RolledBack, Seen, SignedText, Version};
+use crate::model::{AntiRollbackState, FileImage, Found, Product, RolledBack, SignedText, Version};
 use crate::observe::ObserveError;
 
 /// What this host has seen; nothing, when it keeps no record yet.
 ///
 /// # Errors
-/// [`ToolkitError::Seen`], when the record cannot be read; [`ToolkitError::Files`].
-pub(crate) fn read_seen(product: &Product, effects: &Effects<'_>) -> Result<Seen, ToolkitError> {
+/// [`ToolkitError::AntiRollbackState`], when the record cannot be read; [`ToolkitError::Files`].
+pub(crate) fn read_seen(
+    product: &Product,
+    effects: &Effects<'_>,
+) -> Result<AntiRollbackState, ToolkitError> {
     let path = product.layout.seen();
     match effects.files.look(&path)? {
-        Found::Missing => Ok(Seen::default()),
+        Found::Missing => Ok(AntiRollbackState::default()),
         Found::File(image) => {
             trust(&path, &image).map_err(ObserveError::from)?;
-            Seen::from_json(image.contents.as_bytes())
-                .map_err(|source| ToolkitError::Seen { path, source })
+            AntiRollbackState::from_json(image.contents.as_bytes())
+                .map_err(|source| ToolkitError::AntiRollbackState { path, source })
         }
         _ => Err(ToolkitError::NoRecord { path }),
     }
 }
 
-fn write(product: &Product, effects: &Effects<'_>, seen: &Seen) -> Result<(), ToolkitError> {
+fn write(
+    product: &Product,
+    effects: &Effects<'_>,
+    seen: &AntiRollbackState,
+) -> Result<(), ToolkitError> {
     let path = product.layout.seen();
-    let bytes = seen.to_json().map_err(|source| ToolkitError::Seen {
-        path: path.clone(),
-        source,
-    })?;
+    let bytes = seen
+        .to_json()
+        .map_err(|source| ToolkitError::AntiRollbackState {
+            path: path.clone(),
+            source,
+        })?;
     Ok(effects
         .files
         .write_whole(&path, &FileImage::private(bytes))?)
 }
 
 impl Toolkit<'_> {
-    /// Writes down a version that did not hold, so that no timer tries it day after day.
+    /// Writes down a version that failed, so that no timer tries it day after day.
     pub(super) fn remember_failure(
         &self,
         version: &Version,
@@ -61,15 +70,15 @@ impl Toolkit<'_> {
     }
 
     /// What this host has seen.
-    pub(crate) fn read_seen(&self) -> Result<Seen, ToolkitError> {
+    pub(crate) fn read_seen(&self) -> Result<AntiRollbackState, ToolkitError> {
         read_seen(self.planner.product, &self.planner.effects)
     }
 
     /// Writes down what was seen.
     ///
     /// # Errors
-    /// [`ToolkitError::Seen`], [`ToolkitError::Files`]; the record is as it was then.
-    pub(crate) fn write_seen(&self, seen: &Seen) -> Result<(), ToolkitError> {
+    /// [`ToolkitError::AntiRollbackState`], [`ToolkitError::Files`]; the record is as it was then.
+    pub(crate) fn write_seen(&self, seen: &AntiRollbackState) -> Result<(), ToolkitError> {
         write(self.planner.product, &self.planner.effects, seen)
     }
 

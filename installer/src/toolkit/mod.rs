@@ -1,8 +1,8 @@
-//! The toolkit's door: install, update, roll back, restart, uninstall and status of a product.
+//! The toolkit's entry point: install, update, roll back, restart, uninstall and status of a product.
 //!
-//! Guarantees: one run at a time (the lock); what an interrupted run left is taken back before
-//! anything else; the host is read before it is changed; and a run either holds whole or leaves the
-//! host as it was. Nothing here prints: what happens goes to a [`Report`].
+//! Guarantees: one operation at a time (the lock); what an interrupted operation left is rolled back
+//! before anything else; the host is read before it is changed; and an operation either holds whole
+//! or leaves the host as it was. Nothing here prints: what happens goes to a [`Report`].
 
 mod error;
 mod handover;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use crate::effect::{Effects, Lock};
 use crate::engine;
-use crate::model::{End, Found, Product, Receipt, Survivor, Version};
+use crate::model::{End, Found, Product, ProtectedProcess, Receipt, Version};
 use crate::observe::Freshness;
 use crate::plan::{Finding, Plan, Step};
 
@@ -42,7 +42,7 @@ pub use request::{
 pub use rescue::{RescueLimits, Rescued, rescue};
 pub use status::{Status, UnitStatus, status};
 
-/// How a run ended that held.
+/// How an operation ended that held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The host was as it should be; nothing was changed.
@@ -51,7 +51,7 @@ pub enum Outcome {
     Changed(Box<Summary>),
 }
 
-/// What a run did.
+/// What an operation did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// The version before, if there was one.
@@ -61,7 +61,7 @@ pub struct Summary {
     /// What was not as it had been installed.
     pub findings: Vec<Finding>,
     /// Who ran before, and runs still.
-    pub survivors: Vec<Survivor>,
+    pub protected: Vec<ProtectedProcess>,
     /// Who ran before, and was ended as the user asked for, or by itself.
     pub ended: Vec<Ended>,
     /// What was done.
@@ -72,7 +72,7 @@ pub struct Summary {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// Who.
-    pub survivor: Survivor,
+    pub protected: ProtectedProcess,
     /// How.
     pub end: End,
 }
@@ -86,10 +86,10 @@ pub struct Toolkit<'a> {
 }
 
 impl<'a> Toolkit<'a> {
-    /// Takes the lock, and takes back or finishes what an interrupted run left.
+    /// Takes the lock, and rolls back or finishes what an interrupted operation left.
     ///
     /// # Errors
-    /// [`ToolkitError::Lock`] at once when another run is at work; [`ToolkitError::Journal`].
+    /// [`ToolkitError::Lock`] at once when another operation is in progress; [`ToolkitError::Journal`].
     pub fn begin(
         product: &'a Product,
         effects: Effects<'a>,
@@ -106,7 +106,7 @@ impl<'a> Toolkit<'a> {
         })
     }
 
-    /// What a run would do: the same plans that the methods here carry out.
+    /// What an operation would do: the same plans that the methods here carry out.
     pub const fn planner(&self) -> &Planner<'a> {
         &self.planner
     }
@@ -128,7 +128,7 @@ impl<'a> Toolkit<'a> {
         self.run(Request::Install(request.clone()))
     }
 
-    /// Moves to another version. One that does not hold is remembered.
+    /// Moves to another version. One that fails is remembered.
     ///
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.
@@ -144,7 +144,7 @@ impl<'a> Toolkit<'a> {
         self.run(Request::Rollback(request.clone()))
     }
 
-    /// Restarts the services, after mending what would hurt those who must live.
+    /// Restarts the services, after mending what would hurt protected processes.
     ///
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.
@@ -152,7 +152,7 @@ impl<'a> Toolkit<'a> {
         self.run(Request::Restart(request.clone()))
     }
 
-    /// Removes the product. The run is over with it: the lock's own folder goes, too.
+    /// Removes the product. The operation is over with it: the lock's own folder goes, too.
     ///
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.
@@ -191,38 +191,41 @@ impl<'a> Toolkit<'a> {
             let _ = handover::forget_keeper(product, effects);
         }
         if let Err(error) = ran {
-            if !matches!(error, RunError::Stuck { .. } | RunError::Undecided { .. }) {
-                // the first error is the one to tell, and the next run sweeps again
+            if !matches!(
+                error,
+                RunError::RollbackFailed { .. } | RunError::CommitUnknown { .. }
+            ) {
+                // the first error is the one to tell, and the next operation sweeps again
                 let _ = sweep_empty_folders(product, effects);
             }
             return Err(error.into());
         }
-        let (survivors, gone): (Vec<_>, Vec<_>) = state
-            .survivors
+        let (protected, gone): (Vec<_>, Vec<_>) = state
+            .protected
             .into_iter()
             .partition(|one| effects.lives(one.identity));
-        let ended = gone.into_iter().map(|survivor| Ended {
-            end: end_of_stopped(&plan, &survivor)
-                .unwrap_or_else(|| crate::step::end_of(&survivor, effects)),
-            survivor,
+        let ended = gone.into_iter().map(|protected| Ended {
+            end: end_of_stopped(&plan, &protected)
+                .unwrap_or_else(|| crate::step::end_of(&protected, effects)),
+            protected,
         });
         let ended = ended.collect();
         Ok(Outcome::Changed(Box::new(Summary {
             from: state.receipt.map(|receipt| receipt.version),
             version,
             findings,
-            survivors,
+            protected,
             ended,
             plan,
         })))
     }
 }
 
-/// How the run itself ended somebody, where the user told it to.
-fn end_of_stopped(plan: &Plan, survivor: &Survivor) -> Option<End> {
+/// How the operation itself ended somebody, where the user told it to.
+fn end_of_stopped(plan: &Plan, protected: &ProtectedProcess) -> Option<End> {
     let stopped = plan.steps.iter().any(|planned| match &planned.step {
-        Step::StopGuests(step) => step.survivors.contains(survivor),
-        Step::CheckSurvivors(step) => step.may_end.contains(&survivor.id),
+        Step::StopGuests(step) => step.protected.contains(protected),
+        Step::CheckProtected(step) => step.may_end.contains(&protected.id),
         _ => false,
     });
     stopped.then_some(End::Asked)
@@ -243,8 +246,9 @@ fn is_beside(name: &OsStr, path: &Path) -> bool {
     path.is_some_and(|path| name.contains(&*path.to_string_lossy()))
 }
 
-/// Takes away what an install made before its first step, and a step cannot take back: folders, and
-/// a journal that never got its name. Only where nothing is installed and no run is left to finish.
+/// Takes away what an install made before its first step, and a step cannot revert: folders, and
+/// a journal that never got its name. Only where nothing is installed and no operation is left to
+/// finish.
 fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), ToolkitError> {
     let layout = &product.layout;
     let files = effects.files;
@@ -256,7 +260,7 @@ fn sweep_empty_folders(product: &Product, effects: &Effects<'_>) -> Result<(), T
     if names.iter().any(|name| is_beside(name, &journal)) {
         files.remove(&journal)?;
     }
-    // a record whose writing was cut off
+    // a record whose writing was interrupted
     let seen = layout.seen();
     if names
         .iter()

@@ -1,4 +1,4 @@
-//! What a run would do: a look at the host, and a plan.
+//! What an operation would do: a look at the host, and a plan.
 //!
 //! Guarantees: nothing that belongs to the product is changed; the lock is held as long as the
 //! planner lives, so that what was seen stays true.
@@ -22,7 +22,7 @@ use crate::observe::{Freshness, HostState, observe, read_receipt, read_set};
 use crate::plan::{self, Finding, Goal, Operation, Plan, Purge, Rendered, Stage};
 use crate::unit;
 
-/// What a run would do, and what it rests on.
+/// What an operation would do, and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
     /// What would be done.
@@ -45,11 +45,11 @@ pub struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     /// A planner for a dry run: systemd is not made to read its units anew, and what an interrupted
-    /// run left is not taken back.
+    /// run left is not rolled back.
     ///
     /// # Errors
-    /// [`ToolkitError::Lock`] when a run is at work; [`ToolkitError::Interrupted`] when one was
-    /// interrupted: what will be done is only known once that is taken back.
+    /// [`ToolkitError::Lock`] when an operation is in progress; [`ToolkitError::Interrupted`] when
+    /// one was interrupted: what will be done is only known once that is rolled back.
     pub fn look(product: &'a Product, effects: Effects<'a>) -> Result<Self, ToolkitError> {
         let lock = Lock::take(&product.layout.lock)?;
         if let Some(journal) = Journal::load(&product.layout.journal(), effects.files)? {
@@ -199,8 +199,8 @@ impl<'a> Planner<'a> {
         converge(&product, state, &goal, findings)
     }
 
-    /// What an uninstall would do. A receipt is not needed for it: whatever an interrupted run, or
-    /// somebody's hand, left behind can be removed.
+    /// What an uninstall would do. A receipt is not needed for it: whatever an interrupted
+    /// operation, or somebody's hand, left behind can be removed.
     ///
     /// # Errors
     /// [`ToolkitError::GuestsInTheWay`], [`ToolkitError::NotInstalled`].
@@ -210,9 +210,9 @@ impl<'a> Planner<'a> {
         }
         let product = self.all_that_may_lie_there()?;
         let state = self.observe(&product)?;
-        if !state.survivors.is_empty() && !request.stop_guests {
+        if !state.protected.is_empty() && !request.stop_guests {
             return Err(ToolkitError::GuestsInTheWay {
-                names: state.survivors.iter().map(|one| one.name.clone()).collect(),
+                names: state.protected.iter().map(|one| one.name.clone()).collect(),
             });
         }
         Ok(Preview {

@@ -38,7 +38,7 @@ pub fn recover(
     if Journal::load(&layout.journal(), effects.files)?.is_none() {
         return Ok(Recovered::Nothing);
     }
-    for unit in product.keepers() {
+    for unit in product.stateful_services() {
         let facts = effects.systemd.unit(unit)?;
         if !matches!(facts.active_state.as_str(), "inactive" | "failed") {
             return Ok(Recovered::Left);

@@ -36,12 +36,12 @@ pub struct InstallRequest {
     /// The channel that updates are to come from; none to keep what is there, which is `stable` at
     /// first.
     pub channel: Option<String>,
-    /// Whether updates are to be taken without a person; none to keep what is there, which is no at
+    /// Whether unattended updates are to be made; none to keep what is there, which is no at
     /// first.
     pub auto_update: Option<bool>,
     /// How it is installed. Counts at the first install only.
     pub method: InstallMethod,
-    /// End survivors that would be killed and cannot be moved, instead of refusing.
+    /// End protected processes that would be killed and cannot be moved, instead of refusing.
     pub stop_guests: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct UpdateRequest {
     pub(crate) sequence: u64,
     /// When the manifest was signed.
     pub(crate) released: Timestamp,
-    /// End survivors that would be killed and cannot be moved, instead of refusing.
+    /// End protected processes that would be killed and cannot be moved, instead of refusing.
     pub(crate) stop_guests: bool,
 }
 
@@ -115,7 +115,7 @@ pub struct RollbackRequest {
     pub values: unit::Values,
     /// Why, in a person's words, for the receipt; none when a person asks for it.
     pub why: Option<String>,
-    /// End survivors that would be killed and cannot be moved, instead of refusing.
+    /// End protected processes that would be killed and cannot be moved, instead of refusing.
     pub stop_guests: bool,
 }
 
@@ -124,7 +124,7 @@ pub struct RollbackRequest {
 pub struct RestartRequest {
     /// What the unit templates are filled with.
     pub values: unit::Values,
-    /// End survivors that would be killed and cannot be moved, instead of refusing.
+    /// End protected processes that would be killed and cannot be moved, instead of refusing.
     pub stop_guests: bool,
 }
 
@@ -133,6 +133,6 @@ pub struct RestartRequest {
 pub struct UninstallRequest {
     /// Whether state goes, too.
     pub purge: Purge,
-    /// End survivors that run, instead of refusing.
+    /// End protected processes that run, instead of refusing.
     pub stop_guests: bool,
 }

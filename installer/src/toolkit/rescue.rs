@@ -1,20 +1,20 @@
 //! The rollback that needs nobody: run by the product's rescue unit, beside the updater and after it.
 //!
 //! Guarantees: as long as somebody holds the lock nothing is touched; a run whose program died is
-//! taken back, or finished, at once; a version on trial that ends by itself, stops answering or says
+//! rolled back, or finished, at once; a version on probation that exits, stops answering or says
 //! another version is left for the one before it, unless the user whom a service runs as is the reason;
 //! a service that somebody stopped is not asked, since a question would start it again by its socket,
-//! and the watch waits until it runs, and begins anew; and a version that stays well for the whole trial
-//! is off it. Every decision is made anew from what lies on the disk, so that this may be killed and
-//! started again at any moment.
+//! and the watch waits until it runs, and begins anew; and a version that stays healthy for the
+//! whole probation is off it. Every decision is made anew from what lies on the disk, so that this
+//! may be killed and started again at any moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Event, Report, RollbackRequest, Toolkit, ToolkitError};
 use crate::effect::{Effects, Lock, LockError};
-use crate::model::{Found, Product, Receipt, Trial, UnitFacts, UnitName, Version};
-use crate::observe::read_trial;
+use crate::model::{Found, Probation, Product, Receipt, UnitFacts, UnitName, Version};
+use crate::observe::read_probation;
 use crate::plan::{Evidence, Inquiry};
 use crate::step::{inquire, proven};
 use crate::unit;
@@ -22,9 +22,9 @@ use crate::unit;
 /// How long a version is watched, and how patiently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RescueLimits {
-    /// How long a version must stay well, from the moment the updater has ended or the host has
+    /// How long a version must stay healthy, from the moment the updater has ended or the host has
     /// booted.
-    pub trial: Duration,
+    pub probation: Duration,
     /// How long a service may go without a good answer.
     pub patience: Duration,
     /// Between two looks.
@@ -34,7 +34,7 @@ pub struct RescueLimits {
 impl Default for RescueLimits {
     fn default() -> Self {
         Self {
-            trial: Duration::from_secs(60),
+            probation: Duration::from_secs(60),
             patience: Duration::from_secs(3),
             pause: Duration::from_millis(100),
         }
@@ -44,9 +44,10 @@ impl Default for RescueLimits {
 /// How a watch ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rescued {
-    /// There was nothing to watch, or no longer: what a dead run left was taken back or finished.
+    /// There was nothing to watch, or no longer: what a dead operation left was rolled back or
+    /// finished.
     Nothing,
-    /// The version stayed well: its trial is over.
+    /// The version stayed healthy: its probation is over.
     Passed(Version),
     /// It did not, and the version before is back.
     RolledBack {
@@ -89,20 +90,20 @@ pub fn rescue(
             watch = Watch::new(&effects);
             continue;
         }
-        let Some(trial) = read_trial(product, &effects)? else {
+        let Some(probation) = read_probation(product, &effects)? else {
             return Ok(Rescued::Nothing);
         };
-        match watch.look(&trial, product, &effects, report, limits)? {
-            Verdict::Well => effects.clock.pause(limits.pause),
+        match watch.look(&probation, product, &effects, report, limits)? {
+            Health::Well => effects.clock.pause(limits.pause),
             // for as long as somebody likes
-            Verdict::Waiting => effects.clock.pause(limits.pause * 10),
-            Verdict::Passed => {
-                if pass(product, &effects, &trial)? {
-                    return Ok(Rescued::Passed(trial.version));
+            Health::Waiting => effects.clock.pause(limits.pause * 10),
+            Health::Passed => {
+                if pass(product, &effects, &probation)? {
+                    return Ok(Rescued::Passed(probation.version));
                 }
             }
-            Verdict::Unwell(why) => {
-                if let Some(rescued) = go_back(product, effects, report, values, &trial, why)? {
+            Health::Unwell(why) => {
+                if let Some(rescued) = go_back(product, effects, report, values, &probation, why)? {
                     return Ok(rescued);
                 }
                 watch = Watch::new(&effects);
@@ -111,30 +112,34 @@ pub fn rescue(
     }
 }
 
-/// Takes a version off its trial, unless somebody else is at work by now.
-fn pass(product: &Product, effects: &Effects<'_>, trial: &Trial) -> Result<bool, ToolkitError> {
+/// Takes a version off probation, unless another operation is in progress by now.
+fn pass(
+    product: &Product,
+    effects: &Effects<'_>,
+    probation: &Probation,
+) -> Result<bool, ToolkitError> {
     let _lock = match Lock::take(&product.layout.lock) {
         Err(LockError::Held { .. }) => return Ok(false),
         taken => taken?,
     };
-    if read_trial(product, effects)?.as_ref() != Some(trial) {
+    if read_probation(product, effects)?.as_ref() != Some(probation) {
         return Ok(false);
     }
-    effects.files.remove(&product.layout.trial())?;
+    effects.files.remove(&product.layout.probation())?;
     Ok(true)
 }
 
-/// Goes back to the version before; none when somebody else is at work, or was meanwhile.
+/// Goes back to the version before; none when another operation is in progress, or was meanwhile.
 fn go_back(
     product: &Product,
     effects: Effects<'_>,
     report: &mut dyn Report,
     values: &dyn Fn(&Receipt) -> unit::Values,
-    trial: &Trial,
+    probation: &Probation,
     why: String,
 ) -> Result<Option<Rescued>, ToolkitError> {
-    report.event(&Event::TrialFailed {
-        version: &trial.version,
+    report.event(&Event::ProbationFailed {
+        version: &probation.version,
         why: &why,
     });
     let mut toolkit = match Toolkit::begin(product, effects, report) {
@@ -142,9 +147,9 @@ fn go_back(
         begun => begun?,
     };
     let receipt = toolkit.receipt()?;
-    if receipt.version != trial.version {
-        // the trial of a version that is not installed any more
-        effects.files.remove(&product.layout.trial())?;
+    if receipt.version != probation.version {
+        // the probation of a version that is not installed any more
+        effects.files.remove(&product.layout.probation())?;
         return Ok(None);
     }
     toolkit.rollback(&RollbackRequest {
@@ -158,7 +163,7 @@ fn go_back(
     }))
 }
 
-enum Verdict {
+enum Health {
     Well,
     /// Somebody stopped a service.
     Waiting,
@@ -166,7 +171,7 @@ enum Verdict {
     Unwell(String),
 }
 
-/// What has been seen of a version on trial.
+/// What has been seen of a version on probation.
 struct Watch {
     begun: Duration,
     well_at: Duration,
@@ -216,15 +221,15 @@ impl Watch {
 
     fn look(
         &mut self,
-        trial: &Trial,
+        probation: &Probation,
         product: &Product,
         effects: &Effects<'_>,
         report: &mut dyn Report,
         limits: &RescueLimits,
-    ) -> Result<Verdict, ToolkitError> {
+    ) -> Result<Health, ToolkitError> {
         let mut asked = Vec::new();
         let (mut starting, mut waiting) = (false, false);
-        for unit in product.keepers() {
+        for unit in product.stateful_services() {
             let facts = effects.systemd.unit(unit)?;
             let owners = facts.is_owner_controlled();
             if (owners || !has_ended_by_itself(&facts)) && self.is_stopped(unit, &facts, report) {
@@ -234,10 +239,10 @@ impl Watch {
             if owners {
                 let service = self.owners.entry(unit.clone()).or_default();
                 if let Some(why) = service.ended(unit, effects, report)? {
-                    return Ok(Verdict::Unwell(format!("{unit} ended by itself: {why}")));
+                    return Ok(Health::Unwell(format!("{unit} exited: {why}")));
                 }
             } else if has_ended_by_itself(&facts) {
-                return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
+                return Ok(Health::Unwell(format!("{unit} exited")));
             }
             if facts.is_starting() {
                 // nobody hides a helper's silence behind the start of a service of her own
@@ -252,14 +257,14 @@ impl Watch {
         if starting {
             // after a boot it may have to wait, for the network say; systemd ends what takes too long
             self.well_at = effects.clock.monotonic();
-            return Ok(Verdict::Well);
+            return Ok(Health::Well);
         }
         let mut missing = None;
         // all at the same time: a look must not take as long as all of their bounds together
         let answers = effects.health.probe_all(&asked);
         for (unit, answer) in asked.iter().zip(answers) {
             let silence = match proven(unit, answer, effects)? {
-                Ok(version) if version == trial.version => {
+                Ok(version) if version == probation.version => {
                     if let Some(service) = self.owners.get_mut(unit) {
                         *service = OwnersService {
                             answered: true,
@@ -269,7 +274,7 @@ impl Watch {
                     }
                     continue;
                 }
-                Ok(version) => return Ok(Verdict::Unwell(format!("{unit} says {version}"))),
+                Ok(version) => return Ok(Health::Unwell(format!("{unit} says {version}"))),
                 Err(silence) => silence,
             };
             // what failed is said here; the error may say so, too, and knows why
@@ -280,13 +285,13 @@ impl Watch {
             if let Some(service) = self.owners.get_mut(unit) {
                 match silence.look(unit, &mut service.inquiry, effects)? {
                     Some(Evidence::Silent(time)) if time >= limits.patience => {
-                        return Ok(Verdict::Unwell(why));
+                        return Ok(Health::Unwell(why));
                     }
                     evidence => service.take(unit, evidence, report),
                 }
             } else if has_ended_by_itself(&effects.systemd.unit(unit)?) {
                 // it may have ended while it was asked
-                return Ok(Verdict::Unwell(format!("{unit} ended by itself")));
+                return Ok(Health::Unwell(format!("{unit} exited")));
             } else {
                 missing = Some(why);
             }
@@ -295,34 +300,29 @@ impl Watch {
         if waiting {
             self.begun = now;
         }
-        match self.verdict(missing, now, limits) {
-            Verdict::Well if waiting => Ok(Verdict::Waiting),
-            verdict => Ok(verdict),
+        match self.health(missing, now, limits) {
+            Health::Well if waiting => Ok(Health::Waiting),
+            health => Ok(health),
         }
     }
 
-    fn verdict(
-        &mut self,
-        missing: Option<String>,
-        now: Duration,
-        limits: &RescueLimits,
-    ) -> Verdict {
+    fn health(&mut self, missing: Option<String>, now: Duration, limits: &RescueLimits) -> Health {
         let is_settled = |service: &OwnersService| service.answered || service.outside.is_some();
-        let over = now.saturating_sub(self.begun) >= limits.trial;
+        let over = now.saturating_sub(self.begun) >= limits.probation;
         match missing {
-            None if over && self.owners.values().all(is_settled) => return Verdict::Passed,
+            None if over && self.owners.values().all(is_settled) => return Health::Passed,
             None => self.well_at = now,
             Some(why) if now.saturating_sub(self.well_at) >= limits.patience => {
-                return Verdict::Unwell(why);
+                return Health::Unwell(why);
             }
             Some(_) => {}
         }
-        Verdict::Well
+        Health::Well
     }
 }
 
 impl OwnersService {
-    /// What shows that its program ended by itself, when something does.
+    /// What shows that its program exited, when something does.
     fn ended(
         &mut self,
         unit: &UnitName,

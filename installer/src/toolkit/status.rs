@@ -6,7 +6,7 @@ use super::ToolkitError;
 use super::prepare::{all_findings, installed_product, render_units};
 use crate::effect::{Effects, Lock, meanwhile};
 use crate::journal::{Journal, JournalError};
-use crate::model::{Product, Receipt, Survivor, UnitFacts, UnitName, Version};
+use crate::model::{Product, ProtectedProcess, Receipt, UnitFacts, UnitName, Version};
 use crate::observe::{Freshness, observe, read_receipt};
 use crate::plan::{Finding, Operation};
 use crate::unit;
@@ -22,17 +22,17 @@ pub struct Status {
     pub units: Vec<UnitStatus>,
     /// What is not as it was installed.
     pub findings: Vec<Finding>,
-    /// Who must live.
-    pub survivors: Vec<Survivor>,
-    /// A run that was interrupted and will be taken back by the next one.
+    /// The protected processes.
+    pub protected: Vec<ProtectedProcess>,
+    /// An operation that was interrupted and will be rolled back by the next one.
     pub pending: Option<Operation>,
-    /// The pid of a run that is at work now.
-    pub at_work: Option<u32>,
-    /// The version on trial, if one is: the one before it comes back by itself if it does not stay
+    /// The pid of an operation that is at work now.
+    pub in_progress: Option<u32>,
+    /// The version on probation, if one is: the one before it comes back by itself if it does not stay
     /// well.
-    pub on_trial: Option<Version>,
-    /// Why the record of an interrupted run cannot be used, and what to type; the next run would
-    /// refuse to start for it.
+    pub probation: Option<Version>,
+    /// Why the record of an interrupted operation cannot be used, and what to type; the next
+    /// operation would refuse to start for it.
     pub unusable_journal: Option<String>,
 }
 
@@ -62,7 +62,8 @@ pub fn status(
     let holder = || Lock::holder(lock).ok().flatten();
     let receipt = read_receipt(product, effects)?;
     let product = &installed_product(product, receipt.as_ref(), effects)?;
-    let (mut at_work, state) = meanwhile(holder, || observe(product, effects, Freshness::AsLoaded));
+    let (mut in_progress, state) =
+        meanwhile(holder, || observe(product, effects, Freshness::AsLoaded));
     let state = state?;
     let installed = state.receipt.as_ref().and_then(|receipt| {
         let folder = product.layout.version(&receipt.version);
@@ -70,9 +71,9 @@ pub fn status(
     });
     let findings = all_findings(product, &state, installed.as_deref());
     let (mut pending, mut unusable_journal) = left_by_a_run(product, effects);
-    if pending.is_some() && at_work.is_none() {
-        // a run may have begun, or ended, since the look at the lock
-        at_work = holder();
+    if pending.is_some() && in_progress.is_none() {
+        // an operation may have begun, or ended, since the look at the lock
+        in_progress = holder();
         (pending, unusable_journal) = left_by_a_run(product, effects);
     }
     Ok(Status {
@@ -88,15 +89,15 @@ pub fn status(
             })
             .collect(),
         findings,
-        survivors: state.survivors,
-        pending: pending.filter(|_| at_work.is_none()),
-        at_work,
-        on_trial: state.trial.map(|trial| trial.version),
+        protected: state.protected,
+        pending: pending.filter(|_| in_progress.is_none()),
+        in_progress,
+        probation: state.probation.map(|probation| probation.version),
         unusable_journal,
     })
 }
 
-/// What a run is, or was, about that has left its journal; or why that cannot be told.
+/// What an operation is, or was, about that has left its journal; or why that cannot be told.
 fn left_by_a_run(product: &Product, effects: &Effects<'_>) -> (Option<Operation>, Option<String>) {
     match Journal::load(&product.layout.journal(), effects.files) {
         Ok(journal) => (journal.map(|journal| journal.operation), None),

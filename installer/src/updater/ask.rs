@@ -8,7 +8,7 @@ use super::ReleaseMemory;
 use crate::fetch::{
     KEYS_LIMIT, KEYS_NAME, MANIFEST_LIMIT, SignedFile, Source, Transport, Unfit, manifest_name,
 };
-use crate::model::{Manifest, Product, Receipt, Seen};
+use crate::model::{AntiRollbackState, Manifest, Product, Receipt};
 use crate::plan::Selection;
 use crate::toolkit::ToolkitError;
 use crate::verify::{Expectation, ListExpectation, Pinned, Trust, Verified, verify_manifest};
@@ -21,7 +21,7 @@ pub(super) struct Asker<'a> {
     pub(super) selection: &'a Selection,
     pub(super) pinned: Pinned,
     /// With the lists that were believed meanwhile.
-    pub(super) seen: RefCell<Seen>,
+    pub(super) seen: RefCell<AntiRollbackState>,
     pub(super) built: Option<Timestamp>,
     pub(super) transport: Transport,
     pub(super) memory: &'a dyn ReleaseMemory,
@@ -31,7 +31,10 @@ pub(super) struct Asker<'a> {
 
 impl Asker<'_> {
     /// What a source offers, and what is to be remembered of it.
-    pub(super) fn ask(&self, source: &Source) -> Result<(Verified<Manifest>, Option<Seen>), Unfit> {
+    pub(super) fn ask(
+        &self,
+        source: &Source,
+    ) -> Result<(Verified<Manifest>, Option<AntiRollbackState>), Unfit> {
         let now = self.memory.now();
         let mut trust = Trust::new(self.pinned.clone(), self.seen.borrow().clone());
         if trust.wants_list() {

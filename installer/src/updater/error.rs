@@ -26,7 +26,7 @@ pub enum UpdateError {
     /// The release cannot follow what is installed.
     #[error(transparent)]
     Upgrade(#[from] VerifyError),
-    /// The archive is no release, or the disk does not hold it.
+    /// The archive is no release, or the disk has no space for it.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
     /// The staging folder.

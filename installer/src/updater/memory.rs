@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::effect::Effects;
-use crate::model::{Product, Receipt, Seen, SignedText};
+use crate::model::{AntiRollbackState, Product, Receipt, SignedText};
 use crate::observe::read_receipt;
 use crate::toolkit::{Toolkit, ToolkitError, read_seen};
 
@@ -18,8 +18,9 @@ pub trait ReleaseMemory {
     /// What was seen until now; nothing, where there is no record.
     ///
     /// # Errors
-    /// [`ToolkitError::Seen`], when the record cannot be read: forgetting would let old releases in.
-    fn seen(&self) -> Result<Seen, ToolkitError>;
+    /// [`ToolkitError::AntiRollbackState`], when the record cannot be read: forgetting would let old
+    /// releases in.
+    fn seen(&self) -> Result<AntiRollbackState, ToolkitError>;
 
     /// A list of keys was believed.
     ///
@@ -31,7 +32,7 @@ pub trait ReleaseMemory {
     ///
     /// # Errors
     /// [`ToolkitError`], when it cannot be remembered: then nothing is done with it.
-    fn remember(&self, seen: &Seen) -> Result<(), ToolkitError>;
+    fn remember(&self, seen: &AntiRollbackState) -> Result<(), ToolkitError>;
 
     /// What the clock says.
     fn now(&self) -> Timestamp;
@@ -58,7 +59,7 @@ impl ReleaseMemory for Look<'_> {
         })
     }
 
-    fn seen(&self) -> Result<Seen, ToolkitError> {
+    fn seen(&self) -> Result<AntiRollbackState, ToolkitError> {
         read_seen(self.product, &self.effects)
     }
 
@@ -66,7 +67,7 @@ impl ReleaseMemory for Look<'_> {
         Ok(())
     }
 
-    fn remember(&self, _seen: &Seen) -> Result<(), ToolkitError> {
+    fn remember(&self, _seen: &AntiRollbackState) -> Result<(), ToolkitError> {
         Ok(())
     }
 
@@ -81,7 +82,7 @@ impl ReleaseMemory for Toolkit<'_> {
         self.receipt()
     }
 
-    fn seen(&self) -> Result<Seen, ToolkitError> {
+    fn seen(&self) -> Result<AntiRollbackState, ToolkitError> {
         self.read_seen()
     }
 
@@ -89,7 +90,7 @@ impl ReleaseMemory for Toolkit<'_> {
         self.write_keys(keys)
     }
 
-    fn remember(&self, seen: &Seen) -> Result<(), ToolkitError> {
+    fn remember(&self, seen: &AntiRollbackState) -> Result<(), ToolkitError> {
         self.write_seen(seen)
     }
 

@@ -74,7 +74,7 @@ pub struct ServiceFacts {
     /// `ExecMainStatus`: with which exit status, or by which signal.
     #[serde(default)]
     pub main_status: i32,
-    /// It was no longer active before its main process ended: a job stopped it. One that ends by itself
+    /// It was no longer active before its main process ended: a job stopped it. One that exits
     /// is first dead, and inactive after it (`ActiveExitTimestampMonotonic` and
     /// `ExecMainExitTimestampMonotonic`).
     #[serde(default)]
@@ -131,7 +131,7 @@ impl UnitFacts {
     }
 
     /// Whether a stop would reach the main process alone. Units that are no service kill nothing.
-    pub fn keeps_children(&self) -> bool {
+    pub fn spares_children(&self) -> bool {
         self.service
             .as_ref()
             .is_none_or(|service| service.kill_mode == "process")

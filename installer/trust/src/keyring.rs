@@ -79,7 +79,7 @@ impl Pinned {
     /// that counted until now: what it revokes cannot sign the next one.
     ///
     /// # Errors
-    /// [`ListRefusal`], naming the first rule that does not hold.
+    /// [`ListRefusal`], naming the first rule that is broken.
     pub fn verify_list(
         &self,
         bytes: &[u8],

@@ -169,7 +169,7 @@ fn list(words: &[String]) -> String {
 /// The order matters: not a byte is parsed as JSON before a trusted key has vouched for all.
 ///
 /// # Errors
-/// [`VerifyError`], naming the first rule that does not hold.
+/// [`VerifyError`], naming the first rule that is broken.
 pub fn verify_manifest(
     bytes: &[u8],
     signature: &str,

@@ -1,14 +1,14 @@
 //! The memory against old releases, and what a rotation of keys does to it.
 //!
 //! Guarantees: the number to hold a manifest against only ever grows, until the keys that signed the
-//! highest one are no longer trusted. Then that number was maybe a thief's, and counts no more: the
+//! highest one are no longer trusted. Then that number was maybe a thief's, and is revoked: the
 //! answer to the fast-forward attack (threat model of The Update Framework,
 //! <https://theupdateframework.io/security/>).
 
 use jiff::Timestamp;
 
 use super::{Keyring, Verified};
-use crate::model::{Manifest, Receipt, Seen, SeenChannel};
+use crate::model::{AntiRollbackState, Manifest, Receipt, SeenRelease};
 
 /// What a manifest is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,7 +21,12 @@ pub struct Memory {
 
 impl Memory {
     /// What is remembered of a channel. A host whose versions kept no such record has its receipt.
-    pub fn of(channel: &str, seen: &Seen, receipt: Option<&Receipt>, keyring: &Keyring) -> Self {
+    pub fn of(
+        channel: &str,
+        seen: &AntiRollbackState,
+        receipt: Option<&Receipt>,
+        keyring: &Keyring,
+    ) -> Self {
         match seen.channels.get(channel) {
             Some(seen) if keyring.still_trusts(&seen.signed_by) => Self {
                 sequence: seen.sequence,
@@ -39,9 +44,13 @@ impl Memory {
 }
 
 /// The record after a manifest was believed; none when it says nothing new.
-pub(super) fn record(seen: &Seen, memory: &Memory, manifest: &Verified<Manifest>) -> Option<Seen> {
+pub(super) fn record(
+    seen: &AntiRollbackState,
+    memory: &Memory,
+    manifest: &Verified<Manifest>,
+) -> Option<AntiRollbackState> {
     let newer = manifest.sequence > memory.sequence;
-    let now = SeenChannel {
+    let now = SeenRelease {
         sequence: manifest.sequence.max(memory.sequence),
         released: memory.released.map_or(manifest.released, |released| {
             released.max(manifest.released)

@@ -125,7 +125,7 @@ pub(super) struct Question<'a> {
     pub(super) sufficient: &'a KeySet,
     /// Keys that are trusted with something else, and with what.
     pub(super) others: (&'a KeySet, &'static str),
-    /// Keys that count no more.
+    /// Keys that are expired.
     pub(super) revoked: &'a [KeyId],
 }
 

@@ -7,19 +7,19 @@ use super::{
     Expectation, Keyring, KeyringError, ListExpectation, ListRefusal, Memory, Pinned, Verified,
     key_list, seen,
 };
-use crate::model::{KeyList, Manifest, Receipt, Seen, SignedText};
+use crate::model::{AntiRollbackState, KeyList, Manifest, Receipt, SignedText};
 
 /// What a client believes, and what it remembers.
 #[derive(Debug, Clone)]
 pub struct Trust {
     pinned: Pinned,
-    seen: Seen,
+    seen: AntiRollbackState,
     list: Option<Verified<KeyList>>,
 }
 
 impl Trust {
     /// From the keys of this machine and its record, whose list is checked again.
-    pub fn new(pinned: Pinned, seen: Seen) -> Self {
+    pub fn new(pinned: Pinned, seen: AntiRollbackState) -> Self {
         let list = seen
             .keys
             .as_ref()
@@ -79,7 +79,11 @@ impl Trust {
     }
 
     /// The record after a manifest was believed; none when there is nothing new to write down.
-    pub fn record(&self, memory: &Memory, manifest: &Verified<Manifest>) -> Option<Seen> {
+    pub fn record(
+        &self,
+        memory: &Memory,
+        manifest: &Verified<Manifest>,
+    ) -> Option<AntiRollbackState> {
         let mut next = seen::record(&self.seen, memory, manifest).unwrap_or(self.seen.clone());
         if let Some(keys) = self.list_to_remember() {
             next.keys = Some(keys);

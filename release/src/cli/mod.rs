@@ -1,11 +1,11 @@
-//! The command line of the release tool: the only room of this crate that prints.
+//! The command line of the release tool: the only module of this crate that prints.
 //!
 //! Guarantees: every failure is one `error:` line with its causes and a hint, and an exit code of
 //! its own kind; a secret is read from a file, a descriptor or the terminal and from nowhere else.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "the room that prints"
+    reason = "the module that prints"
 )]
 
 mod build;

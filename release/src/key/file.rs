@@ -82,7 +82,7 @@ impl SecretFile {
             Some(file) => file.metadata(),
             None => std::fs::metadata(&self.path),
         };
-        judge(&self.path, &found.map_err(ReleaseError::read(&self.path))?)
+        check(&self.path, &found.map_err(ReleaseError::read(&self.path))?)
     }
 
     /// Reads it whole.
@@ -108,22 +108,22 @@ pub fn hide_from_own_user() -> Result<(), ReleaseError> {
 
 fn read(path: &Path, mut file: &File) -> Result<String, ReleaseError> {
     // of the file that was opened, not of what has its name by now
-    judge(path, &file.metadata().map_err(ReleaseError::read(path))?)?;
+    check(path, &file.metadata().map_err(ReleaseError::read(path))?)?;
     let mut text = String::new();
     file.read_to_string(&mut text)
         .map_err(ReleaseError::read(path))?;
     Ok(text)
 }
 
-fn judge(path: &Path, found: &Metadata) -> Result<(), ReleaseError> {
+fn check(path: &Path, found: &Metadata) -> Result<(), ReleaseError> {
     // a pipe has two ends and no other reader; a file has an owner and a mode
     if !found.is_file() {
         return Ok(());
     }
-    judge_file(path, found.mode() & 0o7777, found.uid(), geteuid().as_raw())
+    check_file(path, found.mode() & 0o7777, found.uid(), geteuid().as_raw())
 }
 
-fn judge_file(path: &Path, mode: u32, uid: u32, own: u32) -> Result<(), ReleaseError> {
+fn check_file(path: &Path, mode: u32, uid: u32, own: u32) -> Result<(), ReleaseError> {
     let path = path.to_owned();
     if mode & OTHERS != 0 {
         return Err(ReleaseError::OpenToOthers { path, mode });
@@ -156,12 +156,12 @@ mod tests {
 
     #[test]
     fn a_secret_of_another_user_is_refused_even_by_root() {
-        let judge = |uid, own| judge_file(Path::new("banger.key"), 0o600, uid, own);
+        let check = |uid, own| check_file(Path::new("banger.key"), 0o600, uid, own);
         for (uid, own) in [(1000, 1000), (0, 0), (0, 1000)] {
-            judge(uid, own).unwrap();
+            check(uid, own).unwrap();
         }
         for (uid, own) in [(1001, 1000), (1000, 0)] {
-            let refused = judge(uid, own).unwrap_err();
+            let refused = check(uid, own).unwrap_err();
             assert!(refused.to_string().contains(&format!("uid {uid}")));
             assert!(
                 refused

@@ -25,7 +25,7 @@ pub struct ListChange {
     pub add: Vec<PublicKeyText>,
     /// Keys that sign no more, and are not held against anyone.
     pub retire: Vec<KeyId>,
-    /// Keys that count no more, signing or root.
+    /// Keys that are expired, signing or root.
     pub revoke: Vec<KeyId>,
     /// How many must sign; as before when missing, 1 in a new list.
     pub threshold: Option<usize>,

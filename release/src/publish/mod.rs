@@ -70,7 +70,7 @@ pub fn publish(options: &PublishOptions) -> Result<Published, ReleaseError> {
     let channel = &offer.manifest.channel;
     let next = Next::begin(&options.to, channel)?;
     let standing = read_standing(next.present())?;
-    rules::judge(&standing, &offer, keys.as_ref())?;
+    rules::decide(&standing, &offer, keys.as_ref())?;
     let mut sums = standing.sums;
     next.build()?;
     // files that somebody took away by hand

@@ -30,7 +30,7 @@ pub(super) struct Standing {
 }
 
 /// May this be published over that?
-pub(super) fn judge(
+pub(super) fn decide(
     standing: &Standing,
     offer: &Offer,
     keys: Option<&SignedList>,

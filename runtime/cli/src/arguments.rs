@@ -24,10 +24,10 @@ Examples:
 Exit codes:
   0 done   1 other failure   2 usage   3 not permitted   4 not installed or not reachable
   5 the host lacks something   6 release refused   7 no release source, or not reachable
-  8 another run is at work   9 rolled back   10 an update is available (update --check)
+  8 another operation is in progress   9 rolled back   10 an update is available (update --check)
   11 bad name or file   12 guests in the way   13 a receipt or journal is damaged
   14 a masked unit, or another's, in the way
-  130 interrupted and taken back"
+  130 interrupted and rolled back"
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -64,7 +64,7 @@ pub(super) enum SystemCommand {
 Examples:
   sudo banger system install                 for the user who called sudo
   sudo banger system install --owner alice   for alice
-  sudo banger system install --auto-update   and take updates without a person
+  sudo banger system install --auto-update   and take unattended updates
   sudo banger system install --dry-run       what that would do, step by step")]
     Install(InstallOptions),
     /// What is installed, what runs, what is stale, in one look
@@ -81,7 +81,7 @@ Examples:
         #[command(flatten)]
         dry_run: DryRunOptions,
     },
-    /// What banger-rescue.service runs: take back what a dead update left, watch a new version
+    /// What banger-rescue.service runs: roll back what a dead update left, watch a new version
     #[command(hide = true)]
     Rescue,
     /// Carry out what the installed version began: how `banger update` calls a release's own program
@@ -135,7 +135,7 @@ pub(super) struct InstallOptions {
     /// Give the VMs of an installed banger to another owner without asking
     #[arg(long, requires = "owner")]
     pub(super) change_owner: bool,
-    /// Take updates without a person, once a day at an hour of this machine's own: the same as
+    /// Take unattended updates, once a day at an hour of this machine's own: the same as
     /// `banger update --yes`. `--auto-update=off` ends that
     #[arg(
         long,
@@ -195,7 +195,7 @@ pub(super) struct UpdateOptions {
     /// several times, in the order in which they are asked
     #[arg(long, value_name = "DIR|FILE|URL")]
     pub(super) from: Vec<String>,
-    /// Take this version, and no other; also one that was tried here and did not hold
+    /// Take this version, and no other; also one that was tried here and failed
     #[arg(long, value_name = "VERSION", conflicts_with = "rollback")]
     pub(super) version: Option<Version>,
     /// Follow this channel from now on

@@ -15,7 +15,7 @@ use super::Failure;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum OwnerError {
     /// Neither `--owner` nor `SUDO_USER`.
-    #[error("nobody is named as the owner of the VMs")]
+    #[error("no owner of the VMs is given")]
     Nobody,
     /// The user database has no such user.
     #[error("there is no user {user:?} on this machine")]
@@ -61,7 +61,7 @@ impl OwnerError {
             Self::Unknown { .. } => format!("{command}, with a name that `getent passwd` lists"),
             Self::Gone { .. } => format!("nothing was changed; {command} --change-owner"),
             Self::NoHome { home, .. } => {
-                format!("make {} first, or name another user", home.display())
+                format!("create {} first, or name another user", home.display())
             }
             Self::Lookup { user, .. } => format!("getent passwd {user}"),
         }

@@ -41,7 +41,7 @@ pub(super) fn nothing_to_take(candidate: &Candidate<'_>) -> String {
                 .as_ref()
                 .map_or(String::new(), |why| format!(" ({why})"));
             format!(
-                "banger {offered} was left on this machine on {}{why}; to take it all the same: \
+                "banger {offered} was rolled back here on {}{why}; to install it all the same: \
                  sudo banger update --version {offered}",
                 left.at.strftime("%Y-%m-%d")
             )

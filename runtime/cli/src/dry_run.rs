@@ -49,7 +49,7 @@ pub(super) fn show(
 }
 
 fn guests(preview: &Preview, screen: &Screen) {
-    let fates = fates(&preview.plan, &preview.state.survivors);
+    let fates = fates(&preview.plan, &preview.state.protected);
     let title = match fates.len() {
         0 => "No guest is running".to_owned(),
         1 => "The guest that runs".to_owned(),
@@ -80,7 +80,7 @@ fn as_json(preview: &Preview) -> serde_json::Value {
             })
         })
         .collect();
-    let guests: Vec<_> = fates(&preview.plan, &preview.state.survivors)
+    let guests: Vec<_> = fates(&preview.plan, &preview.state.protected)
         .iter()
         .map(|fate| {
             let mut value = serde_json::to_value(fate).unwrap_or_default();

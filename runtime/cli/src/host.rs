@@ -7,17 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use banger_installer::effect::{Answer, BoxError, Effects, Health, Survivors, each_at_once};
+use banger_installer::effect::{
+    Answer, BoxError, Effects, Health, ProtectedProcesses, each_at_once,
+};
 use banger_installer::error_kind::ErrorKind;
-use banger_installer::model::{End, Owner, Product, Survivor, UnitName};
+use banger_installer::model::{End, Owner, Product, ProtectedProcess, UnitName};
 use banger_installer::toolkit::{HostSide, ToolkitError};
 use banger_installer::unit::Values;
 
 use super::Failure;
 use crate::health;
 use crate::product::{self, Coverage};
+use crate::protected::InstalledGuests;
 use crate::protocol::{EndCause, GraceSeconds, StopVm};
-use crate::survivors::InstalledGuests;
 
 impl From<ToolkitError> for Failure {
     fn from(error: ToolkitError) -> Self {
@@ -34,17 +36,17 @@ const STOP_BOUND: Duration = Duration::from_secs(20);
 /// The guests, as the toolkit asks for them.
 struct Guests(InstalledGuests);
 
-impl Survivors for Guests {
-    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+impl ProtectedProcesses for Guests {
+    fn list(&self) -> Result<Vec<ProtectedProcess>, BoxError> {
         Ok(self.0.list()?)
     }
 
-    fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
-        let told = self.told(&survivor.id)?;
-        let Some(id) = vm_of_scope(&survivor.control_group) else {
+    fn end_of(&self, protected: &ProtectedProcess) -> Result<Option<End>, BoxError> {
+        let told = self.told(&protected.id)?;
+        let Some(id) = vm_of_scope(&protected.control_group) else {
             return Ok(told);
         };
-        if told.is_some() || id == survivor.id {
+        if told.is_some() || id == protected.id {
             return Ok(told);
         }
         // beside a VM's own process, in its scope: a VMM that was broken out of starts and ends
@@ -55,9 +57,9 @@ impl Survivors for Guests {
         self.told(id)
     }
 
-    fn stop(&self, survivor: &Survivor) -> Result<bool, BoxError> {
+    fn stop(&self, protected: &ProtectedProcess) -> Result<bool, BoxError> {
         let which = StopVm {
-            name: survivor.name.parse()?,
+            name: protected.name.parse()?,
             grace_seconds: GraceSeconds::default(),
         };
         health::stop(&product::HELPER_SERVICE.parse()?, which, STOP_BOUND)?;
@@ -100,7 +102,7 @@ impl Health for DaemonHealth {
     }
 }
 
-/// Everything that a run needs of the machine.
+/// Everything that an operation needs of the machine.
 pub(super) struct Host {
     /// banger.
     pub(super) product: Product,
@@ -125,14 +127,14 @@ impl Host {
         })
     }
 
-    /// The effects of a run.
+    /// The effects of an operation.
     pub(super) fn effects(&self) -> Effects<'_> {
         self.side
             .effects(&self.guests, &self.health, &self.interrupt)
     }
 
-    /// From here on Ctrl-C and SIGTERM do not end the process: the run sees them between two steps
-    /// and takes itself back. A terminal that goes away (SIGHUP) ends nothing.
+    /// From here on Ctrl-C and SIGTERM do not end the process: the operation sees them between two
+    /// steps and rolls itself back. A terminal that goes away (SIGHUP) ends nothing.
     pub(super) fn hold_signals(&self) -> Result<(), Failure> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let ignored = Arc::new(AtomicBool::new(false));

@@ -1,4 +1,4 @@
-//! The command line of banger: the only room that prints.
+//! The command line of banger: the only module that prints.
 //!
 //! Guarantees: every failure is one `error:` line with its causes and a hint, and an exit code of
 //! its own kind; nothing is asked without a terminal.
@@ -41,7 +41,7 @@ pub use screen::{Screen, Tone};
 use banger_jail as jail;
 use banger_product::build::{self, Build};
 use banger_protocol as protocol;
-use banger_vms::{storage, survivors, vm_uids};
+use banger_vms::{protected, storage, vm_uids};
 
 /// Runs `banger` with the process's arguments.
 pub fn main(build: &Build) -> ExitCode {

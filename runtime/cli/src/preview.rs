@@ -89,12 +89,12 @@ pub(super) fn announce_rollback(receipt: &Receipt, preview: &Preview, screen: &S
 }
 
 fn guests(preview: &Preview, screen: &Screen) {
-    let survivors = &preview.state.survivors;
-    let fates = fates(&preview.plan, survivors);
+    let protected = &preview.state.protected;
+    let fates = fates(&preview.plan, protected);
     screen.line(&format!(
         "  {:<27} {} running, {}",
         "Your guests",
-        survivors.len(),
+        protected.len(),
         touched(&fates)
     ));
     for fate in fates {
@@ -138,9 +138,9 @@ fn changes(plan: &Plan) -> Vec<String> {
             Step::KeepGuests(step) => {
                 Some((step.unit.to_string(), "KillMode=process added first".into()))
             }
-            Step::SetAside(step) => Some((
+            Step::BackUp(step) => Some((
                 step.path.display().to_string(),
-                format!("set aside: {}", planned.why),
+                format!("backed up: {}", planned.why),
             )),
             Step::RestartUnits(step) => {
                 let names: Vec<&str> = step.units.iter().map(UnitName::as_str).collect();

@@ -23,7 +23,7 @@ const BOUNDS: RangeInclusive<u64> = 10..=86_400;
 /// The default again, and what to tell, where it says something else than a number within the bounds:
 /// the watch must take place in any case.
 pub(super) fn length(told: Option<&OsStr>) -> Result<Duration, (Duration, String)> {
-    let default = RescueLimits::default().trial;
+    let default = RescueLimits::default().probation;
     let Some(told) = told else {
         return Ok(default);
     };

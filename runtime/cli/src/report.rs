@@ -79,8 +79,8 @@ impl<'a> ScreenReport<'a> {
             Step::CheckHealth(step) => {
                 screen.done("healthy", &format!("both daemons answer {}", step.version));
             }
-            Step::SetAside(step) => screen.done("set aside", &step.path.display().to_string()),
-            Step::CheckSurvivors(_) => self.print_guests(),
+            Step::BackUp(step) => screen.done("backed up", &step.path.display().to_string()),
+            Step::CheckProtected(_) => self.print_guests(),
             _ => {}
         }
     }
@@ -92,11 +92,11 @@ pub(super) fn told_of_guests(summary: &Summary) -> String {
         .ended
         .iter()
         .map(|ended| {
-            let (name, operation) = (&ended.survivor.name, summary.plan.operation);
+            let (name, operation) = (&ended.protected.name, summary.plan.operation);
             format!("{name}: {} during the {operation}", ended.end.words())
         })
         .collect();
-    match (summary.survivors.len(), ended.is_empty()) {
+    match (summary.protected.len(), ended.is_empty()) {
         (0, true) => "no guest was running".into(),
         (1, true) => "the guest that ran lives".into(),
         (count, true) => format!("all {count} guests that ran live"),
@@ -121,7 +121,7 @@ impl Report for ScreenReport<'_> {
                 screen.note(&format!("an interrupted {operation} was found"));
             }
             Event::Recovered { operation, phase } => match phase {
-                Phase::Running => screen.back(&format!("{operation} taken back"), ""),
+                Phase::Running => screen.back(&format!("{operation} rolled back"), ""),
                 Phase::Committed => screen.done(&format!("{operation} finished"), ""),
             },
             Event::Finding { finding } => {
@@ -141,39 +141,39 @@ impl Report for ScreenReport<'_> {
             }
             Event::Reverted { operation } => {
                 screen.back(
-                    &format!("{operation} taken back"),
+                    &format!("{operation} rolled back"),
                     "the host is as it was before",
                 );
             }
-            Event::SurvivorMoved { name, pid, scope } => {
+            Event::ProtectedMoved { name, pid, scope } => {
                 screen.done("moved", &format!("{name} (pid {pid}) to {scope}"));
             }
-            Event::SurvivorStopped { name, pid } => {
+            Event::ProtectedStopped { name, pid } => {
                 screen.note(&format!("{name} (pid {pid}) was stopped, as asked for"));
             }
-            Event::SurvivorEnded { name, pid, end } => {
+            Event::ProtectedEnded { name, pid, end } => {
                 screen.note(&format!("{name} (pid {pid}) {} meanwhile", end.words()));
             }
-            Event::SurvivorChecked { name, pid, alive } => {
+            Event::ProtectedChecked { name, pid, alive } => {
                 self.checked.push((name.clone(), *pid, *alive));
             }
             Event::NotHeldAgainst { unit, why } => {
                 screen.note(&format!(
-                    "{unit} does not answer: {why}; this is not held against the version"
+                    "{unit} does not answer: {why}; the version is not rolled back for it"
                 ));
             }
             Event::StoppedByHand { unit } => {
                 screen.note(&format!(
-                    "{unit} was stopped by hand, which is not held against the version; its \
+                    "{unit} was stopped by hand, for which the version is not rolled back; its \
                      probation waits until {unit} runs again"
                 ));
             }
-            Event::TrialFailed { version, why } => {
-                screen.failed(&format!("{version} does not stay well"), why);
+            Event::ProbationFailed { version, why } => {
+                screen.failed(&format!("{version} fails its health checks"), why);
             }
             Event::CleanupPending { why } => {
                 screen.note(&format!(
-                    "something of the old is left ({why}); the next run removes it"
+                    "something of the old is left ({why}); the next operation removes it"
                 ));
             }
             _ => {}

@@ -1,9 +1,9 @@
 //! Lines on a terminal or in a pipe.
 //!
 //! Guarantees: no text steers the terminal that it is written to, whoever it is from: what a line is
-//! made of is made printable here, and colour is what [`Screen::paint`] put in alone. Colour marks state only and is never the only carrier of it; without a terminal, or
-//! with `NO_COLOR` set, no escape sequence is written (no-color.org); a closed pipe ends the output
-//! in silence.
+//! made of is made printable here, and colour is what [`Screen::paint`] put in alone. Colour marks
+//! state only and is never the only carrier of it; without a terminal, or with `NO_COLOR` set, no
+//! escape sequence is written (no-color.org); a closed pipe ends the output in silence.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -187,7 +187,7 @@ impl Screen {
         self.step(Tone::Bad, "✗", what, detail);
     }
 
-    /// Something taken back: `↩ what   detail`.
+    /// Something rolled back: `↩ what   detail`.
     pub fn back(&self, what: &str, detail: &str) {
         self.step(Tone::Note, "↩", what, detail);
     }

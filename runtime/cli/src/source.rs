@@ -43,15 +43,15 @@ impl Caller {
 
 /// What stands at a path, by lstat(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
+struct Ownership {
     uid: u32,
     gid: u32,
     mode: u32,
 }
 
 /// Why something is not taken.
-fn refusal(path: &Path, seen: Seen, caller: &Caller) -> Option<(String, String)> {
-    let Seen { uid, gid, mode } = seen;
+fn refusal(path: &Path, seen: Ownership, caller: &Caller) -> Option<(String, String)> {
+    let Ownership { uid, gid, mode } = seen;
     let shown = path.display();
     if uid != 0 && uid != caller.uid {
         return Some((
@@ -102,7 +102,7 @@ pub(super) fn require_own_files(files: &[PathBuf], caller: &Caller) -> Result<()
 
 fn require_own_path(path: &Path, caller: &Caller) -> Result<(), Failure> {
     let found = std::fs::symlink_metadata(path).map_err(|error| unreadable(path, &error))?;
-    let seen = Seen {
+    let seen = Ownership {
         uid: found.uid(),
         gid: found.gid(),
         mode: found.mode(),
@@ -140,7 +140,7 @@ mod tests {
             own_group: None,
         };
         let taken = |caller: &Caller, uid, gid, mode| {
-            let seen = Seen { uid, gid, mode };
+            let seen = Ownership { uid, gid, mode };
             refusal(Path::new("/opt/banger/bin/banger"), seen, caller).is_none()
         };
         assert!(taken(&alice, 0, 0, 0o755));

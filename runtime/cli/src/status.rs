@@ -105,7 +105,7 @@ fn findings(status: &Status, screen: &Screen) {
         screen.line(&format!("    {finding}"));
     }
     for remedy in remedies(findings) {
-        screen.line(&format!("    to mend: {remedy}"));
+        screen.line(&format!("    to repair: {remedy}"));
     }
 }
 
@@ -124,9 +124,9 @@ fn remedies(findings: &[Finding]) -> Vec<&str> {
 }
 
 fn guests(status: &Status, screen: &Screen) {
-    let count = status.survivors.len();
+    let count = status.protected.len();
     screen.line(&format!("  {:<22} {count} running", "guests"));
-    for guest in &status.survivors {
+    for guest in &status.protected {
         let group = guest.control_group.rsplit('/').next().unwrap_or_default();
         screen.line(&format!(
             "    {:<20} pid {:<9} {group}",
@@ -159,21 +159,21 @@ fn last_update(receipt: &Receipt, status: &Status, screen: &Screen) {
         ),
     };
     screen.line(&format!("  {:<22} {text}", "last update"));
-    if let Some(version) = &status.on_trial {
+    if let Some(version) = &status.probation {
         screen.note(&format!(
-            "{version} is on trial: if it does not stay well, the version before it comes back"
+            "{version} is on probation: it is rolled back automatically if it fails its health checks"
         ));
     }
     pending(status, screen);
 }
 
 fn pending(status: &Status, screen: &Screen) {
-    if let Some(pid) = status.at_work {
-        screen.note(&format!("a run is at work now (pid {pid})"));
+    if let Some(pid) = status.in_progress {
+        screen.note(&format!("an operation is in progress (pid {pid})"));
     }
     if let Some(operation) = status.pending {
         screen.note(&format!(
-            "an interrupted {operation} is taken back by the next command that changes something"
+            "an interrupted {operation} is rolled back by the next command that changes something"
         ));
     }
     if let Some(trouble) = &status.unusable_journal {

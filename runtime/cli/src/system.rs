@@ -215,7 +215,7 @@ fn may_change_owner(
 /// This program's own release, as a folder with `bin/` and `units/`.
 struct UnpackedRelease {
     path: PathBuf,
-    /// Holds a folder that was put together for this run.
+    /// Holds a folder that was put together for this operation.
     _assembled: Option<tempfile::TempDir>,
 }
 
@@ -346,19 +346,19 @@ fn watch(screen: &Screen) -> Result<ExitCode, Failure> {
     let mut report = ScreenReport::new(screen);
     let values = |receipt: &Receipt| host.unit_values(&receipt.owner);
     let told = std::env::var_os(probation::VARIABLE);
-    let trial = probation::length(told.as_deref()).unwrap_or_else(|(default, warning)| {
+    let probation = probation::length(told.as_deref()).unwrap_or_else(|(default, warning)| {
         screen.line(&warning);
         default
     });
     let limits = RescueLimits {
-        trial,
+        probation,
         ..RescueLimits::default()
     };
     match rescue(&host.product, host.effects(), &mut report, &values, &limits)? {
         Rescued::Nothing | Rescued::Interrupted => {}
         Rescued::Passed(version) => screen.line(&format!(
-            "{version} stayed well for {} s: its trial is over.",
-            limits.trial.as_secs()
+            "{version} stayed healthy for {} s: its probation is over.",
+            limits.probation.as_secs()
         )),
         Rescued::RolledBack { from, why } => {
             screen.line(&format!(

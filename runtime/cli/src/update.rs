@@ -77,8 +77,8 @@ fn refuse_older(candidate: &Candidate<'_>) -> Result<(), Failure> {
     ))
 }
 
-/// Takes a release. One that says what it consists of plans for itself; for any other this program tells
-/// what it changes, asks, and updates.
+/// Takes a release. One that says what it consists of plans for itself; for any other this program
+/// tells what it changes, asks, and updates.
 fn take(
     options: &UpdateOptions,
     candidate: &Candidate<'_>,
@@ -258,7 +258,7 @@ fn mend(
             screen.line(&format!("Channel {channel} is followed from now on."));
         }
         if summary.plan.steps.len() > usize::from(follows.is_some()) {
-            screen.line("What was stale has been mended; no guest was touched.");
+            screen.line("What was stale has been repaired.");
         }
     }
     Ok(())

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_taken_back_with_all_beneath_and_links_are_not_followed() {
+    fn folders_are_rolled_back_with_all_beneath_and_links_are_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let (places, id) = built(folder.path());
         let root = places.jail_root(&id);

@@ -47,7 +47,7 @@ pub fn copy_sparse(from: &File, to: &File, length: u64, most_data: u64) -> io::R
     let mut piece = vec![0; PIECE];
     while let Some((start, end)) = next_data(from, at, length)? {
         copied += end - start;
-        // a file that was filled while it was copied could take more room than was checked
+        // a file that was filled while it was copied could take more space than was checked
         if copied > most_data {
             return Err(changed());
         }

@@ -74,7 +74,7 @@ pub fn check_kernel(file: &File, owner_uid: u32) -> Result<(), BadFile> {
             what: "kernel",
             source,
         })?;
-    judge_kernel_header(header.get(..read).unwrap_or_default())
+    check_kernel_header(header.get(..read).unwrap_or_default())
 }
 
 fn check_plain(file: &File, owner: u32, what: &'static str, most: u64) -> Result<(), BadFile> {
@@ -98,7 +98,7 @@ fn check_plain(file: &File, owner: u32, what: &'static str, most: u64) -> Result
 
 /// Firecracker on x86-64 loads an uncompressed ELF64 kernel, `vmlinux` (Firecracker docs,
 /// `rootfs-and-kernel-setup.md`). Offsets: elf(5).
-fn judge_kernel_header(header: &[u8]) -> Result<(), BadFile> {
+fn check_kernel_header(header: &[u8]) -> Result<(), BadFile> {
     let refuse = |reason| Err(BadFile::NotAKernel { reason });
     let half = |offset: usize| {
         let bytes = header.get(offset..offset + 2)?;

@@ -22,7 +22,7 @@ pub const OWNER_SERVICE: &str = "bangerd.service";
 /// The root helper's unit.
 pub const HELPER_SERVICE: &str = "bangerd-root.service";
 
-/// The unit that takes back an update that died, or that does not stay well.
+/// The unit that rolls back an update that died, or that fails its health checks.
 pub const RESCUE_SERVICE: &str = "banger-rescue.service";
 
 /// The unit that starts an update once a day, where that was asked for.
@@ -100,7 +100,7 @@ pub fn unit_specs() -> Result<Vec<UnitSpec>, UnitNameError> {
         let name: UnitName = name.parse()?;
         Ok(UnitSpec {
             enable: name.kind() != UnitKind::Slice && name.as_str() != UPDATE_SERVICE,
-            keeps_children: matches!(name.as_str(), OWNER_SERVICE | HELPER_SERVICE),
+            stateful: matches!(name.as_str(), OWNER_SERVICE | HELPER_SERVICE),
             optional: name.as_str() == UPDATE_TIMER,
             name,
         })

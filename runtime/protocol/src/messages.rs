@@ -72,7 +72,7 @@ pub enum OwnerRequest {
 }
 
 /// What the root helper is asked, interface `org.banger.Helper`. The same verbs: the owner daemon
-/// adds no power, it keeps the owner's programs away from root's door.
+/// adds no power, it keeps the owner's programs away from root's socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "method", content = "parameters")]
 pub enum HelperRequest {

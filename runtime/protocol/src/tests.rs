@@ -274,11 +274,11 @@ async fn a_request_above_the_bound_is_cut_off_and_one_below_is_served() {
     );
 }
 
-/// A door that hangs up on its first caller, as a daemon that crashes does.
-fn crashing_door(folder: &std::path::Path) -> (PathBuf, std::thread::JoinHandle<usize>) {
+/// A socket that hangs up on its first caller, as a daemon that crashes does.
+fn crashing_socket(folder: &std::path::Path) -> (PathBuf, std::thread::JoinHandle<usize>) {
     let socket = folder.join("sock");
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    let door = std::thread::spawn(move || {
+    let server = std::thread::spawn(move || {
         drop(listener.accept().unwrap());
         listener.set_nonblocking(true).unwrap();
         let mut callers = 1;
@@ -300,19 +300,19 @@ fn crashing_door(folder: &std::path::Path) -> (PathBuf, std::thread::JoinHandle<
         }
         callers
     });
-    (socket, door)
+    (socket, server)
 }
 
 #[tokio::test]
 async fn a_question_is_asked_again_after_a_crash_and_a_change_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    let (socket, door) = crashing_door(folder.path());
+    let (socket, server) = crashing_socket(folder.path());
     let answer = call::<_, Health>(&socket, OwnerRequest::Health {}, &[], BOUND).await;
     assert_eq!(answer.unwrap().0.version, "1.0.0");
-    assert_eq!(door.join().unwrap(), 2);
+    assert_eq!(server.join().unwrap(), 2);
 
     let folder = tempfile::tempdir().unwrap();
-    let (socket, door) = crashing_door(folder.path());
+    let (socket, server) = crashing_socket(folder.path());
     let request = OwnerRequest::Delete(ByName {
         name: "web".parse().unwrap(),
     });
@@ -321,7 +321,7 @@ async fn a_question_is_asked_again_after_a_crash_and_a_change_is_not() {
         matches!(answer, Err(CallError::Broken { .. })),
         "{answer:?}"
     );
-    assert_eq!(door.join().unwrap(), 1);
+    assert_eq!(server.join().unwrap(), 1);
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ pub(super) fn bound(places: &Places, id: &VmId) -> io::Result<bool> {
     Ok(console || own)
 }
 
-/// Takes the room of all but the last `keep` bytes of a log that takes more than `most`. Firecracker
+/// Takes the space of all but the last `keep` bytes of a log that takes more than `most`. Firecracker
 /// goes on at its own offset, so cutting the file would leave a hole before what it writes next; the
 /// hole is made at once, and the length stays.
 fn punch_above(log: &Path, most: u64, keep: u64) -> io::Result<bool> {

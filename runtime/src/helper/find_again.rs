@@ -11,9 +11,9 @@ use std::os::unix::fs::MetadataExt as _;
 
 use super::registry::source_of;
 use super::scope_name;
-use crate::observe::{Blindness, Found, Processes, Scan, Seen, find_by_api_socket};
+use crate::observe::{Blindness, Found, ProcessInfo, Processes, Scan, find_by_api_socket};
 use crate::protocol::{VmId, VmName, VmState, VmSummary};
-use crate::reconcile::{Verdict, judge, strangers};
+use crate::reconcile::{Decision, decide, unmanaged_processes};
 use crate::storage::{
     Handle, Loaded, Places, ProcessRecord, RECORD_SCHEMA, StorageError, Store, VmRecord,
 };
@@ -33,7 +33,7 @@ pub(super) struct Host<'a> {
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) record: VmRecord,
-    pub(super) verdict: Verdict,
+    pub(super) decision: Decision,
     /// The record on disk is not this one.
     pub(super) to_write: bool,
 }
@@ -97,7 +97,7 @@ pub(super) fn find_again(
         boot_id,
     )?;
     let vms = records.into_iter().map(|(record, to_write)| Finding {
-        verdict: judge(&record, boot_id, &scan),
+        decision: decide(&record, boot_id, &scan),
         record,
         to_write,
     });
@@ -119,7 +119,7 @@ pub(super) fn find_again(
     for lost in &lost {
         search.add(lost, &mut findings);
     }
-    add_strangers(boot_id, &scan, &lost, &mut findings);
+    add_unmanaged(boot_id, &scan, &lost, &mut findings);
     Ok(findings)
 }
 
@@ -131,15 +131,15 @@ pub(super) fn find_among(
 ) -> Result<Findings, Unknown> {
     let scan = look(processes, records.iter(), BTreeSet::new(), boot_id)?;
     let vms = records.into_iter().map(|record| Finding {
-        verdict: judge(&record, boot_id, &scan),
+        decision: decide(&record, boot_id, &scan),
         record,
         to_write: false,
     });
     Ok(Findings {
         vms: vms.collect(),
-        others: strangers(&BTreeSet::new(), &scan)
+        others: unmanaged_processes(&BTreeSet::new(), &scan)
             .into_iter()
-            .map(stranger)
+            .map(unmanaged)
             .collect(),
         blindness: scan.blindness().cloned(),
         ..Findings::default()
@@ -166,7 +166,7 @@ fn look<'a>(
     Scan::take(processes, &recorded, &of_a_vm)
 }
 
-fn add_strangers(boot_id: &str, scan: &Scan, lost: &[Lost], findings: &mut Findings) {
+fn add_unmanaged(boot_id: &str, scan: &Scan, lost: &[Lost], findings: &mut Findings) {
     let of_this_boot = |found: &&Finding| found.record.boot_id == boot_id;
     let mut known: BTreeSet<u32> = findings
         .vms
@@ -176,10 +176,10 @@ fn add_strangers(boot_id: &str, scan: &Scan, lost: &[Lost], findings: &mut Findi
         .collect();
     known.extend(lost.iter().filter_map(|lost| lost.uid));
     let shown: BTreeSet<u32> = findings.others.iter().filter_map(|one| one.pid).collect();
-    for seen in strangers(&known, scan) {
+    for seen in unmanaged_processes(&known, scan) {
         findings.foreign_uids.insert(seen.uid);
         if !shown.contains(&seen.pid) {
-            findings.others.push(stranger(seen));
+            findings.others.push(unmanaged(seen));
         }
     }
 }
@@ -202,7 +202,7 @@ impl Search<'_> {
                 tracing::warn!("VM {} ({}) has a new record", record.name, record.id);
                 findings.vms.push(Finding {
                     record,
-                    verdict: Verdict::Mine(Box::new(seen.clone())),
+                    decision: Decision::Mine(Box::new(seen.clone())),
                     to_write: true,
                 });
                 return;
@@ -233,15 +233,18 @@ impl Search<'_> {
     /// The VM's process and its uid; none when nothing of the VM runs. An error is a doubt, with the
     /// process that it is about.
     #[allow(clippy::type_complexity, reason = "it has one caller, beside it")]
-    fn find(&self, lost: &Lost) -> Result<Option<(&Seen, u32)>, (Option<&Seen>, String)> {
+    fn find(
+        &self,
+        lost: &Lost,
+    ) -> Result<Option<(&ProcessInfo, u32)>, (Option<&ProcessInfo>, String)> {
         let scope = scope_name(&lost.id);
         let of_scope = || self.scan.in_scope(&scope);
-        let mut kin = of_scope().chain(self.scan.named(lost.id.as_str()));
+        let mut related = of_scope().chain(self.scan.named(lost.id.as_str()));
         let of_uid = || {
             let mut all = self.scan.with_uid(lost.uid?);
             all.find(|seen| self.scan.is_ours(seen))
         };
-        let any = kin.next().or_else(of_uid);
+        let any = related.next().or_else(of_uid);
         if let Some(blindness) = self.scan.blindness() {
             return Err((any, format!("it may run unseen: {blindness}")));
         }
@@ -252,11 +255,11 @@ impl Search<'_> {
             return Err((Some(any), "its jail tells no uid".into()));
         };
         // a guest whose record was lost may have been moved into a scope that is named by its number
-        let right_scope = |seen: &Seen| match self.scan.scope_of(seen) {
+        let right_scope = |seen: &ProcessInfo| match self.scan.scope_of(seen) {
             Some(found) => found == scope || found.starts_with("banger-vm-process-"),
             None => self.scan.is_ours(seen),
         };
-        let candidates: Vec<&Seen> = self
+        let candidates: Vec<&ProcessInfo> = self
             .scan
             .with_uid(uid)
             .filter(|seen| seen.comm == "firecracker" && right_scope(seen))
@@ -284,7 +287,7 @@ impl Search<'_> {
     }
 
     /// What a record of a running VM says, of what can still be known.
-    fn record(&self, id: &VmId, uid: u32, seen: &Seen, findings: &Findings) -> VmRecord {
+    fn record(&self, id: &VmId, uid: u32, seen: &ProcessInfo, findings: &Findings) -> VmRecord {
         let handle = self.handle(id);
         let is_free = |name: &VmName| findings.vms.iter().all(|vm| vm.record.name != *name);
         let of_handle = handle.and_then(|handle| handle.vm.name.parse().ok());
@@ -337,7 +340,7 @@ pub(super) fn uid_of_jail(places: &Places, id: &VmId) -> Option<u32> {
     .find(|uid| vm_uids::may_be_of_a_vm(*uid))
 }
 
-fn stranger(seen: &Seen) -> VmSummary {
+fn unmanaged(seen: &ProcessInfo) -> VmSummary {
     let named = seen
         .option("--id")
         .map(|id| id.to_string_lossy().into_owned());
@@ -346,7 +349,7 @@ fn stranger(seen: &Seen) -> VmSummary {
     with_process(untouchable(name, None, VmState::Unmanaged, reason), seen)
 }
 
-fn with_process(shown: VmSummary, seen: &Seen) -> VmSummary {
+fn with_process(shown: VmSummary, seen: &ProcessInfo) -> VmSummary {
     VmSummary {
         pid: Some(seen.pid),
         start_time: Some(seen.start_time),

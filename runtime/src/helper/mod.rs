@@ -54,7 +54,7 @@ pub struct Helper {
     scopes: Box<dyn Scopes>,
     /// State is read and what runs is found again.
     ready: AtomicBool,
-    room: crate::jail::Room,
+    space: crate::jail::DiskSpace,
     logs: console::Logs,
     /// Held as long as the helper lives.
     _lock: std::fs::File,
@@ -82,7 +82,7 @@ impl Helper {
             places,
             scopes,
             ready: AtomicBool::new(false),
-            room: crate::jail::Room::default(),
+            space: crate::jail::DiskSpace::default(),
             logs: console::Logs::new().map_err(HelperError::Processes)?,
             _lock: lock,
         });
@@ -216,7 +216,7 @@ mod tests {
             places: places.clone(),
             scopes: Box::new(SystemdScopes),
             ready: AtomicBool::new(false),
-            room: crate::jail::Room::default(),
+            space: crate::jail::DiskSpace::default(),
             logs: console::Logs::new().unwrap(),
             _lock: take_lock(&places).unwrap(),
         };

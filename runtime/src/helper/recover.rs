@@ -10,9 +10,9 @@ use super::find_again::{Finding, Findings, Host, Unknown, find_again, find_among
 use super::registry::{Content, Machine, source_of};
 use super::{Helper, HelperError, console, start, watch};
 use crate::jail;
-use crate::observe::{HostProcesses, Pinned, Seen};
+use crate::observe::{HostProcesses, Pinned, ProcessInfo};
 use crate::protocol::{EndCause, VmId, VmState};
-use crate::reconcile::{Verdict, Why};
+use crate::reconcile::{Decision, Why};
 use crate::storage::Places;
 
 /// How long VMs without a record may be asked for their ids, all together. Those that are left are
@@ -180,7 +180,7 @@ fn settle(found: Finding, places: &Places) -> Machine {
     if record.state == VmState::Running {
         start::note_that_it_ran(places, &mut record);
     }
-    let (state, reason, ended, pinned) = match hold(found.verdict) {
+    let (state, reason, ended, pinned) = match hold(found.decision) {
         Held::Mine(pinned) => {
             let executable = record.process.take().and_then(|process| process.executable);
             record.process = Some(crate::storage::ProcessRecord {
@@ -226,13 +226,13 @@ fn settle(found: Finding, places: &Places) -> Machine {
         ),
         Held::Gone(Why::NeverStarted) => {
             let (state, reason, cause) =
-                watch::judge_exit(VmState::Starting, None, LastWords::default());
+                watch::decide_exit(VmState::Starting, None, LastWords::default());
             (state, reason, Some(cause), None)
         }
         Held::Gone(Why::Exited) => {
             let last = console::last_words(places, &record.id);
             let before = start::state_before_end(&record);
-            let (state, reason, cause) = watch::judge_exit(before, None, last);
+            let (state, reason, cause) = watch::decide_exit(before, None, last);
             (state, reason, Some(cause), None)
         }
     };
@@ -246,25 +246,25 @@ enum Held {
     Unsure(String),
 }
 
-/// Pins the process of a verdict: from here on it is held, and was the same when it was judged.
-fn hold(verdict: Verdict) -> Held {
-    match verdict {
-        Verdict::Mine(seen) => match Pinned::pin(seen.pid) {
+/// Pins the process of a decision: from here on it is held, and was the same when it was decided.
+fn hold(decision: Decision) -> Held {
+    match decision {
+        Decision::Mine(seen) => match Pinned::pin(seen.pid) {
             Ok(Some(pinned)) if is_still(&pinned, &seen) => Held::Mine(pinned),
             Ok(_) => Held::Unsure(format!("process {} changed while it was read", seen.pid)),
             Err(error) => Held::Unsure(format!("process {} cannot be held: {error}", seen.pid)),
         },
-        Verdict::Gone(why) => Held::Gone(why),
-        Verdict::Unsure(doubt) => Held::Unsure(doubt),
+        Decision::Gone(why) => Held::Gone(why),
+        Decision::Unsure(doubt) => Held::Unsure(doubt),
     }
 }
 
-fn is_still(pinned: &Pinned, seen: &Seen) -> bool {
+fn is_still(pinned: &Pinned, seen: &ProcessInfo) -> bool {
     let now = &pinned.seen;
     now.is_same_process(seen) && now.uid == seen.uid && now.comm == seen.comm && !now.exited
 }
 
-fn scope_of(seen: &Seen) -> Option<String> {
+fn scope_of(seen: &ProcessInfo) -> Option<String> {
     let last = seen.control_group.rsplit('/').next()?;
     last.ends_with(".scope").then(|| last.to_owned())
 }

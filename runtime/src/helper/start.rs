@@ -20,7 +20,7 @@ use super::fresh::Fresh;
 use super::registry::source_of;
 use super::scopes::{Placement, ScopeLimits};
 use super::{Helper, blocking, console, watch};
-use crate::jail::{self, Ingredients, NoRoom, Programs, Promise};
+use crate::jail::{self, Ingredients, NoSpace, Programs, Promise};
 use crate::observe::Pinned;
 use crate::protocol::{EndCause, Fault, NewVm, VmId, VmState, VmSummary};
 use crate::storage::{Places, ProcessRecord, VmRecord};
@@ -41,7 +41,7 @@ struct Prepared {
     record: VmRecord,
     ingredients: Ingredients,
     programs: Programs,
-    /// Room for what is copied, until it is.
+    /// DiskSpace for what is copied, until it is.
     promise: Promise,
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn start(
 }
 
 fn prepare(helper: &Helper, new: &NewVm, descriptors: Vec<OwnedFd>) -> Result<Prepared, Fault> {
-    let files = judge_files(new, descriptors, helper.owner_uid)?;
+    let files = check_files(new, descriptors, helper.owner_uid)?;
     let programs = jail::check_host().map_err(|lack| Fault::HostLacks {
         what: lack.to_string(),
         hint: lack.hint(),
@@ -90,7 +90,7 @@ fn prepare(helper: &Helper, new: &NewVm, descriptors: Vec<OwnedFd>) -> Result<Pr
     })
 }
 
-/// Sizes of the files that came along, and room for them.
+/// Sizes of the files that came along, and space for them.
 fn measure(helper: &Helper, files: Files) -> Result<(Ingredients, Promise), Fault> {
     let unreadable = |error| Fault::failed("cannot read what came along", error);
     let mut data = 0;
@@ -108,10 +108,10 @@ fn measure(helper: &Helper, files: Files) -> Result<(Ingredients, Promise), Faul
     let disk = rootfs.as_ref().map_or(0, |(_, length)| *length);
     let taken = if disk == 0 { 0 } else { size_of_disks(helper) };
     let promise = helper
-        .room
+        .space
         .promise(&helper.places.jails(), data, disk, taken)
-        .map_err(|lack: NoRoom| Fault::HostLacks {
-            what: format!("there is no room for the VM: {lack}"),
+        .map_err(|lack: NoSpace| Fault::HostLacks {
+            what: format!("there is no space for the VM: {lack}"),
             hint: lack.hint(),
         })?;
     let ingredients = Ingredients {
@@ -163,7 +163,7 @@ pub(super) fn leave_nothing(places: &Places, record: &VmRecord) {
     }
 }
 
-fn judge_files(new: &NewVm, descriptors: Vec<OwnedFd>, owner_uid: u32) -> Result<Files, Fault> {
+fn check_files(new: &NewVm, descriptors: Vec<OwnedFd>, owner_uid: u32) -> Result<Files, Fault> {
     let expected = if new.rootfs { 2 } else { 1 };
     if descriptors.len() != expected {
         return Err(Fault::BadRequest {
@@ -302,7 +302,7 @@ fn executable_of(places: &Places, id: &VmId) -> Option<(u64, u64)> {
 }
 
 /// Completes the record of a VM that ran, say one that was lost and written anew: such a VM is never
-/// taken for a start that was cut off.
+/// taken for a start that was interrupted.
 pub(super) fn note_that_it_ran(places: &Places, record: &mut VmRecord) {
     if let Some(process) = &mut record.process
         && process.executable.is_none()
@@ -350,7 +350,7 @@ pub(super) fn finish_adopted(helper: &Helper, id: &VmId, pinned: &Pinned) {
     }
 }
 
-fn look(pinned: &Pinned) -> Result<Option<crate::observe::Seen>, Fault> {
+fn look(pinned: &Pinned) -> Result<Option<crate::observe::ProcessInfo>, Fault> {
     pinned
         .look_again()
         .map_err(|error| Fault::failed("cannot read its process", error))

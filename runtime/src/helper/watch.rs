@@ -78,7 +78,7 @@ fn note_exit(helper: &Helper, id: &VmId, status: Option<ExitStatus>) {
     let summary = helper.registry.update(id, |machine| {
         machine.pinned = None;
         let record = &mut machine.record;
-        let (state, reason, cause) = judge_exit(record.state, status, last);
+        let (state, reason, cause) = decide_exit(record.state, status, last);
         record.state = state;
         if record.reason.is_none() {
             record.reason = reason;
@@ -103,7 +103,7 @@ fn note_exit(helper: &Helper, id: &VmId, status: Option<ExitStatus>) {
 /// but no safe interface reads it there. Then Firecracker's own last words decide (`vmm` logs
 /// `exit_code=0` when a guest shuts down). A VMM that was taken over can write them; all that it
 /// gains is that its own end is nobody's fault.
-pub(super) fn judge_exit(
+pub(super) fn decide_exit(
     before: VmState,
     status: Option<ExitStatus>,
     last: LastWords,
@@ -120,7 +120,7 @@ pub(super) fn judge_exit(
         // its guest never ran, so nobody lost it: the helper that started it gave it up, or ended
         VmState::Failed => (VmState::Failed, None, EndCause::Asked),
         VmState::Starting => {
-            let reason = format!("its start was cut off{}", tail("; last line: ", line));
+            let reason = format!("its start was interrupted{}", tail("; last line: ", line));
             (VmState::Failed, Some(reason), EndCause::Asked)
         }
         _ if ended_well => (
@@ -223,7 +223,7 @@ mod tests {
             (Failed, ended, silent(), Failed, Asked),
         ] {
             let case = format!("{before:?} {status:?} {words:?}");
-            let (state, _, found) = judge_exit(before, status, words);
+            let (state, _, found) = decide_exit(before, status, words);
             assert_eq!((state, found), (expected, cause), "{case}");
         }
     }

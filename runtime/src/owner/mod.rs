@@ -1,7 +1,7 @@
-//! The owner daemon: the owner's door to their VMs.
+//! The owner daemon: the owner's entry point to their VMs.
 //!
 //! Guarantees: it answers its own user, and root's questions; it holds no state, so it may end at
-//! any time; what it hands on to the helper is the helper's to judge anew.
+//! any time; what it hands on to the helper is the helper's to decide anew.
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;

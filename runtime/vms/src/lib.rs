@@ -2,12 +2,12 @@
 //! the command line, which must find guests whatever state the daemons are in.
 //!
 //! Guarantees: nothing here starts, stops or signals a process; [`reconcile`] decides without touching
-//! the host; [`survivors`] asks no daemon.
+//! the host; [`protected`] asks no daemon.
 
 pub mod observe;
+pub mod protected;
 pub mod reconcile;
 pub mod storage;
-pub mod survivors;
 pub mod vm_uids;
 
 use banger_protocol as protocol;

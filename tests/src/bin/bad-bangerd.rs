@@ -16,10 +16,10 @@ use banger_protocol::{GraceSeconds, StopVm};
 use banger_runtime::daemon::{DaemonError, run_helper, run_owner};
 use banger_tests::support::bad::{Bad, FALSE_VERSION, GUEST, LATER_SCHEMA, VARIABLE};
 use banger_tests::support::releases::BROKEN_VERSION;
+use banger_vms::protected::InstalledGuests;
 use banger_vms::storage::Places;
-use banger_vms::survivors::InstalledGuests;
 
-/// What an updater has on the disk as long as it is at work.
+/// What an updater has on the disk as long as it is in progress.
 const JOURNAL: &str = "/var/lib/banger-install/journal.json";
 
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;

@@ -1,4 +1,4 @@
-//! An attacker of each kind at work at once: `cargo run --locked -p banger-tests --bin soak -- --minutes
+//! An attacker of each kind at once: `cargo run --locked -p banger-tests --bin soak -- --minutes
 //! 10`. The tests run a short round of it.
 #![allow(clippy::print_stdout, reason = "a program; its output is its result")]
 

@@ -1,10 +1,10 @@
 //! A toy product under the toolkit, for the tests of the engine on throwaway hosts: a script as daemon,
-//! with a child that must live. Its releases are folders that nobody has signed; how a product updates from
+//! with a protected child. Its releases are folders that nobody has signed; how a product updates from
 //! signed ones is shown by `installer/examples/toy.rs`.
 //!
-//! `toy make-release DIR VERSION [broken|deaf|liar|mortal]` writes a release; `toy install DIR VERSION`,
-//! `toy update DIR VERSION`, `toy rollback`, `toy restart`, `toy uninstall [--purge]` and `toy status`
-//! run the toolkit on this machine.
+//! `toy make-release DIR VERSION [broken|deaf|liar|mortal]` writes a release; `toy install DIR
+//! VERSION`, `toy update DIR VERSION`, `toy rollback`, `toy restart`, `toy uninstall [--purge]` and
+//! `toy status` run the toolkit on this machine.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -17,9 +17,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use banger_installer::causes;
-use banger_installer::effect::{Answer, BoxError, Health, HostProcesses, Processes, Survivors};
+use banger_installer::effect::{
+    Answer, BoxError, Health, HostProcesses, Processes, ProtectedProcesses,
+};
 use banger_installer::model::{
-    InstallMethod, Layout, Owner, Product, Program, Survivor, UnitName, UnitSpec, Version,
+    InstallMethod, Layout, Owner, Product, Program, ProtectedProcess, UnitName, UnitSpec, Version,
 };
 use banger_installer::plan::Purge;
 use banger_installer::toolkit::{
@@ -62,7 +64,7 @@ const RESCUE: &str = "toy-rescue.service";
 /// Here the program of the example is the one that rescues; it lies outside of all versions.
 const RESCUE_SERVICE: &str = "\
 [Unit]
-Description=takes back an update of toy that died, or that does not stay well
+Description=rolls back an update of toy that died, or that fails its health checks
 ConditionPathExists=|/var/lib/toy-install/journal.json
 ConditionPathExists=|/var/lib/toy-install/trial.json
 StartLimitIntervalSec=60s
@@ -80,14 +82,14 @@ const SLICE: &str = "[Unit]\nDescription=toy children\n";
 
 struct Toy;
 
-impl Survivors for Toy {
-    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+impl ProtectedProcesses for Toy {
+    fn list(&self) -> Result<Vec<ProtectedProcess>, BoxError> {
         let Ok(text) = std::fs::read_to_string("/var/lib/toy/child") else {
             return Ok(Vec::new());
         };
         let pid = text.trim().parse()?;
         let facts = HostProcesses.facts(pid);
-        let child = facts.map(|facts| facts.survivor("child", "child", pid));
+        let child = facts.map(|facts| facts.protected("child", "child", pid));
         Ok(child.into_iter().collect())
     }
 }

@@ -18,7 +18,7 @@ const SECOND: &str = "0.1.1";
 const GUESTS: [&str; 3] = ["web", "db", "build"];
 /// How long the guests are watched while nothing happens.
 const REST: Duration = Duration::from_secs(3);
-/// The exit code of an update that was taken back.
+/// The exit code of an update that was rolled back.
 const ROLLED_BACK: i32 = 9;
 
 /// The three releases.

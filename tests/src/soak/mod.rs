@@ -1,4 +1,4 @@
-//! An attacker of each kind at work at once, for as long as one likes, and what must not change
+//! An attacker of each kind at once, for as long as one likes, and what must not change
 //! meanwhile.
 //!
 //! Two hosts: on one the owner, her guests, a stranger and a mirror misbehave while root restarts,

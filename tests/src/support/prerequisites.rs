@@ -65,7 +65,7 @@ impl fmt::Display for Found {
 pub fn ensure() -> Result<Found> {
     let allowed = std::env::var(ALLOW_MISSING).unwrap_or_default();
     let there = |path: &str| Path::new(path).exists();
-    let missing = judge_facilities(there, &allowed).map_err(Error::Lacking)?;
+    let missing = check_facilities(there, &allowed).map_err(Error::Lacking)?;
     let lacking = lacking_packages(is_program);
     if lacking.is_empty() {
         return Ok(Found {
@@ -89,7 +89,7 @@ pub fn ensure() -> Result<Found> {
 }
 
 /// Facilities that are missing and allowed to be; an error names the first that is not.
-fn judge_facilities(
+fn check_facilities(
     there: impl Fn(&str) -> bool,
     allowed: &str,
 ) -> Result<Vec<&'static str>, String> {
@@ -153,10 +153,10 @@ mod tests {
     #[test]
     fn a_missing_facility_is_an_error_unless_it_is_allowed_by_name() {
         let without_kvm = |path: &str| path != "/dev/kvm";
-        assert_eq!(judge_facilities(|_| true, ""), Ok(vec![]));
-        let refused = judge_facilities(without_kvm, "tun").unwrap_err();
+        assert_eq!(check_facilities(|_| true, ""), Ok(vec![]));
+        let refused = check_facilities(without_kvm, "tun").unwrap_err();
         assert!(refused.contains("/dev/kvm") && refused.contains("BANGER_ALLOW_MISSING=kvm"));
-        assert_eq!(judge_facilities(without_kvm, "tun, kvm"), Ok(vec!["kvm"]));
+        assert_eq!(check_facilities(without_kvm, "tun, kvm"), Ok(vec!["kvm"]));
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Releases {
                     .parse()
                     .map_err(|error| Error::Wrong(format!("{error}")))?,
                 enable: true,
-                keeps_children: false,
+                stateful: false,
                 optional: false,
             });
         }

@@ -7,7 +7,7 @@ mod programs;
 
 use std::sync::atomic::AtomicBool;
 
-use crate::model::{End, ProcessIdentity, Survivor, UnitName};
+use crate::model::{End, ProcessIdentity, ProtectedProcess, UnitName};
 
 pub use banger_installer_host::{
     Answer, BoxError, Call, Called, Clock, Disk, Files, FilesError, ForeignListener, HandoverError,
@@ -18,23 +18,23 @@ pub use banger_installer_systemd::client as systemd;
 pub use programs::{HostPrograms, ProgramError, Programs};
 
 /// Who must outlive what the toolkit does. Implemented by the product.
-pub trait Survivors {
-    /// All of them, as of now. An error stops the run before it changes anything: who cannot be
+pub trait ProtectedProcesses {
+    /// All of them, as of now. An error stops the operation before it changes anything: who cannot be
     /// counted cannot be protected.
-    fn list(&self) -> Result<Vec<Survivor>, BoxError>;
+    fn list(&self) -> Result<Vec<ProtectedProcess>, BoxError>;
 
     /// Ends one in the product's own way, say by a clean shutdown, and returns when it is gone.
     /// Asked for only when the user said so. `false`, and an error, leave it to signals.
-    fn stop(&self, survivor: &Survivor) -> Result<bool, BoxError> {
-        let _ = survivor;
+    fn stop(&self, protected: &ProtectedProcess) -> Result<bool, BoxError> {
+        let _ = protected;
         Ok(false)
     }
 
     /// How one that is gone ended; none when that cannot be told, or not yet. Only an end that this
     /// explains blames nobody. Asked for once the services answer again, since they may be the ones
     /// who find it out.
-    fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
-        let _ = survivor;
+    fn end_of(&self, protected: &ProtectedProcess) -> Result<Option<End>, BoxError> {
+        let _ = protected;
         Ok(None)
     }
 }
@@ -52,24 +52,24 @@ pub trait Health {
         units.iter().map(|unit| self.probe(unit)).collect()
     }
 
-    /// The ids of the survivors that the services list as running; none when they keep no such
-    /// list. One that is listed before a change and not after it was lost, though it may live.
+    /// The ids of the protected processes that the services list as running; none when they keep no
+    /// such list. One that is listed before a change and not after it was lost, though it may live.
     fn known(&self) -> Result<Option<Vec<String>>, BoxError> {
         Ok(None)
     }
 }
 
-/// A product without children that must live.
+/// A product without protected children.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NoSurvivors;
+pub struct NothingProtected;
 
-impl Survivors for NoSurvivors {
-    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+impl ProtectedProcesses for NothingProtected {
+    fn list(&self) -> Result<Vec<ProtectedProcess>, BoxError> {
         Ok(Vec::new())
     }
 }
 
-/// Everything that a run acts through.
+/// Everything that an operation acts through.
 #[derive(Clone, Copy)]
 pub struct Effects<'a> {
     /// The file system.
@@ -82,11 +82,11 @@ pub struct Effects<'a> {
     pub programs: &'a dyn Programs,
     /// The time.
     pub clock: &'a dyn Clock,
-    /// Who must live.
-    pub survivors: &'a dyn Survivors,
+    /// The protected processes.
+    pub protected: &'a dyn ProtectedProcesses,
     /// Who must answer.
     pub health: &'a dyn Health,
-    /// Set by the caller when a signal asks the run to end: looked at between steps.
+    /// Set by the caller when a signal asks the operation to end: looked at between steps.
     pub interrupt: &'a AtomicBool,
 }
 

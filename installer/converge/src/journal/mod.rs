@@ -1,9 +1,9 @@
-//! The write-ahead record of a run.
+//! The write-ahead record of an operation.
 //!
-//! Guarantees: before anything is done, what undoes it is on the disk; a run that died at any
-//! moment is taken back whole, or, once it was committed, finished, by the next run, whichever that
-//! is. A journal that cannot be read, or that a later version wrote, stops the next run before it
-//! touches anything.
+//! Guarantees: before anything is done, what undoes it is on the disk; an operation that died at any
+//! moment is rolled back whole, or, once it was committed, finished, by the next operation,
+//! whichever that is. A journal that cannot be read, or that a later version wrote, stops the next
+//! operation before it touches anything.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ pub use crate::plan::{Cleanup, Operation, Phase};
 /// The schema that this code reads and writes.
 pub const JOURNAL_SCHEMA: u32 = 1;
 
-/// One step of a run.
+/// One step of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The step.
@@ -38,7 +38,7 @@ pub struct Entry {
 }
 
 /// A step as it was written down. One of a later version, which this one does not know, is kept as
-/// it is: to take a run back, only the undoing counts.
+/// it is: to roll an operation back, only the undoing counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Recorded {
@@ -48,12 +48,12 @@ pub enum Recorded {
     Unknown(serde_json::Value),
 }
 
-/// The record of one run.
+/// The record of one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journal {
     /// [`JOURNAL_SCHEMA`].
     pub schema: u32,
-    /// What the run is about.
+    /// What the operation is about.
     pub operation: Operation,
     /// How far it is.
     pub phase: Phase,
@@ -61,7 +61,7 @@ pub struct Journal {
     pub entries: Vec<Entry>,
     /// What goes once it holds, in this order.
     pub cleanup: Vec<Cleanup>,
-    /// A folder of nothing but passing things: it goes however the run ends.
+    /// A folder of nothing but passing things: it goes however the operation ends.
     pub scratch: PathBuf,
     /// Fields of later versions, kept as they are.
     #[serde(flatten)]
@@ -72,7 +72,7 @@ pub struct Journal {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// It is no journal.
-    #[error("the journal of an interrupted run, {}, is damaged", path.display())]
+    #[error("the journal of an interrupted operation, {}, is damaged", path.display())]
     Damaged {
         /// Where it is.
         path: PathBuf,
@@ -100,8 +100,8 @@ pub enum JournalError {
     /// It cannot be read or written.
     #[error(transparent)]
     Files(#[from] FilesError),
-    /// An interrupted run could not be taken back.
-    #[error("an interrupted {operation} could not be taken back")]
+    /// An interrupted operation could not be rolled back.
+    #[error("an interrupted {operation} could not be rolled back")]
     Revert {
         /// What it was.
         operation: Operation,
@@ -121,7 +121,7 @@ impl JournalError {
             Self::Files(error) => error.hint(),
             Self::Revert { source, .. } => source
                 .hint()
-                .or_else(|| Some("mend that, then run the same command again".into())),
+                .or_else(|| Some("repair that, then run the same command again".into())),
         }
     }
 
@@ -152,7 +152,7 @@ impl Journal {
         }
     }
 
-    /// Reads a journal; none when no run was interrupted.
+    /// Reads a journal; none when no operation was interrupted.
     ///
     /// # Errors
     /// [`JournalError`], when it cannot be read, is damaged or from the future.
@@ -187,7 +187,7 @@ impl Journal {
         Ok(files.write_whole(path, &FileImage::private(bytes))?)
     }
 
-    /// What takes the run back, in the order of its steps.
+    /// What rolls the operation back, in the order of its steps.
     pub fn undos(&self) -> Vec<Undo> {
         self.entries
             .iter()
@@ -206,11 +206,11 @@ impl Journal {
         undos
     }
 
-    /// Takes a run back, and forgets it.
+    /// Rolls an operation back, and forgets it.
     ///
     /// # Errors
-    /// [`StepError`]; the journal stays, and the next run tries again.
-    pub fn take_back(
+    /// [`StepError`]; the journal stays, and the next operation tries again.
+    pub fn roll_back(
         &self,
         path: &Path,
         effects: &Effects<'_>,
@@ -225,11 +225,11 @@ impl Journal {
         Ok(files.remove(path)?)
     }
 
-    /// Finishes a committed run: what was set aside goes, then what the plan named, then the
+    /// Finishes a committed operation: what was set aside goes, then what the plan named, then the
     /// journal.
     ///
     /// # Errors
-    /// [`JournalError::Files`]; the journal stays, and the next run tries again.
+    /// [`JournalError::Files`]; the journal stays, and the next operation tries again.
     pub fn finish(&self, path: &Path, files: &dyn Files) -> Result<(), JournalError> {
         for entry in &self.entries {
             if let Undo::Tree {
@@ -253,8 +253,8 @@ impl Journal {
     }
 }
 
-/// A run that lost the power before it came to restart the services has no word on them in its
-/// journal; the boot started them all the same, on what the run had put there until then.
+/// An operation that lost the power before it came to restart the services has no word on them in its
+/// journal; the boot started them all the same, on what the operation had put there until then.
 fn restart_what_a_boot_started(
     journal: &Journal,
     services: &[UnitName],
@@ -270,8 +270,8 @@ fn restart_what_a_boot_started(
     restart_those_that_may(services, effects, report)
 }
 
-/// Takes back, or finishes, what an interrupted run left. Gives back what it was, if there was one.
-/// Of the product's `services`, those that may run what was taken back are restarted.
+/// Rolls back, or finishes, what an interrupted operation left. Gives back what it was, if there was
+/// one. Of the product's `services`, those that may run what was rolled back are restarted.
 ///
 /// # Errors
 /// [`JournalError`]; the journal stays.

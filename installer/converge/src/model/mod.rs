@@ -1,14 +1,14 @@
 //! The nouns of a change: data without IO.
 
-mod trial;
+mod probation;
 
 pub use banger_installer_host::{
     Digest, End, FileImage, Fingerprint, Found, INSTALLED_SET_SCHEMA, InstallMethod, InstalledSet,
     InstalledSetError, InstalledUnit, LastUpdate, Layout, Owner, ProcessIdentity, Product, Program,
-    RECEIPT_SCHEMA, Receipt, ReceiptError, Requirement, RolledBack, StateFiles, Survivor, UnitKind,
-    UnitName, UnitNameError, UnitSpec, Version, VersionError,
+    ProtectedProcess, RECEIPT_SCHEMA, Receipt, ReceiptError, Requirement, RolledBack, StateFiles,
+    UnitKind, UnitName, UnitNameError, UnitSpec, Version, VersionError,
 };
 pub use banger_installer_systemd::{RateLimit, ServiceFacts, UnitFacts, UnitSearch};
-pub use trial::{SavedFile, TRIAL_SCHEMA, Trial, TrialError};
+pub use probation::{PROBATION_SCHEMA, Probation, ProbationError, SavedFile};
 
 use banger_installer_host::{read_document, schema_of, write_document};

@@ -15,8 +15,8 @@ use crate::effect::systemd::SystemdError;
 use crate::effect::{BoxError, Effects, FilesError, Status, Untrusted, trust};
 use crate::hint;
 use crate::model::{
-    Fingerprint, Found, InstalledSet, Product, RECEIPT_SCHEMA, Receipt, ReceiptError, SavedFile,
-    Survivor, Trial, UnitFacts, UnitName, UnitSpec, Version,
+    Fingerprint, Found, InstalledSet, Probation, Product, ProtectedProcess, RECEIPT_SCHEMA,
+    Receipt, ReceiptError, SavedFile, UnitFacts, UnitName, UnitSpec, Version,
 };
 use crate::plan::FolderMode;
 use set::leaving;
@@ -47,12 +47,12 @@ pub struct HostState {
     pub published: BTreeMap<String, Option<Fingerprint>>,
     /// The units, in the product's order.
     pub units: Vec<UnitState>,
-    /// Who must live.
-    pub survivors: Vec<Survivor>,
+    /// The protected processes.
+    pub protected: Vec<ProtectedProcess>,
     /// The ids of those whom the services list as running, as far as they say.
     pub known: Vec<String>,
-    /// The version on trial, if one is.
-    pub trial: Option<Trial>,
+    /// The version on probation, if one is.
+    pub probation: Option<Probation>,
     /// The product's own state files as they are.
     pub state_files: Vec<SavedFile>,
     /// The folders on the way to what root runs and writes.
@@ -149,9 +149,9 @@ pub enum ObserveError {
     /// A file of ours that somebody else may have written.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
-    /// The product cannot say who must live.
+    /// The product cannot say which processes are protected.
     #[error("what must outlive the change cannot be listed")]
-    Survivors(#[source] BoxError),
+    ProtectedProcesses(#[source] BoxError),
     /// A Reload would be refused.
     #[error("/run has {free} bytes free; systemd reads its units anew only with 16 MiB")]
     RunIsFull {
@@ -171,8 +171,8 @@ impl ObserveError {
                 _ => hint::of_damaged(path),
             }),
             Self::Untrusted(error) => Some(error.hint()),
-            Self::RunIsFull { .. } => Some("make room in /run and try again: df -h /run".into()),
-            Self::Survivors(_) => None,
+            Self::RunIsFull { .. } => Some("free space in /run and try again: df -h /run".into()),
+            Self::ProtectedProcesses(_) => None,
         }
     }
 
@@ -183,7 +183,7 @@ impl ObserveError {
             Self::Systemd(error) => error.kind(),
             Self::Untrusted(error) => error.kind(),
             Self::RunIsFull { .. } => ErrorKind::HostLacks,
-            Self::Survivors(_) => ErrorKind::GuestsInTheWay,
+            Self::ProtectedProcesses(_) => ErrorKind::GuestsInTheWay,
             Self::Receipt { .. } => ErrorKind::Damaged,
         }
     }
@@ -192,7 +192,7 @@ impl ObserveError {
 /// Whether systemd reads its units anew before it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// It does: for a run that will change something.
+    /// It does: for an operation that will change something.
     Reload,
     /// It does not: for a mere look.
     AsLoaded,
@@ -240,8 +240,11 @@ pub fn observe(
         sets: set::recorded(product, effects)?,
         set,
         units,
-        survivors: effects.survivors.list().map_err(ObserveError::Survivors)?,
-        trial: read_trial(product, effects)?,
+        protected: effects
+            .protected
+            .list()
+            .map_err(ObserveError::ProtectedProcesses)?,
+        probation: read_probation(product, effects)?,
         state_files: match freshness {
             Freshness::Reload => state_files(product, effects)?,
             Freshness::AsLoaded => Vec::new(),
@@ -270,7 +273,7 @@ fn links<'a>(
 fn answers(units: &[UnitState], effects: &Effects<'_>) -> BTreeMap<UnitName, Version> {
     let asked: Vec<UnitName> = units
         .iter()
-        .filter(|unit| unit.spec.keeps_children && unit.facts.is_active())
+        .filter(|unit| unit.spec.stateful && unit.facts.is_active())
         .map(|unit| unit.spec.name.clone())
         .collect();
     let answers = effects.health.probe_all(&asked);
@@ -301,19 +304,22 @@ pub fn read_receipt(
     }
 }
 
-/// Reads the record of the version on trial. One that cannot be used counts as none: all that is
+/// Reads the record of the version on probation. One that cannot be used counts as none: all that is
 /// lost with it is the watch, and the next update writes another.
 ///
 /// # Errors
 /// [`ObserveError::Files`], when it is there and cannot be read; [`ObserveError::Untrusted`], when
 /// somebody else may have written it: it says what is put back, and where.
-pub fn read_trial(product: &Product, effects: &Effects<'_>) -> Result<Option<Trial>, ObserveError> {
-    let path = product.layout.trial();
+pub fn read_probation(
+    product: &Product,
+    effects: &Effects<'_>,
+) -> Result<Option<Probation>, ObserveError> {
+    let path = product.layout.probation();
     let Found::File(image) = effects.files.look(&path)? else {
         return Ok(None);
     };
     trust(&path, &image)?;
-    Ok(Trial::from_json(image.contents.as_bytes()).ok())
+    Ok(Probation::from_json(image.contents.as_bytes()).ok())
 }
 
 /// Every folder on the way to what root runs and writes, as it is.

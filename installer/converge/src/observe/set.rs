@@ -78,7 +78,7 @@ pub(super) fn leaving(
 }
 
 /// What the receipt knows of a version that was installed before sets were written down. Nothing says
-/// which of its services have children that must live: so each is treated as one.
+/// which of its services have protected children: so each is treated as one.
 fn by_contents(receipt: &Receipt) -> (Vec<UnitSpec>, Vec<String>, Vec<String>) {
     let mut found = (Vec::new(), Vec::new(), Vec::new());
     let files = receipt.contents.get(&receipt.version).into_iter().flatten();
@@ -94,7 +94,7 @@ fn by_contents(receipt: &Receipt) -> (Vec<UnitSpec>, Vec<String>, Vec<String>) {
         {
             found.0.push(UnitSpec {
                 enable: true,
-                keeps_children: name.kind() == UnitKind::Service,
+                stateful: name.kind() == UnitKind::Service,
                 optional: false,
                 name,
             });

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use super::goal::owner_changes;
 use super::links::{program_link, shared_link};
 use super::{
-    BeginTrial, CheckKillMode, CheckPrograms, Cleanup, DisableUnits, EnableUnits, Goal, Link,
+    BeginProbation, CheckKillMode, CheckPrograms, Cleanup, DisableUnits, EnableUnits, Goal, Link,
     Operation, Plan, ReloadSystemd, RemoveFile, Rendered, RestoreState, StageRelease, StartRescue,
     StopUnits, WriteReceipt, WriteSet, WriteUnit, mend, retire, running,
 };
-use crate::model::{Found, Product, Receipt, TRIAL_SCHEMA, Trial, UnitName, Version};
+use crate::model::{Found, PROBATION_SCHEMA, Probation, Product, Receipt, UnitName, Version};
 use crate::observe::{HostState, UnitState};
 
 /// The plan that leads there.
@@ -35,7 +35,7 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
         );
     }
     running::run(product, state, goal, &written, &mut plan);
-    // not before they were started: a boot in between would start what nobody takes back
+    // not before they were started: a boot in between would start what nobody rolls back
     enable(state, goal, &mut plan);
     no_more_by_itself(state, goal, &mut plan);
     retire::remove(product, state, &mut plan);
@@ -125,7 +125,7 @@ fn write_units(
         plan.push(ReloadSystemd {}, "only then they are in force");
         plan.push(
             CheckKillMode {
-                units: product.keepers().cloned().collect(),
+                units: product.stateful_services().cloned().collect(),
                 stop_guests: goal.stop_guests,
             },
             "systemd's word counts, not a file's",
@@ -134,7 +134,7 @@ fn write_units(
     written
 }
 
-/// A change of version is watched, and a version that nobody has seen well yet is on trial.
+/// A change of version is watched, and a version that nobody has seen well yet is on probation.
 fn watch(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
     let Some(receipt) = state
         .receipt
@@ -147,13 +147,13 @@ fn watch(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
         let unit = unit.clone();
         plan.push(
             StartRescue { unit },
-            "should this run die, it takes it back",
+            "it rolls the operation back if this program dies",
         );
     }
-    let path = product.layout.trial();
+    let path = product.layout.probation();
     if goal.operation != Operation::Rollback {
-        let trial = Box::new(Trial {
-            schema: TRIAL_SCHEMA,
+        let probation = Box::new(Probation {
+            schema: PROBATION_SCHEMA,
             version: goal.version.clone(),
             previous: receipt.version.clone(),
             since: goal.now,
@@ -161,24 +161,24 @@ fn watch(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan) {
             unknown: serde_json::Map::new(),
         });
         plan.push(
-            BeginTrial { path, trial },
+            BeginProbation { path, probation },
             "nobody has seen it well on this host",
         );
         return;
     }
-    if let Some(trial) = state
-        .trial
+    if let Some(probation) = state
+        .probation
         .as_ref()
-        .filter(|trial| trial.version == receipt.version)
+        .filter(|probation| probation.version == receipt.version)
     {
-        let files = trial.state.clone();
+        let files = probation.state.clone();
         if !files.is_empty() {
             plan.push(
                 RestoreState { files },
                 "the version before must be able to read it",
             );
         }
-        plan.push(RemoveFile { path }, "its trial is over");
+        plan.push(RemoveFile { path }, "its probation is over");
     }
 }
 
@@ -240,7 +240,7 @@ fn enable(state: &HostState, goal: &Goal, plan: &mut Plan) {
     }
 }
 
-/// Whoever asked for updates without a person may think again. What an administrator enabled by hand
+/// Whoever asked for unattended updates may think again. What an administrator enabled by hand
 /// is the administrator's.
 fn no_more_by_itself(state: &HostState, goal: &Goal, plan: &mut Plan) {
     let asked = |receipt: &Receipt| receipt.auto_update;
@@ -254,11 +254,11 @@ fn no_more_by_itself(state: &HostState, goal: &Goal, plan: &mut Plan) {
     };
     let units = optional(&|unit| unit.facts.is_active());
     if !units.is_empty() {
-        plan.push(StopUnits { units }, "no updates without a person");
+        plan.push(StopUnits { units }, "no unattended updates");
     }
     let units = optional(&|unit| unit.facts.unit_file_state == "enabled");
     if !units.is_empty() {
-        plan.push(DisableUnits { units }, "no updates without a person");
+        plan.push(DisableUnits { units }, "no unattended updates");
         plan.push(
             ReloadSystemd {},
             "systemd remembers whether they were enabled",

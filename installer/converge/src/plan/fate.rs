@@ -1,11 +1,11 @@
-//! What becomes of those who must live.
+//! What becomes of protected processes.
 
 use serde::Serialize;
 
 use super::{Plan, Step};
-use crate::model::{Survivor, UnitName};
+use crate::model::{ProtectedProcess, UnitName};
 
-/// What a plan means for one survivor.
+/// What a plan means for one protected process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fate {
     /// Its name.
@@ -17,7 +17,7 @@ pub struct Fate {
     pub what: FateKind,
 }
 
-/// What becomes of a survivor.
+/// What becomes of a protected process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "fate", rename_all = "kebab-case")]
 pub enum FateKind {
@@ -52,36 +52,36 @@ impl std::fmt::Display for FateKind {
     }
 }
 
-/// The fate of each survivor under a plan, in their order.
-pub fn fates(plan: &Plan, survivors: &[Survivor]) -> Vec<Fate> {
-    survivors
+/// The fate of each protected process under a plan, in their order.
+pub fn fates(plan: &Plan, protected: &[ProtectedProcess]) -> Vec<Fate> {
+    protected
         .iter()
-        .map(|survivor| Fate {
-            name: survivor.name.clone(),
-            pid: survivor.identity.pid,
-            what: fate(plan, survivor),
+        .map(|protected| Fate {
+            name: protected.name.clone(),
+            pid: protected.identity.pid,
+            what: fate(plan, protected),
         })
         .collect()
 }
 
-fn fate(plan: &Plan, survivor: &Survivor) -> FateKind {
+fn fate(plan: &Plan, protected: &ProtectedProcess) -> FateKind {
     for planned in &plan.steps {
         match &planned.step {
             Step::RescopeGuests(step) => {
-                if let Some(one) = step.moves.iter().find(|one| one.survivor == *survivor) {
+                if let Some(one) = step.moves.iter().find(|one| one.protected == *protected) {
                     return FateKind::Moved {
                         scope: one.scope.clone(),
                         or_stopped: step.stop_guests,
                     };
                 }
             }
-            Step::StopGuests(step) if step.survivors.contains(survivor) => {
+            Step::StopGuests(step) if step.protected.contains(protected) => {
                 return FateKind::Stopped;
             }
             _ => {}
         }
     }
-    if survivor.control_group.ends_with(".scope") {
+    if protected.control_group.ends_with(".scope") {
         FateKind::OwnScope
     } else {
         FateKind::Spared
@@ -94,8 +94,8 @@ mod tests {
     use crate::model::ProcessIdentity;
     use crate::plan::{Move, Operation, RescopeGuests, StopGuests};
 
-    fn guest(name: &str, control_group: &str) -> Survivor {
-        Survivor {
+    fn guest(name: &str, control_group: &str) -> ProtectedProcess {
+        ProtectedProcess {
             name: name.into(),
             id: name.into(),
             identity: ProcessIdentity {
@@ -123,7 +123,7 @@ mod tests {
             RescopeGuests {
                 slice: "banger.slice".parse().expect("a name"),
                 moves: vec![Move {
-                    survivor: stale.clone(),
+                    protected: stale.clone(),
                     scope: scope.clone(),
                 }],
                 stop_guests: false,
@@ -136,7 +136,7 @@ mod tests {
         };
         assert!(told(&plan).eq([FateKind::OwnScope, moved]));
         let step = StopGuests {
-            survivors: vec![scoped.clone()],
+            protected: vec![scoped.clone()],
         };
         plan.push(step, "asked for");
         assert_eq!(told(&plan).next(), Some(FateKind::Stopped));

@@ -17,13 +17,13 @@ pub struct Finding {
     pub path: PathBuf,
     /// What it is.
     pub what: Drift,
-    /// What it means for those who must live.
+    /// What it means for protected processes.
     pub danger: Danger,
     /// What the user can type; none where things stay as they are.
     pub remedy: Option<String>,
 }
 
-/// What a finding means for those who must live.
+/// What a finding means for protected processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Danger {
@@ -155,7 +155,7 @@ pub enum Drift {
 }
 
 impl Finding {
-    /// Whether those who must live are in no danger by it.
+    /// Whether protected processes are in no danger by it.
     pub fn is_harmless(&self) -> bool {
         self.danger == Danger::None
     }
@@ -177,7 +177,7 @@ impl Finding {
                 "a restart would kill no guest, but leave the old daemon running"
             }
             (Danger::None, Drift::StartLimit { .. }) => {
-                "no guest is in danger, but after some quick restarts clients find a closed door"
+                "no guest is in danger, but after some quick restarts clients find a closed socket"
             }
             (Danger::None, Drift::LooseFolder { .. }) => {
                 "whoever can write it can put another program in the place of root's"

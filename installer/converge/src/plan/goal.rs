@@ -14,7 +14,7 @@ use crate::observe::HostState;
 /// What the host is to become.
 #[derive(Debug, Clone)]
 pub struct Goal {
-    /// What the run is about.
+    /// What the operation is about.
     pub operation: Operation,
     /// The version that runs in the end.
     pub version: Version,

@@ -45,7 +45,7 @@ pub(super) fn unread(state: &UnitState, installed: Option<&str>) -> Option<Vec<P
     let differing = state.drop_ins.iter().filter(differs);
     files.extend(differing.map(|one| one.path.clone()));
     // the right text on the disk, and another in force
-    if state.facts.load_state == "loaded" && state.spec.keeps_children {
+    if state.facts.load_state == "loaded" && state.spec.stateful {
         any |= kill_mode(&state.facts) != forecast(state) && state.drop_ins.iter().all(is_readable);
     }
     // systemd asks for a Reload for ever while a drop-in cannot be read

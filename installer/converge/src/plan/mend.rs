@@ -2,10 +2,10 @@
 
 use super::staleness::{in_danger, needs_own_drop_in, shadow};
 use super::{
-    CheckKillMode, Goal, KeepGuests, Move, Plan, ReloadSystemd, RemoveFile, Rendered,
-    RescopeGuests, SetAside,
+    BackUp, CheckKillMode, Goal, KeepGuests, Move, Plan, ReloadSystemd, RemoveFile, Rendered,
+    RescopeGuests,
 };
-use crate::model::{Product, Survivor, UnitName};
+use crate::model::{Product, ProtectedProcess, UnitName};
 use crate::observe::{HostState, UnitState};
 use crate::unit;
 
@@ -28,7 +28,7 @@ pub(super) fn mend(
         aside.push(".set-aside-by-banger");
         any_moved = true;
         plan.push(
-            SetAside {
+            BackUp {
                 path: by.into(),
                 aside: aside.into(),
                 keep: true,
@@ -64,10 +64,10 @@ pub(super) fn mend(
     };
     let moves: Vec<Move> = to_move
         .into_iter()
-        .filter_map(|survivor| {
-            let name = format!("{}{}.scope", product.scope_prefix, survivor.id);
+        .filter_map(|protected| {
+            let name = format!("{}{}.scope", product.scope_prefix, protected.id);
             Some(Move {
-                survivor: survivor.clone(),
+                protected: protected.clone(),
                 scope: name.parse().ok()?,
             })
         })
@@ -123,22 +123,22 @@ pub(super) fn drop_unneeded(product: &Product, state: &HostState, goal: &Goal, p
     }
 }
 
-/// Those whom a run that was told to may end, where it cannot move them.
+/// Those whom an operation that was told to may end, where it cannot move them.
 pub(super) fn endangered(state: &HostState, texts: &[Rendered]) -> Vec<String> {
     let to_move = to_move(state, texts).into_iter();
-    to_move.map(|survivor| survivor.id.clone()).collect()
+    to_move.map(|protected| protected.id.clone()).collect()
 }
 
 /// Those who must get out of their service's control group: a stop may reach them there as the host
 /// stands, or the unit that is to be loaded bounds the group, and so counts them with its daemon.
-fn to_move<'a>(state: &'a HostState, texts: &[Rendered]) -> Vec<&'a Survivor> {
+fn to_move<'a>(state: &'a HostState, texts: &[Rendered]) -> Vec<&'a ProtectedProcess> {
     let must_leave = |unit: &&UnitState| in_danger(unit) || bounds_its_group(unit, texts);
     let all = state.units.iter().chain(&state.retired.units);
     let units: Vec<&UnitName> = all.filter(must_leave).map(|unit| &unit.spec.name).collect();
     state
-        .survivors
+        .protected
         .iter()
-        .filter(|survivor| units.iter().any(|unit| survivor.lives_in(unit)))
+        .filter(|protected| units.iter().any(|unit| protected.lives_in(unit)))
         .collect()
 }
 
@@ -151,7 +151,7 @@ fn bounds_its_group(unit: &UnitState, texts: &[Rendered]) -> bool {
         .map(|text| text.text.as_str())
         .into_iter()
         .chain(drop_ins.filter_map(|drop_in| drop_in.text.as_deref()));
-    unit.spec.keeps_children && texts.into_iter().any(sets_a_bound)
+    unit.spec.stateful && texts.into_iter().any(sets_a_bound)
 }
 
 fn sets_a_bound(text: &str) -> bool {

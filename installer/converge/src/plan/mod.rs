@@ -2,7 +2,7 @@
 //!
 //! Guarantees: pure; the same host and goal give the same plan, and a host that is already as it
 //! should be gives an empty one. In every plan `KillMode=process` is seen in force, by systemd's own
-//! word, before the first step that stops a service whose children must live.
+//! word, before the first step that stops a service with protected children.
 
 mod blame;
 mod converge;
@@ -39,14 +39,14 @@ pub use staleness::{findings, in_danger};
 pub(crate) use step::every_step;
 pub use step::listed;
 pub use step::{
-    BeginTrial, CheckHealth, CheckKillMode, CheckPrograms, CheckSurvivors, CheckVacant,
+    BackUp, BeginProbation, CheckHealth, CheckKillMode, CheckPrograms, CheckProtected, CheckVacant,
     DisableUnits, EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests,
-    RestartUnits, RestoreState, SetAside, StageRelease, StartRescue, StartUnits, Step, StopGuests,
-    StopUnits, WriteReceipt, WriteSet, WriteUnit,
+    RestartUnits, RestoreState, StageRelease, StartRescue, StartUnits, Step, StopGuests, StopUnits,
+    WriteReceipt, WriteSet, WriteUnit,
 };
 pub use uninstall::{Purge, uninstall};
 
-/// What a run is about.
+/// What an operation is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
@@ -54,7 +54,7 @@ pub enum Operation {
     Install,
     /// `update`.
     Update,
-    /// `update --rollback`, and what a service that does not stay well causes.
+    /// `update --rollback`, and what a service that fails its health checks causes.
     Rollback,
     /// `restart`.
     Restart,
@@ -62,11 +62,11 @@ pub enum Operation {
     Uninstall,
 }
 
-/// How far a run is.
+/// How far an operation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Steps are at work: taken back when it dies.
+    /// Steps are under way: rolled back when it dies.
     Running,
     /// All steps hold: only the cleaning up is left, and is finished when it dies.
     Committed,
@@ -84,7 +84,7 @@ impl std::fmt::Display for Operation {
     }
 }
 
-/// Something that goes once the run holds.
+/// Something that goes once the operation is committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleanup {
     /// What.
@@ -111,7 +111,7 @@ impl Cleanup {
     }
 }
 
-/// What a run will do.
+/// What an operation will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// What it is about.

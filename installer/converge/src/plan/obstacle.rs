@@ -1,5 +1,5 @@
-//! What no run fights: a unit that was masked on purpose, and a unit of somebody else's that bears
-//! one of our names.
+//! What no operation fights: a unit that was masked on purpose, and a unit of somebody else's that
+//! bears one of our names.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::goal::owner_changes;
 use super::{
-    CheckHealth, CheckKillMode, CheckSurvivors, Goal, Plan, RestartUnits, StartUnits, mend,
+    CheckHealth, CheckKillMode, CheckProtected, Goal, Plan, RestartUnits, StartUnits, mend,
 };
 use crate::model::{Product, UnitKind, UnitName};
 use crate::observe::{HostState, UnitState};
@@ -24,7 +24,7 @@ pub(super) fn run(
     let changed = goal.stage.is_some()
         || state.current.as_deref() != Some(Path::new(&goal.version.to_string()));
     let must_restart = |unit: &UnitState| {
-        unit.spec.keeps_children
+        unit.spec.stateful
             && unit.facts.is_active()
             && (changed
                 || goal.restart
@@ -47,7 +47,7 @@ pub(super) fn run(
     let (restart, sockets) = if deaf.is_empty() {
         (restart, Vec::new())
     } else {
-        let running = names(&|unit| unit.spec.keeps_children && unit.facts.is_active());
+        let running = names(&|unit| unit.spec.stateful && unit.facts.is_active());
         (running, deaf)
     };
     let start = names(&|unit| {
@@ -89,16 +89,16 @@ pub(super) fn run(
     if touched {
         plan.push(
             CheckHealth {
-                units: product.keepers().cloned().collect(),
+                units: product.stateful_services().cloned().collect(),
                 version: goal.version.clone(),
             },
             "a job that is done says nothing about health",
         );
     }
-    if !state.survivors.is_empty() && !plan.is_empty() {
+    if !state.protected.is_empty() && !plan.is_empty() {
         plan.push(
-            CheckSurvivors {
-                survivors: state.survivors.clone(),
+            CheckProtected {
+                protected: state.protected.clone(),
                 known: state.known.clone(),
                 may_end: if goal.stop_guests {
                     mend::endangered(state, &goal.units)

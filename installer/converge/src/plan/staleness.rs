@@ -1,4 +1,4 @@
-//! What about a unit is not as it was installed, and what that means for those who must live.
+//! What about a unit is not as it was installed, and what that means for protected processes.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::observe::{DropIn, Fragment, UnitState, same_path};
 use crate::unit;
 
 /// Everything about a unit that is not as it was installed. `installed` is the text that was, when
-/// it is known. `auto_update` says whether updates are taken without a person.
+/// it is known. `auto_update` says whether updates are installed unattended.
 pub fn findings(
     product: &Product,
     state: &UnitState,
@@ -48,7 +48,7 @@ pub(super) fn mask(state: &UnitState) -> Option<&Fragment> {
 }
 
 /// What was found, and where.
-type Seen = (Drift, PathBuf);
+type Drifted = (Drift, PathBuf);
 
 struct Look<'a> {
     layout: &'a Layout,
@@ -62,7 +62,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// What stands at the unit's path, and at the paths that compete with it.
-    fn file(&self) -> Vec<Seen> {
+    fn file(&self) -> Vec<Drifted> {
         let state = self.state;
         let mut found = Vec::new();
         if let Some(mask) = mask(state) {
@@ -108,14 +108,14 @@ impl Look<'_> {
         is_edited(self.state, self.installed)
     }
 
-    fn loading(&self) -> Option<Seen> {
+    fn loading(&self) -> Option<Drifted> {
         let files = self.unread.clone()?;
         let path = files.first().unwrap_or(&self.path).clone();
         Some((Drift::NotLoaded { files }, path))
     }
 
     /// What systemd has in force, whatever the files say.
-    fn effective(&self) -> Vec<Seen> {
+    fn effective(&self) -> Vec<Drifted> {
         let state = self.state;
         let here = |what| (what, self.path.clone());
         let mut seen = Vec::new();
@@ -193,7 +193,7 @@ impl Look<'_> {
         })
     }
 
-    fn drop_ins(&self) -> Vec<Seen> {
+    fn drop_ins(&self) -> Vec<Drifted> {
         let own = self.layout.keep_guests_drop_in(&self.state.spec.name);
         let drop_ins = &self.state.drop_ins;
         let one = |(index, drop_in): (usize, &DropIn)| {
@@ -247,7 +247,7 @@ impl Look<'_> {
 
     fn danger_of_unit(&self) -> Danger {
         let kills = |mode: &str| !matches!(mode, "process" | "none");
-        if !self.state.spec.keeps_children {
+        if !self.state.spec.stateful {
             Danger::None
         } else if in_danger(self.state) && kills(kill_mode(&self.state.facts)) {
             Danger::AtStop
@@ -301,11 +301,11 @@ fn permissions(image: &FileImage) -> Option<Drift> {
     })
 }
 
-/// Whether a stop of this unit would kill what must live: by what systemd has in force now, which
+/// Whether a stop of this unit would kill a protected process: by what systemd has in force now, which
 /// is what a stop goes by.
 pub fn in_danger(state: &UnitState) -> bool {
     let loaded = state.facts.load_state == "loaded" || state.facts.is_active();
-    state.spec.keeps_children && loaded && !state.facts.keeps_children()
+    state.spec.stateful && loaded && !state.facts.spares_children()
 }
 
 /// The file in force, when it is not the one that we write.

@@ -2,8 +2,8 @@
 
 use super::mend::mend;
 use super::{
-    CheckKillMode, CheckVacant, Cleanup, DisableUnits, Operation, Plan, ReloadSystemd, RemoveFile,
-    SetAside, StopGuests, StopUnits, in_danger,
+    BackUp, CheckKillMode, CheckVacant, Cleanup, DisableUnits, Operation, Plan, ReloadSystemd,
+    RemoveFile, StopGuests, StopUnits, in_danger,
 };
 use crate::model::{Found, Product, UnitKind, UnitName};
 use crate::observe::{HostState, UnitState};
@@ -20,25 +20,26 @@ pub enum Purge {
 /// The plan that removes the product. Everything is stopped before the first unit file goes, and
 /// systemd reads its units only after that: a service whose file is gone is stopped with
 /// `KillMode=control-group`. What cannot come back goes last, when all else held, and the receipt
-/// at the very end. Survivors that the host has are ended first: whoever calls has been told to.
+/// at the very end. Protected processes that the host has are ended first: whoever calls has been
+/// told to.
 pub fn uninstall(product: &Product, state: &HostState, purge: Purge) -> Plan {
     let mut plan = Plan::new(Operation::Uninstall);
     let names = |filter: &dyn Fn(&UnitState) -> bool| -> Vec<UnitName> {
         let units = state.units.iter().filter(|unit| filter(unit));
         units.map(|unit| unit.spec.name.clone()).collect()
     };
-    if !state.survivors.is_empty() {
+    if !state.protected.is_empty() {
         plan.push(
             StopGuests {
-                survivors: state.survivors.clone(),
+                protected: state.protected.clone(),
             },
             "asked for",
         );
     }
-    let stop_guests = !state.survivors.is_empty();
+    let stop_guests = !state.protected.is_empty();
     mend(product, state, &[], stop_guests, &mut plan);
     let is_slice = |unit: &UnitState| unit.spec.name.kind() == UnitKind::Slice;
-    let daemons = names(&|unit| unit.facts.is_active() && unit.spec.keeps_children);
+    let daemons = names(&|unit| unit.facts.is_active() && unit.spec.stateful);
     if !daemons.is_empty() {
         let check = CheckKillMode {
             units: daemons,
@@ -97,7 +98,7 @@ fn remove_files(product: &Product, state: &HostState, plan: &mut Plan) {
         let mut aside = layout.versions.as_os_str().to_owned();
         aside.push(".removed");
         plan.push(
-            SetAside {
+            BackUp {
                 path: layout.versions.clone(),
                 aside: aside.into(),
                 keep: false,
@@ -138,7 +139,7 @@ fn clean_up(product: &Product, state: &HostState, purge: Purge, plan: &mut Plan)
     }
     let versions = state.sets.iter();
     cleanup.extend(versions.map(|version| Cleanup::whole(layout.set(version))));
-    cleanup.push(Cleanup::whole(layout.trial()));
+    cleanup.push(Cleanup::whole(layout.probation()));
     cleanup.push(Cleanup::whole(layout.receipt()));
     cleanup.push(Cleanup::if_empty(layout.keys()));
     cleanup.push(Cleanup::if_empty(layout.roots()));

@@ -14,7 +14,7 @@ pub const HEALTH_BOUND: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long services are looked at once all have answered: more than the pause after which systemd
-/// starts one anew that ended right away. What comes later is for the trial.
+/// starts one anew that ended right away. What comes later is for the probation.
 const STEADY: Duration = Duration::from_millis(500);
 
 /// A service's process, and how often systemd restarted it by itself.

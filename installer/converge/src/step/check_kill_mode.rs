@@ -1,14 +1,17 @@
 use super::stop_guests::stop;
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
-use crate::model::{Survivor, UnitName};
+use crate::model::{ProtectedProcess, UnitName};
 use crate::plan::CheckKillMode;
 use crate::report::Report;
 
 /// Those who live in a service's control group now.
-fn in_reach(unit: &UnitName, effects: &Effects<'_>) -> Result<Vec<Survivor>, StepError> {
-    let mut all = effects.survivors.list().map_err(StepError::Survivors)?;
-    all.retain(|survivor| survivor.lives_in(unit));
+fn in_reach(unit: &UnitName, effects: &Effects<'_>) -> Result<Vec<ProtectedProcess>, StepError> {
+    let mut all = effects
+        .protected
+        .list()
+        .map_err(StepError::ProtectedProcesses)?;
+    all.retain(|protected| protected.lives_in(unit));
     Ok(all)
 }
 
@@ -21,7 +24,7 @@ impl Act for CheckKillMode {
         for unit in &self.units {
             let facts = effects.systemd.unit(unit)?;
             // what does not run has nobody to lose
-            if facts.keeps_children() || !facts.is_active() {
+            if facts.spares_children() || !facts.is_active() {
                 continue;
             }
             let endangered = in_reach(unit, effects)?;
@@ -36,8 +39,8 @@ impl Act for CheckKillMode {
                     names: endangered.into_iter().map(|one| one.name).collect(),
                 });
             }
-            for survivor in &endangered {
-                stop(survivor, effects, report)?;
+            for protected in &endangered {
+                stop(protected, effects, report)?;
             }
         }
         Ok("as systemd reports it".into())

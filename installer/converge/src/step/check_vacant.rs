@@ -9,11 +9,14 @@ impl Act for CheckVacant {
     }
 
     fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
-        let left = effects.survivors.list().map_err(StepError::Survivors)?;
+        let left = effects
+            .protected
+            .list()
+            .map_err(StepError::ProtectedProcesses)?;
         if left.is_empty() {
             return Ok(Detail::new());
         }
-        let names = left.into_iter().map(|survivor| survivor.name).collect();
+        let names = left.into_iter().map(|protected| protected.name).collect();
         Err(StepError::StillThere { names })
     }
 }

@@ -63,7 +63,7 @@ pub enum StepError {
         /// Those who live in its control group now.
         names: Vec<String>,
     },
-    /// A survivor does not end.
+    /// A protected process does not end.
     #[error("{name} (pid {pid}) cannot be stopped")]
     NotStopped {
         /// Its name.
@@ -74,7 +74,7 @@ pub enum StepError {
         #[source]
         source: BoxError,
     },
-    /// A survivor could not be moved into its scope.
+    /// A protected process could not be moved into its scope.
     #[error("{name} (pid {pid}) cannot be moved out of its service's reach")]
     NotMoved {
         /// Its name.
@@ -85,7 +85,7 @@ pub enum StepError {
         #[source]
         source: SystemdError,
     },
-    /// Survivors that live, and that the services no longer know.
+    /// Protected processes that live, and that the services no longer know.
     #[error(
         "alive, but no longer known to the services: {}",
         crate::plan::listed(names)
@@ -95,7 +95,7 @@ pub enum StepError {
         names: Vec<String>,
     },
     /// A service ended, or was restarted, right after it had answered.
-    #[error("{unit} answered, and then ended by itself")]
+    #[error("{unit} answered, and then exited")]
     Unsteady {
         /// The service.
         unit: UnitName,
@@ -137,22 +137,22 @@ pub enum StepError {
         /// What it had to say.
         expected: Version,
     },
-    /// Survivors that are gone.
+    /// Protected processes that are gone.
     #[error("no longer alive: {}", crate::plan::listed(names))]
     Lost {
         /// Their names.
         names: Vec<String>,
     },
-    /// Survivors that nobody counted on.
+    /// Protected processes that nobody counted on.
     #[error("still running: {}", crate::plan::listed(names))]
     StillThere {
         /// Their names.
         names: Vec<String>,
     },
-    /// Survivors cannot be counted.
-    #[error("cannot tell who must live")]
-    Survivors(#[source] crate::effect::BoxError),
-    /// A survivor did not arrive in its scope.
+    /// Protected processes cannot be counted.
+    #[error("cannot tell which processes are protected")]
+    ProtectedProcesses(#[source] crate::effect::BoxError),
+    /// A protected process did not arrive in its scope.
     #[error("{name} (pid {pid}) is in {found}, not in {scope}")]
     NotInScope {
         /// Its name.
@@ -164,7 +164,7 @@ pub enum StepError {
         /// Where it had to be.
         scope: UnitName,
     },
-    /// Another process had got a survivor's number, and was moved in its place.
+    /// Another process had got a protected process's number, and was moved in its place.
     #[error("pid {pid} is no longer {name}: another process is in {scope} now")]
     OtherMoved {
         /// The name of the one that was meant.
@@ -177,9 +177,9 @@ pub enum StepError {
     /// The services do not say whom they know.
     #[error("the services do not list what runs")]
     Unlisted(#[source] BoxError),
-    /// The trial cannot be written as JSON.
+    /// The probation cannot be written as JSON.
     #[error(transparent)]
-    Trial(#[from] crate::model::TrialError),
+    Probation(#[from] crate::model::ProbationError),
     /// The receipt cannot be written as JSON.
     #[error(transparent)]
     Receipt(#[from] crate::model::ReceiptError),
@@ -191,7 +191,7 @@ pub enum StepError {
 /// Whom a stop would reach, by name where somebody is there.
 fn in_reach(names: &[String]) -> String {
     if names.is_empty() {
-        "what must live".into()
+        "a protected process".into()
     } else {
         crate::plan::listed(names)
     }
@@ -206,7 +206,7 @@ fn word<T: serde::Serialize>(value: &T) -> String {
 }
 
 impl StepError {
-    /// Whether the release itself did not hold: its programs or its services, not the host, a disk
+    /// Whether the release itself failed: its programs or its services, not the host, a disk
     /// or a person. The rescue unit runs the version before, and is no service of the new one; a job
     /// that somebody canceled says nothing of either.
     pub fn blames_release(&self, rescue: Option<&UnitName>) -> bool {
@@ -231,7 +231,7 @@ impl StepError {
         match self {
             Self::Files(error) => error.hint(),
             Self::Systemd(error) => error.hint(),
-            Self::RunIsFull { .. } => Some("make room in /run and try again: df -h /run".into()),
+            Self::RunIsFull { .. } => Some("free space in /run and try again: df -h /run".into()),
             Self::KillMode { unit, drop_ins, .. } => Some(if drop_ins.is_empty() {
                 format!("systemctl show -p FragmentPath,DropInPaths,KillMode {unit}")
             } else {
@@ -259,7 +259,7 @@ impl StepError {
         }
     }
 
-    /// Which kind of failure it is, for a run that had nothing to take back.
+    /// Which kind of failure it is, for an operation that had nothing to revert.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Files(error) => error.kind(),
@@ -271,7 +271,7 @@ impl StepError {
             | Self::NotInScope { .. }
             | Self::OtherMoved { .. }
             | Self::NotStopped { .. }
-            | Self::Survivors(_) => ErrorKind::GuestsInTheWay,
+            | Self::ProtectedProcesses(_) => ErrorKind::GuestsInTheWay,
             _ => ErrorKind::Other,
         }
     }

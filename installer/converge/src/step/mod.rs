@@ -1,18 +1,19 @@
-//! Steps: what a run can do to the host, one reversible thing a file.
+//! Steps: what an operation can do to the host, one reversible thing a file.
 //!
-//! Guarantees: a step first only looks, and says how it will be taken back ([`Undo`]); only then it
-//! acts. Both halves may be done twice: a run that died between them is taken back by the same
+//! Guarantees: a step first only looks, and says how it will be reverted ([`Undo`]); only then it
+//! acts. Both halves may be done twice: an operation that died between them is rolled back by the same
 //! words, whether or not the act had begun.
 
 mod check_health;
 mod check_kill_mode;
 mod check_programs;
-mod check_survivors;
+mod check_protected;
 mod check_vacant;
 mod error;
 mod inquiry;
 mod keep_guests;
 mod link;
+mod probation;
 mod reload_systemd;
 mod remove_file;
 mod rescope_guests;
@@ -23,7 +24,6 @@ mod stage_release;
 mod start_rescue;
 mod stop_guests;
 mod toggle_units;
-mod trial;
 mod undo;
 mod write_receipt;
 mod write_set;
@@ -35,7 +35,7 @@ use crate::plan::every_step;
 use crate::report::Report;
 
 pub use check_health::HEALTH_BOUND;
-pub use check_survivors::end_of;
+pub use check_protected::end_of;
 pub use error::StepError;
 pub use inquiry::{Silence, look as inquire, proven};
 pub(crate) use undo::restart_those_that_may;
@@ -46,7 +46,7 @@ pub type Detail = String;
 
 /// One reversible thing.
 pub(crate) trait Act {
-    /// Looks, changes nothing, and says how the act will be taken back.
+    /// Looks, changes nothing, and says how the act will be reverted.
     fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError>;
     /// Acts.
     fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError>;

@@ -16,11 +16,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Whether it needs no move any more: the service that started it was about to do the same, or it has
 /// ended, which is nobody's loss.
 fn is_moved_by_another(one: &Move, effects: &Effects<'_>) -> bool {
-    let Move { survivor, scope } = one;
+    let Move { protected, scope } = one;
     let until = effects.clock.monotonic() + PATIENCE;
     loop {
-        let facts = effects.processes.facts(survivor.identity.pid);
-        let alive = facts.filter(|facts| facts.start_time == survivor.identity.start_time);
+        let facts = effects.processes.facts(protected.identity.pid);
+        let alive = facts.filter(|facts| facts.start_time == protected.identity.start_time);
         match alive {
             None => return true,
             Some(facts) if facts.control_group.ends_with(&format!("/{scope}")) => return true,
@@ -32,23 +32,23 @@ fn is_moved_by_another(one: &Move, effects: &Effects<'_>) -> bool {
 
 impl RescopeGuests {
     fn rescope(&self, one: &Move, effects: &Effects<'_>) -> Result<(), StepError> {
-        let Move { survivor, scope } = one;
-        let pid = survivor.identity.pid;
+        let Move { protected, scope } = one;
+        let pid = protected.identity.pid;
         let arrived = |group: &str| group.ends_with(&format!("/{scope}"));
         let facts = || effects.processes.facts(pid);
         if !facts().is_some_and(|facts| arrived(&facts.control_group)) {
             let request = ScopeRequest {
                 name: scope.clone(),
                 slice: self.slice.clone(),
-                description: survivor.name.clone(),
-                processes: vec![survivor.identity],
+                description: protected.name.clone(),
+                processes: vec![protected.identity],
             };
             let moved = effects.systemd.start_transient_scope(&request);
             if moved.is_err() && is_moved_by_another(one, effects) {
                 return Ok(());
             }
             moved.map_err(|source| StepError::NotMoved {
-                name: survivor.name.clone(),
+                name: protected.name.clone(),
                 pid,
                 source,
             })?;
@@ -57,10 +57,10 @@ impl RescopeGuests {
         let Some(facts) = facts() else {
             return Ok(());
         };
-        if facts.start_time != survivor.identity.start_time {
+        if facts.start_time != protected.identity.start_time {
             return if arrived(&facts.control_group) {
                 Err(StepError::OtherMoved {
-                    name: survivor.name.clone(),
+                    name: protected.name.clone(),
                     pid,
                     scope: scope.clone(),
                 })
@@ -72,7 +72,7 @@ impl RescopeGuests {
             return Ok(());
         }
         Err(StepError::NotInScope {
-            name: survivor.name.clone(),
+            name: protected.name.clone(),
             pid,
             found: facts.control_group,
             scope: scope.clone(),
@@ -87,17 +87,17 @@ impl Act for RescopeGuests {
 
     fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
         for one in &self.moves {
-            // one that ended by itself meanwhile is nobody's loss, and its pid may be another's
-            if !effects.lives(one.survivor.identity) {
+            // one that exited meanwhile is nobody's loss, and its pid may be another's
+            if !effects.lives(one.protected.identity) {
                 continue;
             }
             match self.rescope(one, effects) {
-                Ok(()) => report.event(&Event::SurvivorMoved {
-                    name: one.survivor.name.clone(),
-                    pid: one.survivor.identity.pid,
+                Ok(()) => report.event(&Event::ProtectedMoved {
+                    name: one.protected.name.clone(),
+                    pid: one.protected.identity.pid,
                     scope: one.scope.clone(),
                 }),
-                Err(_) if self.stop_guests => stop(&one.survivor, effects, report)?,
+                Err(_) if self.stop_guests => stop(&one.protected, effects, report)?,
                 Err(error) => return Err(error),
             }
         }

@@ -1,10 +1,10 @@
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::Found;
-use crate::plan::SetAside;
+use crate::plan::BackUp;
 use crate::report::Report;
 
-impl Act for SetAside {
+impl Act for BackUp {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {
         Ok(Undo::Tree {
             path: self.path.clone(),

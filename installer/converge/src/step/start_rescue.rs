@@ -9,7 +9,7 @@ impl Act for StartRescue {
         Ok(Undo::Nothing)
     }
 
-    /// Its conditions hold from here on: the journal of this run lies on the disk.
+    /// Its conditions hold from here on: the journal of this operation lies on the disk.
     fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
         // one that had to give up may try again
         effects.systemd.reset_failed(&self.unit)?;

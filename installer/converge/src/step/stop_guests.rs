@@ -1,30 +1,30 @@
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
-use crate::model::Survivor;
+use crate::model::ProtectedProcess;
 use crate::plan::StopGuests;
 use crate::report::{Event, Report};
 
-/// Ends one survivor: the product's own way where it has one, else by signals.
+/// Ends one protected process: the product's own way where it has one, else by signals.
 pub(super) fn stop(
-    survivor: &Survivor,
+    protected: &ProtectedProcess,
     effects: &Effects<'_>,
     report: &mut dyn Report,
 ) -> Result<(), StepError> {
-    if !effects.lives(survivor.identity) {
+    if !effects.lives(protected.identity) {
         return Ok(());
     }
     let failed = |source| StepError::NotStopped {
-        name: survivor.name.clone(),
-        pid: survivor.identity.pid,
+        name: protected.name.clone(),
+        pid: protected.identity.pid,
         source,
     };
     // a product whose services are down cannot; then the kernel can
-    if !effects.survivors.stop(survivor).unwrap_or(false) || effects.lives(survivor.identity) {
-        effects.processes.end(survivor.identity).map_err(failed)?;
+    if !effects.protected.stop(protected).unwrap_or(false) || effects.lives(protected.identity) {
+        effects.processes.end(protected.identity).map_err(failed)?;
     }
-    report.event(&Event::SurvivorStopped {
-        name: survivor.name.clone(),
-        pid: survivor.identity.pid,
+    report.event(&Event::ProtectedStopped {
+        name: protected.name.clone(),
+        pid: protected.identity.pid,
     });
     Ok(())
 }
@@ -35,9 +35,9 @@ impl Act for StopGuests {
     }
 
     fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError> {
-        for survivor in &self.survivors {
-            stop(survivor, effects, report)?;
+        for protected in &self.protected {
+            stop(protected, effects, report)?;
         }
-        Ok(format!("{} stopped", self.survivors.len()))
+        Ok(format!("{} stopped", self.protected.len()))
     }
 }

@@ -1,7 +1,7 @@
-//! How a run is taken back.
+//! How an operation is rolled back.
 //!
-//! Guarantees: first the units that the run started are stopped, while the unit files that say how
-//! (`KillMode=process`) are still in force; then files and links go back in reverse order; then
+//! Guarantees: first the units that the operation started are stopped, while the unit files that say
+//! how (`KillMode=process`) are still in force; then files and links go back in reverse order; then
 //! systemd reads them; and only then, with `KillMode=process` seen in force, services are restarted.
 //! Every part may be done again, and what is already gone or already back is fine.
 
@@ -16,11 +16,11 @@ use crate::model::{Found, SavedFile, UnitName, Version};
 use crate::plan::{CheckHealth, CheckKillMode, RestartUnits, StartUnits, StopUnits};
 use crate::report::Report;
 
-/// How one step is taken back.
+/// How one step is reverted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "undo", rename_all = "kebab-case")]
 pub enum Undo {
-    /// There is nothing to take back, or it does good as it is.
+    /// There is nothing to revert, or it does good as it is.
     Nothing,
     /// Put back what stood at a path.
     Put {
@@ -29,9 +29,9 @@ pub enum Undo {
         /// What stood there.
         before: Found,
     },
-    /// Put back what stood at the path of a trial, and the state files that the version before
+    /// Put back what stood at the path of a probation, and the state files that the version before
     /// could no longer read.
-    Trial {
+    Probation {
         /// The path.
         path: PathBuf,
         /// What stood there.
@@ -45,7 +45,7 @@ pub enum Undo {
         path: PathBuf,
         /// Where the old one went, if there was one.
         aside: Option<PathBuf>,
-        /// Whether the old one stays where it went when the run holds.
+        /// Whether the old one stays where it went when the operation is committed.
         keep_aside: bool,
     },
     /// Read the units anew.
@@ -81,10 +81,10 @@ pub enum Undo {
     },
 }
 
-/// Takes back a run: `undos` in the order in which they were written.
+/// Rolls back an operation: `undos` in the order in which they were written.
 ///
 /// # Errors
-/// The first thing that could not be taken back. The journal stays then, and the next run tries
+/// The first thing that could not be rolled back. The journal stays then, and the next operation tries
 /// again from the start.
 pub fn revert(
     undos: &[Undo],
@@ -105,7 +105,7 @@ pub fn revert(
     }
     // a service that was on its way out may have written its state once more
     for undo in undos {
-        if let Undo::Trial { state, .. } = undo
+        if let Undo::Probation { state, .. } = undo
             && restore(state, effects)? > 0
         {
             for undo in undos.iter().rev() {
@@ -135,7 +135,7 @@ fn stop_what_was_started(
 fn put_back(undo: &Undo, effects: &Effects<'_>) -> Result<(), StepError> {
     match undo {
         Undo::Put { path, before } => put(path, before, effects),
-        Undo::Trial {
+        Undo::Probation {
             path,
             before,
             state,
@@ -147,7 +147,7 @@ fn put_back(undo: &Undo, effects: &Effects<'_>) -> Result<(), StepError> {
             let Some(aside) = aside else {
                 return Ok(effects.files.remove(path)?);
             };
-            // without the aside the act had not begun, or is already taken back
+            // without the aside the act had not begun, or is already rolled back
             if effects.files.look(aside)? == Found::Missing {
                 return Ok(());
             }
@@ -227,7 +227,7 @@ fn start_what_was_stopped(
     }
 }
 
-/// Restarts the services that run and whose stop reaches nobody who must live. One that would kill
+/// Restarts the services that run and whose stop reaches no protected process. One that would kill
 /// is left as it is: the next plan mends it first.
 ///
 /// # Errors
@@ -237,11 +237,15 @@ pub(crate) fn restart_those_that_may(
     effects: &Effects<'_>,
     report: &mut dyn Report,
 ) -> Result<(), StepError> {
-    let survivors = effects.survivors.list().map_err(StepError::Survivors)?;
+    let protected = effects
+        .protected
+        .list()
+        .map_err(StepError::ProtectedProcesses)?;
     let mut units = Vec::new();
     for service in services {
         let facts = effects.systemd.unit(service)?;
-        let harmless = facts.keeps_children() || !survivors.iter().any(|one| one.lives_in(service));
+        let harmless =
+            facts.spares_children() || !protected.iter().any(|one| one.lives_in(service));
         if facts.is_active() && harmless {
             units.push(service.clone());
         }

@@ -96,7 +96,7 @@ impl Destination {
     }
 
     /// Takes away what was made. What cannot be taken away stays in the staging folder, which the
-    /// next run clears; the error that led here matters more.
+    /// next operation clears; the error that led here matters more.
     pub(super) fn discard(&self) {
         let _ = fs_err::remove_dir_all(&self.path);
     }

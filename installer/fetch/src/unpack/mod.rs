@@ -101,7 +101,7 @@ impl ExpectedEntries {
     }
 }
 
-/// An archive that is refused, or that the disk does not hold.
+/// An archive that is refused, or that the disk has no space for.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
     /// Not gzip, not tar, or cut short.
@@ -173,7 +173,7 @@ pub enum UnpackError {
         name: String,
     },
     /// No room.
-    #[error("no room for {needed} bytes in {}", path.display())]
+    #[error("no space for {needed} bytes in {}", path.display())]
     DiskFull {
         /// The folder.
         path: PathBuf,

@@ -67,7 +67,7 @@ fn read_tar(
             list = Some(found);
             continue;
         }
-        let wanted = judge(&entry, &expected)?;
+        let wanted = check(&entry, &expected)?;
         if !seen.insert(wanted.path.clone()) {
             return Err(UnpackError::Twice {
                 name: wanted.path.clone(),
@@ -111,7 +111,7 @@ fn read_list<R: Read>(
         entry_limit: RELEASE_LIST_LIMIT,
         ..expected.clone()
     };
-    judge(entry, &alone)?;
+    check(entry, &alone)?;
     let size = entry.size();
     let mut bytes = Vec::new();
     let taken = entry.take(RELEASE_LIST_LIMIT + 1).read_to_end(&mut bytes);
@@ -138,7 +138,7 @@ fn listed(list: &ReleaseList, expected: &ExpectedEntries) -> ExpectedEntries {
 }
 
 /// The rules for one entry, from its header alone.
-fn judge<'a, R: Read>(
+fn check<'a, R: Read>(
     entry: &Entry<'_, R>,
     expected: &'a ExpectedEntries,
 ) -> Result<&'a ExpectedEntry, UnpackError> {

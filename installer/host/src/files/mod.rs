@@ -45,7 +45,7 @@ impl FilesError {
     pub fn hint(&self) -> Option<String> {
         match self.source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(format!(
-                "make room on its file system and try again: df -h {}",
+                "free space on its file system and try again: df -h {}",
                 self.path.parent().unwrap_or(&self.path).display()
             )),
             io::ErrorKind::ReadOnlyFilesystem => {

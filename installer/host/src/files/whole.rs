@@ -126,7 +126,7 @@ pub(super) fn same_tree<D: Disk>(disk: &D, left: &Path, right: &Path) -> Io<bool
     }
 }
 
-/// A name beside the path that no reader looks at. One run at a time: it may be a fixed one.
+/// A name beside the path that no reader looks at. One operation at a time: it may be a fixed one.
 fn beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -232,7 +232,7 @@ fn copy_beneath<D: Disk>(disk: &D, from: &Path, to: &Path) -> Io<()> {
     }
 }
 
-/// With what a run that died may have left beside it.
+/// With what an operation that died may have left beside it.
 pub(super) fn remove<D: Disk>(disk: &D, path: &Path) -> Io<()> {
     remove_one(disk, &beside(path))?;
     remove_one(disk, path)
@@ -301,14 +301,14 @@ fn make_folders<D: Disk>(disk: &D, folder: &Path) -> Io<()> {
     sync_parent(disk, folder)
 }
 
-/// As [`settle`], without what a write that was cut off left beside the name.
+/// As [`settle`], without what a write that was interrupted left beside the name.
 pub(super) fn settle_alone<D: Disk>(disk: &D, path: &Path) -> Io<()> {
     remove_one(disk, &beside(path))?;
     settle(disk, path)
 }
 
-/// Syncs the folder that a name stands in, and that folder's own entry: who made the folder, a run
-/// that was killed or another program, may not have done it.
+/// Syncs the folder that a name stands in, and that folder's own entry: who made the folder, an
+/// operation that was killed or another program, may not have done it.
 fn settle<D: Disk>(disk: &D, path: &Path) -> Io<()> {
     sync_parent(disk, path)?;
     path.parent()

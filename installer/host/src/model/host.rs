@@ -41,7 +41,7 @@ pub struct ProcessIdentity {
 
 /// A process that must outlive every stop the toolkit causes. For banger: a running guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Survivor {
+pub struct ProtectedProcess {
     /// What a person calls it, say a VM's name.
     pub name: String,
     /// A word safe in a unit name (letters, digits, hyphens), unique on the host.
@@ -81,7 +81,7 @@ impl End {
     }
 }
 
-impl Survivor {
+impl ProtectedProcess {
     /// Whether it lives in a unit's control group, or beneath it.
     pub fn lives_in(&self, unit: &super::UnitName) -> bool {
         self.control_group

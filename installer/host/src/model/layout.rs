@@ -19,8 +19,8 @@ pub struct Layout {
     pub config: PathBuf,
     /// The toolkit's own state, root 0700: `/var/lib/banger-install`.
     pub install_state: PathBuf,
-    /// The lock of the one run that may change the host, on a file system that a boot empties, so
-    /// that a run which changes nothing leaves nothing: `/run/banger-install.lock`.
+    /// The lock of the one operation that may change the host, on a file system that a boot empties, so
+    /// that an operation which changes nothing leaves nothing: `/run/banger-install.lock`.
     pub lock: PathBuf,
     /// Folders that belong to the product and go with `--purge`: state, caches, sockets.
     pub product_state: Vec<PathBuf>,
@@ -72,7 +72,7 @@ impl Layout {
     }
 
     /// The record of a version on probation.
-    pub fn trial(&self) -> PathBuf {
+    pub fn probation(&self) -> PathBuf {
         self.install_state.join("trial.json")
     }
 

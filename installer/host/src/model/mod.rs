@@ -21,7 +21,7 @@ pub use answer::{Answer, ForeignListener};
 pub use digest::{Digest, DigestError};
 pub use document::{read_document, schema_of, write_document};
 pub use found::{Contents, FileImage, Fingerprint, Found};
-pub use host::{End, Owner, ProcessIdentity, Survivor};
+pub use host::{End, Owner, ProcessIdentity, ProtectedProcess};
 pub use installed_set::{INSTALLED_SET_SCHEMA, InstalledSet, InstalledSetError, InstalledUnit};
 pub use layout::Layout;
 pub use product::{Delegate, Product, Program, Requirement, StateFiles, UnitSpec};

@@ -16,7 +16,7 @@ use super::{Layout, UnitKind, UnitName};
 /// let keeper = UnitSpec {
 ///     name: "toyd.service".parse()?,
 ///     enable: true,
-///     keeps_children: true,
+///     stateful: true,
 ///     optional: false,
 /// };
 /// let toy = Product {
@@ -43,7 +43,7 @@ use super::{Layout, UnitKind, UnitName};
 ///     state_files: Vec::new(),
 /// };
 /// assert_eq!(toy.layout.receipt(), Path::new("/etc/toy/install.json"));
-/// assert_eq!(toy.keepers().count(), 1);
+/// assert_eq!(toy.stateful_services().count(), 1);
 /// # Ok::<(), banger_installer_host::UnitNameError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -61,9 +61,9 @@ pub struct Product {
     pub shared: Vec<String>,
     /// Where everything lies.
     pub layout: Layout,
-    /// The slice that holds the survivors' scopes; one of `units`, or systemd's own.
+    /// The slice that holds the protected processes' scopes; one of `units`, or systemd's own.
     pub slice: UnitName,
-    /// What the name of a survivor's scope starts with: `banger-vm-` for `banger-vm-ID.scope`.
+    /// What the name of a protected process's scope starts with: `banger-vm-` for `banger-vm-ID.scope`.
     pub scope_prefix: String,
     /// What the host must have for the product to run.
     pub required: Vec<Requirement>,
@@ -126,8 +126,8 @@ pub struct UnitSpec {
     /// A service with children that must outlive it: its effective `KillMode` must be `process`
     /// before anything stops it, and its health is probed after a start.
     #[serde(default, rename = "stateful")]
-    pub keeps_children: bool,
-    /// Enabled and started only where somebody asked for updates without a person
+    pub stateful: bool,
+    /// Enabled and started only where somebody asked for unattended updates
     /// ([`super::Receipt::auto_update`]).
     #[serde(default)]
     pub optional: bool,
@@ -139,7 +139,7 @@ impl UnitSpec {
         Self {
             name,
             enable: false,
-            keeps_children: false,
+            stateful: false,
             optional: false,
         }
     }
@@ -151,10 +151,10 @@ impl UnitSpec {
         self
     }
 
-    /// A service with protected children: see [`UnitSpec::keeps_children`].
+    /// A service with protected children: see [`UnitSpec::stateful`].
     #[must_use]
     pub const fn stateful(mut self) -> Self {
-        self.keeps_children = true;
+        self.stateful = true;
         self
     }
 
@@ -164,11 +164,11 @@ impl UnitSpec {
     }
 
     /// Whether it is to run all the time. A slice comes and goes with what is in it, and a service
-    /// without children that must live is started by another unit when there is something to do.
+    /// without protected children is started by another unit when there is something to do.
     pub fn is_running(&self, auto_update: bool) -> bool {
         let stays = match self.name.kind() {
             UnitKind::Socket | UnitKind::Timer => true,
-            UnitKind::Service => self.keeps_children,
+            UnitKind::Service => self.stateful,
             UnitKind::Slice | UnitKind::Scope => false,
         };
         stays && (auto_update || !self.optional)
@@ -177,10 +177,10 @@ impl UnitSpec {
 
 impl Product {
     /// The services whose children must outlive them.
-    pub fn keepers(&self) -> impl Iterator<Item = &UnitName> {
+    pub fn stateful_services(&self) -> impl Iterator<Item = &UnitName> {
         self.units
             .iter()
-            .filter(|unit| unit.keeps_children)
+            .filter(|unit| unit.stateful)
             .map(|unit| &unit.name)
     }
 }

@@ -34,7 +34,7 @@ pub struct Receipt {
     /// The latest `released` of a manifest that was taken: the floor of the clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest_released: Option<Timestamp>,
-    /// Whether updates are taken without a person.
+    /// Whether updates are installed unattended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub auto_update: bool,
     /// When it was installed.

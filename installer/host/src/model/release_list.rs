@@ -232,7 +232,7 @@ mod tests {
         let unit = UnitSpec {
             name: "toyd.service".parse().unwrap(),
             enable: true,
-            keeps_children: true,
+            stateful: true,
             optional: false,
         };
         ReleaseList {

@@ -55,7 +55,7 @@ fn an_interrupted_update_is_whole_before_any_service_starts() {
 }
 
 #[test]
-fn while_services_run_or_somebody_is_at_work_the_recovery_is_left_to_the_watch() {
+fn while_services_run_or_an_operation_is_in_progress_the_recovery_is_left_to_the_watch() {
     let point = 20;
     let machine = interrupted(point);
     assert!(machine.path_exists("var/lib/toy-install/journal.json"));

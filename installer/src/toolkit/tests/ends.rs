@@ -35,10 +35,10 @@ fn an_end_that_is_explained_blames_nobody_and_is_reported() {
             let told: Vec<_> = summary
                 .ended
                 .iter()
-                .map(|ended| (ended.survivor.name.as_str(), ended.end))
+                .map(|ended| (ended.protected.name.as_str(), ended.end))
                 .collect();
             assert_eq!(told, [("child", end)]);
-            assert!(summary.survivors.is_empty());
+            assert!(summary.protected.is_empty());
             assert!(!machine.remembers_a_failure());
         }
     }

@@ -28,18 +28,18 @@ const FOLDERS: [&str; 3] = [
 #[derive(Default)]
 struct Ends {
     held: usize,
-    taken_back: usize,
+    rolled_back: usize,
     stuck: usize,
 }
 
-struct Trial<'a> {
+struct Attempt<'a> {
     scene: &'a Scene,
     old: Vec<String>,
     new: Vec<String>,
     ends: Ends,
 }
 
-impl Trial<'_> {
+impl Attempt<'_> {
     fn run(&mut self, place: &str, fault: Fault) {
         let machine = (self.scene.start)();
         let child = machine.child_lives();
@@ -75,7 +75,9 @@ impl Trial<'_> {
             typed.iter().any(|words| hint.contains(words)),
             "{place}: {error:?} hints {hint:?}"
         );
-        if let ToolkitError::Run(RunError::Stuck { .. } | RunError::Undecided { .. }) = error {
+        if let ToolkitError::Run(RunError::RollbackFailed { .. } | RunError::CommitUnknown { .. }) =
+            error
+        {
             self.ends.stuck += 1;
             assert!(pending, "{place}: stuck without a journal");
             return;
@@ -87,7 +89,7 @@ impl Trial<'_> {
             "{place}: {error:?}\n{end:#?}\n{:#?}",
             self.old
         );
-        self.ends.taken_back += 1;
+        self.ends.rolled_back += 1;
     }
 }
 
@@ -108,7 +110,7 @@ fn refuse_everywhere(scene: &Scene) -> usize {
     let before = machine.disk().changes();
     (scene.run)(&machine).expect("nothing is refused");
     let changes = machine.disk().changes() - before;
-    let mut trial = Trial {
+    let mut attempt = Attempt {
         scene,
         old,
         new: whole(&machine),
@@ -117,16 +119,16 @@ fn refuse_everywhere(scene: &Scene) -> usize {
     for at in 0..changes {
         for (refusal, once) in WAYS {
             let place = format!("{}: {refusal:?} at {at}, once: {once}", scene.name);
-            trial.run(&place, Fault { at, refusal, once });
+            attempt.run(&place, Fault { at, refusal, once });
         }
     }
     let Ends {
         held,
-        taken_back,
+        rolled_back,
         stuck,
-    } = trial.ends;
+    } = attempt.ends;
     tell!(
-        "{}: {changes} changes refused in 3 ways: {held} held, {taken_back} were taken back, \
+        "{}: {changes} changes refused in 3 ways: {held} held, {rolled_back} were rolled back, \
          {stuck} by the next run",
         scene.name
     );

@@ -114,7 +114,7 @@ fn programs_of_another_version_are_never_pointed_at() {
 }
 
 #[test]
-fn an_interrupted_run_is_taken_back() {
+fn an_interrupted_run_is_rolled_back() {
     let machine = Machine::installed("0.1.0");
     let before = machine.snapshot();
     machine.interrupt_at_next_restart();
@@ -136,7 +136,7 @@ fn uninstall_names_who_is_in_the_way_and_leaves_nothing_when_nobody_is() {
 }
 
 #[test]
-fn one_who_comes_while_uninstall_is_at_work_stops_it() {
+fn one_who_comes_while_uninstall_is_in_progress_stops_it() {
     let machine = Machine::installed("0.1.0");
     let before = machine.snapshot();
     machine.let_child_be_late();

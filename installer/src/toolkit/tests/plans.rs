@@ -82,7 +82,7 @@ fn healthy() -> UnitState {
         spec: UnitSpec {
             name,
             enable: true,
-            keeps_children: true,
+            stateful: true,
             optional: false,
         },
         file: Found::File(FileImage::public(TEXT)),

@@ -42,7 +42,7 @@ enum Happening {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Wish {
+enum Deed {
     Install,
     InstallAnother,
     Update,
@@ -73,15 +73,15 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn wish() -> impl Strategy<Value = Wish> {
+fn deed() -> impl Strategy<Value = Deed> {
     prop::sample::select(vec![
-        Wish::Install,
-        Wish::InstallAnother,
-        Wish::Update,
-        Wish::Rollback,
-        Wish::Restart,
-        Wish::Uninstall,
-        Wish::Purge,
+        Deed::Install,
+        Deed::InstallAnother,
+        Deed::Update,
+        Deed::Rollback,
+        Deed::Restart,
+        Deed::Uninstall,
+        Deed::Purge,
     ])
 }
 
@@ -113,15 +113,15 @@ fn happen(machine: &Machine, what: &Happening) {
     }
 }
 
-fn fulfil(machine: &Machine, wish: Wish) -> Result<Outcome, ToolkitError> {
-    match wish {
-        Wish::Install => machine.install("0.1.0"),
-        Wish::InstallAnother => machine.install("0.1.2"),
-        Wish::Update => machine.update("0.1.2"),
-        Wish::Rollback => machine.rollback(),
-        Wish::Restart => machine.restart(),
-        Wish::Uninstall => machine.uninstall(Purge::Keep),
-        Wish::Purge => machine.uninstall(Purge::State),
+fn fulfil(machine: &Machine, deed: Deed) -> Result<Outcome, ToolkitError> {
+    match deed {
+        Deed::Install => machine.install("0.1.0"),
+        Deed::InstallAnother => machine.install("0.1.2"),
+        Deed::Update => machine.update("0.1.2"),
+        Deed::Rollback => machine.rollback(),
+        Deed::Restart => machine.restart(),
+        Deed::Uninstall => machine.uninstall(Purge::Keep),
+        Deed::Purge => machine.uninstall(Purge::State),
     }
 }
 
@@ -198,13 +198,13 @@ proptest! {
     #[test]
     fn every_plan_guards_first_keeps_the_child_and_is_done_with_once(
         happenings in prop::collection::vec(happening(), 0..6),
-        wish in wish(),
+        deed in deed(),
     ) {
         let machine = installed();
         for what in &happenings {
             happen(&machine, what);
         }
-        let removes = matches!(wish, Wish::Uninstall | Wish::Purge);
+        let removes = matches!(deed, Deed::Uninstall | Deed::Purge);
         if removes {
             machine.end_child();
         }
@@ -213,7 +213,7 @@ proptest! {
         machine.load();
         let had_receipt = machine.path_exists("etc/toy/install.json");
         let in_danger = lived && machine.would_kill(SERVICE);
-        match fulfil(&machine, wish) {
+        match fulfil(&machine, deed) {
             Ok(Outcome::Unchanged) => {}
             Ok(Outcome::Changed(summary)) => {
                 let plan = &summary.plan;
@@ -227,7 +227,7 @@ proptest! {
             Err(error) => {
                 let stuck = matches!(
                     error,
-                    ToolkitError::Run(RunError::Stuck { .. } | RunError::Undecided { .. })
+                    ToolkitError::Run(RunError::RollbackFailed { .. } | RunError::CommitUnknown { .. })
                 );
                 prop_assert!(!stuck, "{error:?}");
                 machine.load();
@@ -249,7 +249,7 @@ proptest! {
     }
 
     #[test]
-    fn any_part_of_a_run_is_taken_back_whatever_was_said_to_be_done(
+    fn any_part_of_a_run_is_rolled_back_whatever_was_said_to_be_done(
         scene in any::<Index>(),
         point in any::<Index>(),
         after: bool,
@@ -277,7 +277,7 @@ proptest! {
         // twice is once
         for _ in 0..2 {
             machine.write(JOURNAL, &journal);
-            machine.recover().expect("it is taken back");
+            machine.recover().expect("it is rolled back");
             machine.try_again();
             let mut end = whole(&machine);
             end.retain(|line| old.contains(line) || !line.starts_with("/var/lib/toy-install "));

@@ -8,17 +8,17 @@ use crate::toolkit::Rescued;
 fn updated() -> Machine {
     let machine = Machine::installed("0.1.0");
     machine.update("0.1.1").expect("the update");
-    assert!(machine.trial().exists(), "it is not on trial");
+    assert!(machine.probation().exists(), "it is not on probation");
     machine
 }
 
 #[test]
-fn a_version_that_stays_well_is_off_its_trial_and_stays() {
+fn a_version_that_stays_healthy_is_off_probation_and_stays() {
     let machine = updated();
     let passed = machine.rescue().expect("a watch");
     assert_eq!(passed, Rescued::Passed("0.1.1".parse().expect("a version")));
     assert_eq!(machine.running().as_deref(), Some("0.1.1"));
-    assert!(!machine.trial().exists());
+    assert!(!machine.probation().exists());
     assert_eq!(machine.rescue().expect("a watch"), Rescued::Nothing);
     machine
         .rollback()
@@ -26,10 +26,10 @@ fn a_version_that_stays_well_is_off_its_trial_and_stays() {
 }
 
 #[test]
-fn a_version_that_ends_or_falls_silent_on_its_trial_is_left() {
+fn a_version_that_ends_or_falls_silent_on_probation_is_left() {
     type Way = fn(&Machine);
     let ways: [(Way, &str); 2] = [
-        (Machine::let_service_die, "ended by itself"),
+        (Machine::let_service_die, "exited"),
         (|machine| machine.mute("0.1.1"), "does not answer"),
     ];
     for (way, why) in ways {
@@ -42,7 +42,7 @@ fn a_version_that_ends_or_falls_silent_on_its_trial_is_left() {
         assert!(told.contains(why), "{told}");
         assert_eq!(machine.running().as_deref(), Some("0.1.0"));
         assert!(machine.child_lives());
-        assert!(!machine.trial().exists());
+        assert!(!machine.probation().exists());
         let receipt = std::fs::read_to_string(machine.path("etc/toy/install.json"));
         assert!(receipt.expect("a receipt").contains(why), "nobody is told");
     }
@@ -75,7 +75,7 @@ fn services_are_asked_at_the_same_time() {
 }
 
 #[test]
-fn a_version_that_nobody_put_on_trial_is_left_alone() {
+fn a_version_that_nobody_put_on_probation_is_left_alone() {
     let machine = Machine::installed("0.1.0");
     machine.let_service_die();
     let before = machine.snapshot();
@@ -84,7 +84,7 @@ fn a_version_that_nobody_put_on_trial_is_left_alone() {
 }
 
 #[test]
-fn while_a_run_is_at_work_nothing_is_rescued() {
+fn while_an_operation_is_in_progress_nothing_is_rescued() {
     let machine = updated();
     machine.let_service_die();
     let lock = crate::effect::Lock::take(&machine.path("run/toy-install.lock"));
@@ -95,7 +95,7 @@ fn while_a_run_is_at_work_nothing_is_rescued() {
 }
 
 #[test]
-fn what_a_dead_updater_left_is_taken_back_without_a_command() {
+fn what_a_dead_updater_left_is_rolled_back_without_a_command() {
     let whole = Machine::installed("0.1.0");
     let old = whole.snapshot();
     let before = whole.effects_done();
@@ -110,7 +110,7 @@ fn what_a_dead_updater_left_is_taken_back_without_a_command() {
         machine.revive();
         machine.rescue().expect("a watch");
         let mut end = machine.snapshot();
-        // what was fetched before the run began is swept by the next command
+        // what was fetched before the operation began is swept by the next command
         end.retain(|line| !line.contains("/.staging/"));
         assert!(end == old || end == new, "effect {point}: {end:#?}");
         assert!(machine.child_lives(), "effect {point}");

@@ -39,7 +39,7 @@ fn a_stop_by_hand_holds_up_the_probation_and_is_told_once() {
         assert_eq!(told.0, [SERVICE], "{user:?}");
         // a question would start it again, by its socket
         assert!(machine.asked().iter().all(|asked| *asked == 0), "{user:?}");
-        assert!(machine.trial().exists(), "{user:?}");
+        assert!(machine.probation().exists(), "{user:?}");
         assert_eq!(machine.running(), None, "{user:?}");
         assert!(!machine.remembers_a_failure(), "{user:?}");
 

@@ -1,8 +1,8 @@
 //! This machine's systemd, for synchronous callers.
 //!
 //! Guarantees: a call whose connection breaks fails, and is not repeated: whether systemd had heard
-//! it is not known. The next call makes a new connection, so that a run which fails for it can be
-//! taken back over a bus that was restarted.
+//! it is not known. The next call makes a new connection, so that an operation which fails for it
+//! can be rolled back over a bus that was restarted.
 
 use std::cell::RefCell;
 use std::path::Path;

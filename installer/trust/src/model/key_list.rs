@@ -24,13 +24,13 @@ pub struct KeyList {
     pub sequence: u64,
     /// When it was made.
     pub released: Timestamp,
-    /// When it stops to count.
+    /// When it expires.
     pub expires: Timestamp,
     /// How many of `keys` must sign a manifest; 1 to their number.
     pub threshold: usize,
     /// The keys that sign manifests; ids unique.
     pub keys: Vec<PublicKeyText>,
-    /// Keys that count no more, signing or root.
+    /// Keys that are expired, signing or root.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revoked: Vec<KeyId>,
 }

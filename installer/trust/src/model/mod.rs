@@ -16,6 +16,8 @@ pub use key_list::{KEY_LIST_SCHEMA, KeyList, KeyListError};
 pub use manifest::{
     Artefact, ArtefactKind, MANIFEST_SCHEMA, Manifest, ManifestError, NOTES_LIMIT, Urgency,
 };
-pub use seen::{SEEN_SCHEMA, Seen, SeenChannel, SeenError, SignedText};
+pub use seen::{
+    ANTI_ROLLBACK_SCHEMA, AntiRollbackError, AntiRollbackState, SeenRelease, SignedText,
+};
 
 use banger_installer_host::{is_word, read_document, write_document};

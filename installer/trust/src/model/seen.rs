@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 use super::{KeyId, RolledBack};
 
 /// The schema that this code writes.
-pub const SEEN_SCHEMA: u32 = 1;
+pub const ANTI_ROLLBACK_SCHEMA: u32 = 1;
 
 /// The contents of `seen.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
-    /// [`SEEN_SCHEMA`].
+pub struct AntiRollbackState {
+    /// [`ANTI_ROLLBACK_SCHEMA`].
     pub schema: u32,
     /// By channel.
-    pub channels: BTreeMap<String, SeenChannel>,
+    pub channels: BTreeMap<String, SeenRelease>,
     /// The newest list of signing keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<SignedText>,
-    /// The last version that was tried here and did not hold.
+    /// The last version that was tried here and failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<RolledBack>,
     /// Fields of later versions, kept as they are.
@@ -39,7 +39,7 @@ pub struct SignedText {
 
 /// The newest manifest of a channel that was ever believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeenChannel {
+pub struct SeenRelease {
     /// Its sequence number.
     pub sequence: u64,
     /// The latest `released` of any: the clock's floor.
@@ -51,14 +51,14 @@ pub struct SeenChannel {
 
 /// A memory that cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum SeenError {
+pub enum AntiRollbackError {
     /// Not JSON of its shape.
     #[error("the record of releases that were seen is damaged")]
     Shape(#[source] serde_json::Error),
     /// Written by a later version.
     #[error(
         "the record of releases that were seen has schema {found}; \
-         this program reads up to {SEEN_SCHEMA}"
+         this program reads up to {ANTI_ROLLBACK_SCHEMA}"
     )]
     Schema {
         /// The schema that it names.
@@ -66,10 +66,10 @@ pub enum SeenError {
     },
 }
 
-impl Default for Seen {
+impl Default for AntiRollbackState {
     fn default() -> Self {
         Self {
-            schema: SEEN_SCHEMA,
+            schema: ANTI_ROLLBACK_SCHEMA,
             channels: BTreeMap::new(),
             keys: None,
             failed: None,
@@ -78,22 +78,25 @@ impl Default for Seen {
     }
 }
 
-impl Seen {
+impl AntiRollbackState {
     /// Parses `seen.json`.
     ///
     /// # Errors
-    /// [`SeenError`], when the bytes are damaged or from the future.
-    pub fn from_json(bytes: &[u8]) -> Result<Self, SeenError> {
-        super::read_document(bytes, 1..=SEEN_SCHEMA, SeenError::Shape, |found| {
-            SeenError::Schema { found }
-        })
+    /// [`AntiRollbackError`], when the bytes are damaged or from the future.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, AntiRollbackError> {
+        super::read_document(
+            bytes,
+            1..=ANTI_ROLLBACK_SCHEMA,
+            AntiRollbackError::Shape,
+            |found| AntiRollbackError::Schema { found },
+        )
     }
 
     /// Pretty JSON with a final newline.
     ///
     /// # Errors
-    /// [`SeenError::Shape`], which no value made by this code can cause.
-    pub fn to_json(&self) -> Result<Vec<u8>, SeenError> {
-        super::write_document(self).map_err(SeenError::Shape)
+    /// [`AntiRollbackError::Shape`], which no value made by this code can cause.
+    pub fn to_json(&self) -> Result<Vec<u8>, AntiRollbackError> {
+        super::write_document(self).map_err(AntiRollbackError::Shape)
     }
 }

@@ -125,7 +125,7 @@ mod tests {
         let installed = Installed::new();
         installed.listener.set_nonblocking(false).unwrap();
         let context = installed.context(4242);
-        let door = std::thread::spawn(move || {
+        let server = std::thread::spawn(move || {
             for _ in 0..2 {
                 drop(installed.listener.accept().unwrap());
             }
@@ -135,7 +135,7 @@ mod tests {
             error.hint().unwrap().contains("sudo banger system restart"),
             "{error}"
         );
-        door.join().unwrap();
+        server.join().unwrap();
     }
 
     #[test]

@@ -84,11 +84,11 @@ Examples:
 /// [`VmError`].
 pub fn run(command: VmCommand, context: &Context) -> Result<(), VmError> {
     let client = Client::new(context)?;
-    let Wish {
+    let Asked {
         request,
         files,
         show,
-    } = Wish::from(command)?;
+    } = Asked::from(command)?;
     match show {
         Show::List { json } => {
             let vms = client.list(request)?;
@@ -114,7 +114,7 @@ pub fn run(command: VmCommand, context: &Context) -> Result<(), VmError> {
 }
 
 /// A command whose words were judged and whose files are open.
-struct Wish {
+struct Asked {
     request: OwnerRequest,
     files: Vec<OwnedFd>,
     show: Show,
@@ -127,9 +127,9 @@ enum Show {
     Log { follow: bool },
 }
 
-impl Wish {
+impl Asked {
     fn from(command: VmCommand) -> Result<Self, VmError> {
-        let wish = |request, show| Self {
+        let asked = |request, show| Self {
             request,
             files: Vec::new(),
             show,
@@ -161,21 +161,21 @@ impl Wish {
                 }
             }
             VmCommand::List { json } => {
-                wish(OwnerRequest::List(ListVms::default()), Show::List { json })
+                asked(OwnerRequest::List(ListVms::default()), Show::List { json })
             }
             VmCommand::Logs { name, follow } => {
-                wish(OwnerRequest::Log(by_name(&name)?), Show::Log { follow })
+                asked(OwnerRequest::Log(by_name(&name)?), Show::Log { follow })
             }
             VmCommand::Stop { name, grace } => {
                 let which = StopVm {
                     name: name.parse()?,
                     grace_seconds: grace,
                 };
-                wish(OwnerRequest::Stop(which), Show::Change { done: "stopped" })
+                asked(OwnerRequest::Stop(which), Show::Change { done: "stopped" })
             }
             VmCommand::Delete { name } => {
                 let request = OwnerRequest::Delete(by_name(&name)?);
-                wish(request, Show::Change { done: "deleted" })
+                asked(request, Show::Change { done: "deleted" })
             }
         })
     }

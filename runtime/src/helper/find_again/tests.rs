@@ -26,7 +26,7 @@ fn id(text: &str) -> VmId {
     text.parse().unwrap()
 }
 
-fn record(vm: &str, name: &str, uid: u32, seen: &Seen) -> VmRecord {
+fn record(vm: &str, name: &str, uid: u32, seen: &ProcessInfo) -> VmRecord {
     VmRecord {
         schema: RECORD_SCHEMA,
         id: id(vm),
@@ -132,8 +132,8 @@ fn running(findings: &Findings) -> Vec<(String, u32)> {
     let mut found: Vec<(String, u32)> = findings
         .vms
         .iter()
-        .filter_map(|vm| match &vm.verdict {
-            Verdict::Mine(seen) => Some((vm.record.name.to_string(), seen.pid)),
+        .filter_map(|vm| match &vm.decision {
+            Decision::Mine(seen) => Some((vm.record.name.to_string(), seen.pid)),
             _ => None,
         })
         .collect();
@@ -257,7 +257,7 @@ fn without_the_vms_own_answer_a_process_is_shown_and_left_alone() {
 
 #[test]
 fn a_process_of_another_uid_scope_or_program_is_not_taken_for_the_vm() {
-    let changes: [fn(&mut Seen); 4] = [
+    let changes: [fn(&mut ProcessInfo); 4] = [
         |seen| seen.uid = FIRST_UID + 1,
         |seen| seen.control_group = "/banger.slice/banger-vm-00112233445566cc.scope".into(),
         |seen| seen.control_group = "/machine.slice/systemd-nspawn@x.service".into(),
@@ -323,7 +323,7 @@ fn who_cannot_see_calls_nothing_gone_or_broken() {
     let [db] = found.vms.as_slice() else {
         panic!("{:?}", found.vms);
     };
-    assert!(matches!(db.verdict, Verdict::Unsure(_)), "{db:?}");
+    assert!(matches!(db.decision, Decision::Unsure(_)), "{db:?}");
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn ten_thousand_ended_vms_cost_a_look_at_what_runs_and_no_more() {
     }
     let found = bench.find();
     assert_eq!(running(&found), both());
-    let gone = |vm: &&Finding| matches!(vm.verdict, Verdict::Gone(_));
+    let gone = |vm: &&Finding| matches!(vm.decision, Decision::Gone(_));
     assert_eq!(found.vms.iter().filter(gone).count(), 10_000);
     assert!(found.vms.iter().all(|vm| !vm.to_write));
     assert_eq!(*bench.processes.looked_at.lock().unwrap(), [4121, 4122]);

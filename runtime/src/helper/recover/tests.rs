@@ -32,7 +32,7 @@ fn firecracker(folder: &Path, source: &str) -> PathBuf {
     program
 }
 
-fn spawn(program: &Path) -> (Child, Seen) {
+fn spawn(program: &Path) -> (Child, ProcessInfo) {
     let child = Command::new(program).stdin(Stdio::piped()).spawn().unwrap();
     // until the exec it is this program
     let seen = loop {
@@ -44,7 +44,7 @@ fn spawn(program: &Path) -> (Child, Seen) {
     (child, seen)
 }
 
-fn record(state: VmState, seen: &Seen) -> VmRecord {
+fn record(state: VmState, seen: &ProcessInfo) -> VmRecord {
     VmRecord {
         schema: 1,
         id: "00112233445566aa".parse().unwrap(),

@@ -13,7 +13,7 @@ mod scan;
 mod sight;
 
 pub use find::{Found, Miss, find_by_api_socket};
-pub use process::{Processes, Seen};
+pub use process::{ProcessInfo, Processes};
 pub use procfs::{HostProcesses, Pinned, boot_id};
 pub use scan::Scan;
 pub use sight::Blindness;
@@ -26,13 +26,13 @@ pub mod fake {
     use std::io;
     use std::sync::{Mutex, PoisonError};
 
-    use super::{Blindness, Processes, Seen};
+    use super::{Blindness, ProcessInfo, Processes};
 
     /// Processes, and what of them was asked for.
     #[derive(Debug, Default)]
     pub struct FakeProcesses {
         /// What runs.
-        pub list: Vec<Seen>,
+        pub list: Vec<ProcessInfo>,
         /// Numbers of those that are there and cannot be read.
         pub unreadable: BTreeSet<u32>,
         /// Numbers of those that the list does not show.
@@ -45,14 +45,14 @@ pub mod fake {
 
     impl FakeProcesses {
         /// Those of a list, all of which can be read.
-        pub fn of(list: Vec<Seen>) -> Self {
+        pub fn of(list: Vec<ProcessInfo>) -> Self {
             Self {
                 list,
                 ..Self::default()
             }
         }
 
-        fn facts(&self, pid: u32) -> io::Result<Option<Seen>> {
+        fn facts(&self, pid: u32) -> io::Result<Option<ProcessInfo>> {
             if self.unreadable.contains(&pid) {
                 return Err(io::ErrorKind::PermissionDenied.into());
             }
@@ -66,7 +66,7 @@ pub mod fake {
             Ok(listed.filter(|pid| !self.unlisted.contains(pid)).collect())
         }
 
-        fn see(&self, pid: u32) -> io::Result<Option<Seen>> {
+        fn see(&self, pid: u32) -> io::Result<Option<ProcessInfo>> {
             let mut looked_at = self
                 .looked_at
                 .lock()
@@ -75,8 +75,8 @@ pub mod fake {
             self.facts(pid)
         }
 
-        fn identify(&self, pid: u32) -> io::Result<Option<Seen>> {
-            Ok(self.facts(pid)?.map(|seen| Seen {
+        fn identify(&self, pid: u32) -> io::Result<Option<ProcessInfo>> {
+            Ok(self.facts(pid)?.map(|seen| ProcessInfo {
                 command_line: Vec::new(),
                 ..seen
             }))
@@ -88,7 +88,7 @@ pub mod fake {
     }
 
     /// A jailed Firecracker that runs as `uid`.
-    pub fn firecracker(pid: u32, start_time: u64, uid: u32, id: &str) -> Seen {
+    pub fn firecracker(pid: u32, start_time: u64, uid: u32, id: &str) -> ProcessInfo {
         let arguments = [
             "/firecracker",
             "--id",
@@ -96,7 +96,7 @@ pub mod fake {
             "--api-sock",
             "/firecracker.socket",
         ];
-        Seen {
+        ProcessInfo {
             pid,
             start_time,
             comm: "firecracker".into(),

@@ -7,7 +7,7 @@ use super::Blindness;
 
 /// The facts of one process, all read while it was pinned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct ProcessInfo {
     /// Process id on the host.
     pub pid: u32,
     /// Start time in clock ticks since boot (`proc_pid_stat(5)`, field 22).
@@ -27,7 +27,7 @@ pub struct Seen {
     pub pidfd_inode: Option<u64>,
 }
 
-impl Seen {
+impl ProcessInfo {
     /// The argument that follows `option`, or is joined to it by `=`.
     pub fn option(&self, option: &str) -> Option<&std::ffi::OsStr> {
         use std::os::unix::ffi::OsStrExt as _;
@@ -71,14 +71,14 @@ pub trait Processes {
     ///
     /// # Errors
     /// When they cannot be read though the process is there.
-    fn see(&self, pid: u32) -> io::Result<Option<Seen>>;
+    fn see(&self, pid: u32) -> io::Result<Option<ProcessInfo>>;
 
     /// The same without its arguments, which lie in memory that the process controls.
     ///
     /// # Errors
     /// As [`Processes::see`].
-    fn identify(&self, pid: u32) -> io::Result<Option<Seen>> {
-        Ok(self.see(pid)?.map(|seen| Seen {
+    fn identify(&self, pid: u32) -> io::Result<Option<ProcessInfo>> {
+        Ok(self.see(pid)?.map(|seen| ProcessInfo {
             command_line: Vec::new(),
             ..seen
         }))

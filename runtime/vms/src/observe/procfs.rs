@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::sight::blindness;
-use super::{Blindness, Processes, Seen};
+use super::{Blindness, ProcessInfo, Processes};
 
 /// The magic number of pidfs (linux/magic.h), whose inodes are unique for a boot.
 const PIDFS_MAGIC: u64 = 0x5049_4446;
@@ -36,7 +36,7 @@ pub struct HostProcesses;
 pub struct Pinned {
     pidfd: OwnedFd,
     /// What was read while it was pinned.
-    pub seen: Seen,
+    pub seen: ProcessInfo,
 }
 
 impl Pinned {
@@ -57,7 +57,7 @@ impl Pinned {
             return Ok(None);
         }
         let seen = match facts {
-            Ok(facts) => Seen { exited, ..facts },
+            Ok(facts) => ProcessInfo { exited, ..facts },
             // it went while it was read
             Err(_) if exited => return Ok(None),
             Err(error) => return Err(error),
@@ -78,7 +78,7 @@ impl Pinned {
     ///
     /// # Errors
     /// When facts cannot be read though the process is there.
-    pub fn look_again(&self) -> io::Result<Option<Seen>> {
+    pub fn look_again(&self) -> io::Result<Option<ProcessInfo>> {
         if self.has_exited()? {
             return Ok(None);
         }
@@ -123,7 +123,7 @@ impl Processes for HostProcesses {
         Ok(pids)
     }
 
-    fn see(&self, pid: u32) -> io::Result<Option<Seen>> {
+    fn see(&self, pid: u32) -> io::Result<Option<ProcessInfo>> {
         let Some(pinned) = Pinned::pin(pid)? else {
             return Ok(None);
         };
@@ -134,14 +134,14 @@ impl Processes for HostProcesses {
             Err(_) if exited => return Ok(None),
             Err(error) => return Err(error),
         };
-        Ok(Some(Seen {
+        Ok(Some(ProcessInfo {
             exited,
             command_line,
             ..pinned.seen
         }))
     }
 
-    fn identify(&self, pid: u32) -> io::Result<Option<Seen>> {
+    fn identify(&self, pid: u32) -> io::Result<Option<ProcessInfo>> {
         Ok(Pinned::pin(pid)?.map(|pinned| pinned.seen))
     }
 
@@ -201,13 +201,13 @@ fn field<'text>(text: &'text str, name: &str) -> Option<&'text str> {
 }
 
 /// Everything but the arguments; `exited` is left to the pidfd.
-fn read_facts(pid: u32, pidfd: BorrowedFd<'_>) -> io::Result<Seen> {
+fn read_facts(pid: u32, pidfd: BorrowedFd<'_>) -> io::Result<ProcessInfo> {
     let stat = read_bounded(&file_of(pid, "stat"), LONGEST_FILE)?;
     // the state is not believed: see `has_exited`
     let stat = Stat::parse(&stat).ok_or_else(|| bad("stat"))?;
     let uid = real_uid(&read_text(&file_of(pid, "status"), HEAD_OF_STATUS)?)?;
     let groups = read_text(&file_of(pid, "cgroup"), LONGEST_FILE)?;
-    Ok(Seen {
+    Ok(ProcessInfo {
         pid,
         start_time: stat.start_time,
         comm: stat.comm,

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io;
 
-use super::{Blindness, Processes, Seen, groups};
+use super::{Blindness, ProcessInfo, Processes, groups};
 
 /// What was found. Every question takes a time that does not grow with the number of processes by
 /// more than its logarithm.
 #[derive(Debug, Default)]
 pub struct Scan {
-    by_pid: BTreeMap<u32, Seen>,
+    by_pid: BTreeMap<u32, ProcessInfo>,
     by_uid: BTreeMap<u32, Vec<u32>>,
     by_scope: BTreeMap<String, Vec<u32>>,
     /// The jailers and Firecrackers by the id on their command line.
@@ -64,7 +64,7 @@ impl Scan {
         Ok(scan)
     }
 
-    fn add(&mut self, seen: Seen) {
+    fn add(&mut self, seen: ProcessInfo) {
         if seen.exited {
             return;
         }
@@ -88,7 +88,7 @@ impl Scan {
     }
 
     /// The living process with that number. None for one that was not asked for.
-    pub fn at(&self, pid: u32) -> Option<&Seen> {
+    pub fn at(&self, pid: u32) -> Option<&ProcessInfo> {
         self.by_pid.get(&pid)
     }
 
@@ -98,36 +98,39 @@ impl Scan {
     }
 
     /// Every process that was looked at, by number.
-    pub fn all(&self) -> impl Iterator<Item = &Seen> {
+    pub fn all(&self) -> impl Iterator<Item = &ProcessInfo> {
         self.by_pid.values()
     }
 
     /// Those that run as `uid`.
-    pub fn with_uid(&self, uid: u32) -> impl Iterator<Item = &Seen> {
+    pub fn with_uid(&self, uid: u32) -> impl Iterator<Item = &ProcessInfo> {
         self.of(self.by_uid.get(&uid))
     }
 
     /// Those in a VM's scope of that name.
-    pub fn in_scope(&self, scope: &str) -> impl Iterator<Item = &Seen> {
+    pub fn in_scope(&self, scope: &str) -> impl Iterator<Item = &ProcessInfo> {
         self.of(self.by_scope.get(scope))
     }
 
     /// Jailers and Firecrackers whose command line carries that id.
-    pub fn named(&self, id: &str) -> impl Iterator<Item = &Seen> {
+    pub fn named(&self, id: &str) -> impl Iterator<Item = &ProcessInfo> {
         self.of(self.by_id.get(id))
     }
 
-    fn of<'scan>(&'scan self, pids: Option<&'scan Vec<u32>>) -> impl Iterator<Item = &'scan Seen> {
+    fn of<'scan>(
+        &'scan self,
+        pids: Option<&'scan Vec<u32>>,
+    ) -> impl Iterator<Item = &'scan ProcessInfo> {
         pids.into_iter().flatten().filter_map(|pid| self.at(*pid))
     }
 
     /// It lives where banger's guests live.
-    pub fn is_ours(&self, seen: &Seen) -> bool {
+    pub fn is_ours(&self, seen: &ProcessInfo) -> bool {
         groups::is_ours(&self.root, &seen.control_group)
     }
 
     /// The VM's scope that it lives in.
-    pub fn scope_of<'seen>(&self, seen: &'seen Seen) -> Option<&'seen str> {
+    pub fn scope_of<'seen>(&self, seen: &'seen ProcessInfo) -> Option<&'seen str> {
         groups::scope_of(&self.root, &seen.control_group)
     }
 }
@@ -138,7 +141,7 @@ impl Processes for Scan {
         Ok(self.by_pid.keys().copied().collect())
     }
 
-    fn see(&self, pid: u32) -> io::Result<Option<Seen>> {
+    fn see(&self, pid: u32) -> io::Result<Option<ProcessInfo>> {
         Ok(self.at(pid).cloned())
     }
 }
@@ -157,7 +160,7 @@ mod tests {
 
     #[test]
     fn of_what_others_run_nothing_but_the_uid_is_read() {
-        let mut all: Vec<Seen> = (300..600)
+        let mut all: Vec<ProcessInfo> = (300..600)
             .map(|pid| firecracker(pid, 1, 1000, "x"))
             .collect();
         all.push(firecracker(700, 1, UID, "aa"));
@@ -190,7 +193,7 @@ mod tests {
         assert!(scan.unreadable(300).is_some() && scan.at(301).is_some());
         assert!(
             scan.unreadable(302).is_none(),
-            "a stranger is nobody's doubt"
+            "another process is nobody's doubt"
         );
     }
 

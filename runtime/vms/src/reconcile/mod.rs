@@ -1,12 +1,12 @@
 //! Which process belongs to which record: pure, so that every case can be laid on a table.
 //!
 //! Guarantees: MINE needs every anchor that is known to agree; GONE needs proof that neither the
-//! recorded process nor any kin of it is there; whatever lies between is UNSURE, and nothing may be
-//! done to that VM or its process. No record makes another undecided.
+//! recorded process nor any related process of it is there; whatever lies between is UNSURE, and
+//! nothing may be done to that VM or its process. No record makes another undecided.
 
-mod judge;
+mod decide;
 
-pub use judge::{Verdict, Why, is_guest, judge, strangers};
+pub use decide::{Decision, Why, decide, is_guest, unmanaged_processes};
 
 #[cfg(test)]
 mod tests;

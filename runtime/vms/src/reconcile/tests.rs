@@ -1,4 +1,4 @@
-//! The table of verdicts, and what must hold for any host.
+//! The table of decisions, and what must hold for any host.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 use std::collections::BTreeSet;
 
 use crate::observe::fake::{FakeProcesses, firecracker};
-use crate::observe::{Blindness, Scan, Seen};
+use crate::observe::{Blindness, ProcessInfo, Scan};
 use crate::protocol::{Cpus, MemoryMib, VmState};
 use crate::storage::{ProcessRecord, VmRecord};
 use crate::vm_uids::FIRST_UID;
@@ -46,7 +46,7 @@ fn intent() -> VmRecord {
     }
 }
 
-fn guest() -> Seen {
+fn guest() -> ProcessInfo {
     firecracker(4121, 77, UID, ID)
 }
 
@@ -60,30 +60,30 @@ fn look(processes: &FakeProcesses, records: &[VmRecord]) -> Scan {
     Scan::take(processes, &recorded, &of_a_vm).unwrap()
 }
 
-fn judge_among(record: &VmRecord, boot_id: &str, processes: &[Seen]) -> Verdict {
+fn decide_among(record: &VmRecord, boot_id: &str, processes: &[ProcessInfo]) -> Decision {
     let processes = FakeProcesses::of(processes.to_vec());
-    judge(
+    decide(
         record,
         boot_id,
         &look(&processes, std::slice::from_ref(record)),
     )
 }
 
-fn word(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Mine(_) => "mine",
-        Verdict::Gone(_) => "gone",
-        Verdict::Unsure(_) => "unsure",
+fn word(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Mine(_) => "mine",
+        Decision::Gone(_) => "gone",
+        Decision::Unsure(_) => "unsure",
     }
 }
 
-fn verdict(record: &VmRecord, processes: &[Seen]) -> &'static str {
-    word(&judge_among(record, "this boot", processes))
+fn decision(record: &VmRecord, processes: &[ProcessInfo]) -> &'static str {
+    word(&decide_among(record, "this boot", processes))
 }
 
 #[test]
 fn the_table_of_verdicts() {
-    let changed = |change: fn(&mut Seen)| {
+    let changed = |change: fn(&mut ProcessInfo)| {
         let mut seen = guest();
         change(&mut seen);
         vec![seen]
@@ -98,7 +98,7 @@ fn the_table_of_verdicts() {
             "gone",
         ),
         (
-            "the number now belongs to a stranger",
+            "the number now belongs to another process",
             record(),
             changed(|seen| (seen.start_time, seen.uid, seen.command_line) = (78, 0, vec![])),
             "gone",
@@ -175,25 +175,25 @@ fn the_table_of_verdicts() {
             "unsure",
         ),
     ] {
-        assert_eq!(verdict(&record, &processes), expected, "{case}");
+        assert_eq!(decision(&record, &processes), expected, "{case}");
     }
 }
 
 #[test]
 fn what_has_its_uid_in_somebodys_container_speaks_for_nothing() {
-    let elsewhere = Seen {
+    let elsewhere = ProcessInfo {
         control_group: "/machine.slice/systemd-nspawn@x.service/payload".into(),
         command_line: vec![],
         ..firecracker(5000, 77, UID, ID)
     };
-    assert_eq!(verdict(&record(), &[elsewhere]), "gone");
+    assert_eq!(decision(&record(), &[elsewhere]), "gone");
 }
 
 #[test]
 fn after_a_reboot_every_number_is_void() {
     assert_eq!(
-        judge_among(&record(), "another boot", &[guest()]),
-        Verdict::Gone(Why::Rebooted)
+        decide_among(&record(), "another boot", &[guest()]),
+        Decision::Gone(Why::Rebooted)
     );
 }
 
@@ -201,10 +201,10 @@ fn after_a_reboot_every_number_is_void() {
 fn a_record_that_says_that_its_vm_ended_is_judged_as_well() {
     for state in [VmState::Stopped, VmState::Failed] {
         let record = VmRecord { state, ..record() };
-        assert_eq!(verdict(&record, &[guest()]), "mine");
-        assert_eq!(verdict(&record, &[]), "gone");
+        assert_eq!(decision(&record, &[guest()]), "mine");
+        assert_eq!(decision(&record, &[]), "gone");
         let child = firecracker(5000, 99, UID, ID);
-        assert_eq!(verdict(&record, &[child]), "unsure");
+        assert_eq!(decision(&record, &[child]), "unsure");
     }
 }
 
@@ -218,7 +218,7 @@ fn gone_takes_proof_and_a_list_that_was_cut_is_none() {
         ..FakeProcesses::of(vec![guest()])
     };
     let records = [record(), intent()];
-    let of_hidden = |record: &VmRecord| judge(record, "this boot", &look(&hidden, &records));
+    let of_hidden = |record: &VmRecord| decide(record, "this boot", &look(&hidden, &records));
     assert_eq!(word(&of_hidden(&record())), "mine");
     assert_eq!(word(&of_hidden(&intent())), "mine");
     // hidden, and not to be read: as with hidepid=
@@ -227,30 +227,30 @@ fn gone_takes_proof_and_a_list_that_was_cut_is_none() {
         ..hidden
     };
     for record in &records {
-        let verdict = judge(record, "this boot", &look(&unreadable, &records));
-        assert_eq!(word(&verdict), "unsure");
+        let decision = decide(record, "this boot", &look(&unreadable, &records));
+        assert_eq!(word(&decision), "unsure");
     }
     // the kernel says that there is none
     let nobody = FakeProcesses {
         blind,
         ..FakeProcesses::default()
     };
-    let of_nobody = |record: &VmRecord| judge(record, "this boot", &look(&nobody, &records));
+    let of_nobody = |record: &VmRecord| decide(record, "this boot", &look(&nobody, &records));
     assert_eq!(word(&of_nobody(&record())), "gone");
     assert_eq!(word(&of_nobody(&intent())), "unsure");
     // which boot this is cannot be told: another one proves nothing
-    let unknown_boot = judge(&record(), "", &look(&unreadable, &records));
+    let unknown_boot = decide(&record(), "", &look(&unreadable, &records));
     assert_eq!(word(&unknown_boot), "unsure");
 }
 
 #[test]
 fn a_guest_without_a_record_is_a_stranger_and_no_one_elses_process_is() {
     let ghost = firecracker(6001, 1, UID + 1, "ffffffffffffffff");
-    let of_before = Seen {
+    let of_before = ProcessInfo {
         control_group: "/banger.slice/banger-vm-ffffffffffffffff.scope".into(),
         ..firecracker(6002, 1, 600_009, "ffffffffffffffff")
     };
-    let elsewhere = |pid, uid, group: &str| Seen {
+    let elsewhere = |pid, uid, group: &str| ProcessInfo {
         control_group: group.into(),
         ..firecracker(pid, 1, uid, "ffffffffffffffff")
     };
@@ -273,7 +273,7 @@ fn a_guest_without_a_record_is_a_stranger_and_no_one_elses_process_is() {
     ]);
     let scan = look(&processes, &[record()]);
     let known = BTreeSet::from([UID]);
-    assert_eq!(strangers(&known, &scan), [&ghost, &of_before]);
+    assert_eq!(unmanaged_processes(&known, &scan), [&ghost, &of_before]);
 }
 
 prop_compose! {
@@ -286,9 +286,9 @@ prop_compose! {
         inode in prop_oneof![Just(None), Just(Some(5121)), Just(Some(1))],
         exited: bool,
         scoped: bool,
-    ) -> Seen {
+    ) -> ProcessInfo {
         let control_group = if scoped { "/banger.slice/banger-vm-00112233445566aa.scope" } else { "/" };
-        Seen {
+        ProcessInfo {
             comm: comm.into(),
             exited,
             pidfd_inode: inode,
@@ -309,8 +309,8 @@ proptest! {
         processes.dedup_by_key(|seen| seen.pid);
         let record = if with_process { record() } else { intent() };
         let living = || processes.iter().filter(|seen| !seen.exited);
-        match judge_among(&record, "this boot", &processes) {
-            Verdict::Mine(seen) => {
+        match decide_among(&record, "this boot", &processes) {
+            Decision::Mine(seen) => {
                 prop_assert!(living().any(|one| *one == *seen));
                 prop_assert_eq!(seen.uid, UID);
                 prop_assert_eq!(seen.comm.as_str(), "firecracker");
@@ -320,15 +320,15 @@ proptest! {
                 }
             }
             // whatever still has the VM's uid where VMs live stands against GONE
-            Verdict::Gone(_) => {
+            Decision::Gone(_) => {
                 prop_assert!(!living().any(|seen| seen.uid == UID && seen.control_group != "/"));
             }
-            Verdict::Unsure(_) => prop_assert!(living().next().is_some()),
+            Decision::Unsure(_) => prop_assert!(living().next().is_some()),
         }
     }
 
     #[test]
     fn another_boot_voids_everything(processes in proptest::collection::vec(any_process(), 0..6)) {
-        prop_assert_eq!(judge_among(&record(), "another", &processes), Verdict::Gone(Why::Rebooted));
+        prop_assert_eq!(decide_among(&record(), "another", &processes), Decision::Gone(Why::Rebooted));
     }
 }

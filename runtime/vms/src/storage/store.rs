@@ -120,7 +120,7 @@ impl Store {
             .map(Box::new);
         let lost = matches!(&error, StorageError::Io { source, .. }
             if source.kind() == io::ErrorKind::NotFound);
-        // a start that was cut off before its record was written had done nothing yet
+        // a start that was interrupted before its record was written had done nothing yet
         if lost && copy.is_none() && !self.places.jail(&id).exists() {
             return None;
         }

@@ -28,7 +28,7 @@ impl Ground {
         let base = root::base()?;
         let hosts = hosts();
         let ground = {
-            let _door = place::lock(&hosts.join(".door"))?;
+            let _door = place::lock(&hosts.join(".server"))?;
             sweep(&hosts)?;
             take_name(&hosts)?
         };

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{InstalledSet, Receipt, SavedFile, Trial, UnitName};
+use crate::model::{InstalledSet, Probation, Receipt, SavedFile, UnitName};
 
 /// Points a link elsewhere, in one rename: `current` at a version, or a program's name through
 /// `current`. A plain program that stood there (as releases before the toolkit installed it) is
-/// kept beside it until the run holds.
+/// kept beside it until the operation is committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// The link.
@@ -22,7 +22,7 @@ impl fmt::Display for Link {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "point {} at {}",
+            "switch {} to {}",
             self.link.display(),
             self.target.display()
         )
@@ -43,9 +43,9 @@ impl fmt::Display for RemoveFile {
 }
 
 /// Moves something out of the way, on its own file system, so that it can come back in one rename.
-/// It is deleted when the run holds, unless it is kept.
+/// It is deleted when the operation is committed, unless it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetAside {
+pub struct BackUp {
     /// What.
     pub path: PathBuf,
     /// Where it goes.
@@ -54,7 +54,7 @@ pub struct SetAside {
     pub keep: bool,
 }
 
-impl fmt::Display for SetAside {
+impl fmt::Display for BackUp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.keep {
             write!(
@@ -84,7 +84,7 @@ pub struct StageRelease {
 
 impl fmt::Display for StageRelease {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "lay {} down", self.to.display())
+        write!(formatter, "install {}", self.to.display())
     }
 }
 
@@ -135,25 +135,25 @@ impl fmt::Display for WriteUnit {
     }
 }
 
-/// Puts a version on trial: writes down which one comes back if it does not stay well, with the
-/// product's state as that one wrote it.
+/// Puts a version on probation: writes down which one comes back if it fails its health checks, with
+/// the product's state as that one wrote it.
 ///
-/// When it is taken back, state that has a later format by then is put back, too: the version before
+/// When it is rolled back, state that has a later format by then is put back, too: the version before
 /// could not read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BeginTrial {
+pub struct BeginProbation {
     /// Where.
     pub path: PathBuf,
     /// What.
-    pub trial: Box<Trial>,
+    pub probation: Box<Probation>,
 }
 
-impl fmt::Display for BeginTrial {
+impl fmt::Display for BeginProbation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "put {} on trial, with {} to come back",
-            self.trial.version, self.trial.previous
+            "put {} on probation, with {} to roll back to",
+            self.probation.version, self.probation.previous
         )
     }
 }
@@ -170,7 +170,7 @@ impl fmt::Display for RestoreState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "put back what of {} state files has a later format",
+            "restore those of {} state files that have a later format",
             self.files.len()
         )
     }

@@ -1,4 +1,4 @@
-//! Steps that protect those who must live.
+//! Steps that protect protected processes.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::listed;
-use crate::model::{Survivor, UnitName};
+use crate::model::{ProtectedProcess, UnitName};
 
 /// Asks systemd whether a stop of a service would reach its main process alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ impl fmt::Display for CheckKillMode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "see that KillMode=process is in force for {}{}",
+            "verify that KillMode=process is in force for {}{}",
             listed(&self.units),
             if self.stop_guests {
                 ", or stop who would be killed"
@@ -33,26 +33,26 @@ impl fmt::Display for CheckKillMode {
     }
 }
 
-/// Compares every survivor with what it was before the run: the same pid with the same start time,
-/// and known to the product's services if it was known to them before.
+/// Compares every protected process with what it was before the operation: the same pid with the
+/// same start time, and known to the product's services if it was known to them before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckSurvivors {
+pub struct CheckProtected {
     /// Who was there before.
-    pub survivors: Vec<Survivor>,
+    pub protected: Vec<ProtectedProcess>,
     /// The ids of those among them whom the services listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
-    /// The ids of those among them whom the run may have ended, as the user asked for.
+    /// The ids of those among them whom the operation may have ended, as the user asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_end: Vec<String>,
 }
 
-impl fmt::Display for CheckSurvivors {
+impl fmt::Display for CheckProtected {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "see that all {} that ran still run",
-            self.survivors.len()
+            "verify that all {} protected processes still run",
+            self.protected.len()
         )
     }
 }
@@ -60,7 +60,8 @@ impl fmt::Display for CheckSurvivors {
 /// Makes a service spare its children, by a drop-in of the toolkit's own that beats the unit file
 /// and the administrator's drop-ins, which stay as they are.
 ///
-/// Not taken back: a run that is rolled back must be able to restart the service without harm, too.
+/// Not reverted: an operation that is rolled back must be able to restart the service without harm,
+/// too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepGuests {
     /// The service.
@@ -71,14 +72,18 @@ pub struct KeepGuests {
 
 impl fmt::Display for KeepGuests {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "give {} KillMode=process", self.unit)
+        write!(
+            formatter,
+            "add a drop-in with KillMode=process to {}",
+            self.unit
+        )
     }
 }
 
-/// Moves survivors out of the services' control groups, each into a scope of its own, where no stop
-/// of a service reaches them.
+/// Moves protected processes out of the services' control groups, each into a scope of its own,
+/// where no stop of a service reaches them.
 ///
-/// Not taken back: a survivor is as safe there as it can be.
+/// Not reverted: a protected process is as safe there as it can be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RescopeGuests {
     /// The slice of the scopes.
@@ -90,11 +95,11 @@ pub struct RescopeGuests {
     pub stop_guests: bool,
 }
 
-/// One survivor's move.
+/// One protected process's move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
     /// Who.
-    pub survivor: Survivor,
+    pub protected: ProtectedProcess,
     /// Where to.
     pub scope: UnitName,
 }
@@ -104,7 +109,7 @@ impl fmt::Display for RescopeGuests {
         let names: Vec<&str> = self
             .moves
             .iter()
-            .map(|one| one.survivor.name.as_str())
+            .map(|one| one.protected.name.as_str())
             .collect();
         write!(
             formatter,
@@ -114,29 +119,29 @@ impl fmt::Display for RescopeGuests {
     }
 }
 
-/// Sees, once the doors are closed, that nobody runs who must live: one may have started between
+/// Sees, once the sockets are closed, that no protected process runs: one may have started between
 /// the look at the host and the stop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckVacant {}
 
 impl fmt::Display for CheckVacant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("see that no guest is left")
+        formatter.write_str("verify that no protected process runs")
     }
 }
 
-/// Ends survivors, as the user asked for.
+/// Ends protected processes, as the user asked for.
 ///
-/// Cannot be taken back.
+/// Cannot be reverted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopGuests {
     /// Who.
-    pub survivors: Vec<Survivor>,
+    pub protected: Vec<ProtectedProcess>,
 }
 
 impl fmt::Display for StopGuests {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.survivors.iter().map(|one| one.name.as_str()).collect();
+        let names: Vec<&str> = self.protected.iter().map(|one| one.name.as_str()).collect();
         write!(formatter, "stop {}", listed(&names))
     }
 }

@@ -42,6 +42,6 @@ pub struct CheckPrograms {
 
 impl fmt::Display for CheckPrograms {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "see that each program says {}", self.version)
+        write!(formatter, "verify that each program says {}", self.version)
     }
 }

@@ -8,11 +8,11 @@ mod units;
 use serde::{Deserialize, Serialize};
 
 pub use files::{
-    BeginTrial, Link, RemoveFile, RestoreState, SetAside, StageRelease, WriteReceipt, WriteSet,
+    BackUp, BeginProbation, Link, RemoveFile, RestoreState, StageRelease, WriteReceipt, WriteSet,
     WriteUnit,
 };
 pub use guests::{
-    CheckKillMode, CheckSurvivors, CheckVacant, KeepGuests, Move, RescopeGuests, StopGuests,
+    CheckKillMode, CheckProtected, CheckVacant, KeepGuests, Move, RescopeGuests, StopGuests,
 };
 pub use health::{CheckHealth, CheckPrograms};
 pub use units::{
@@ -52,7 +52,7 @@ macro_rules! every_step {
             StageRelease,
             /// Ask new programs for their version.
             CheckPrograms,
-            /// Point a link (`current`, a program) elsewhere, in one rename.
+            /// Switch a link (`current`, a program) elsewhere, in one rename.
             Link,
             /// Write a unit file.
             WriteUnit,
@@ -61,12 +61,12 @@ macro_rules! every_step {
             /// Remove a file or link.
             RemoveFile,
             /// Move a folder out of the way.
-            SetAside,
+            BackUp,
             /// Make systemd read its units anew.
             ReloadSystemd,
-            /// See that a stop reaches the main process alone.
+            /// Verify that a stop reaches the main process alone.
             CheckKillMode,
-            /// Move survivors out of the services' control groups.
+            /// Move protected processes out of the services' control groups.
             RescopeGuests,
             /// Enable units.
             EnableUnits,
@@ -80,16 +80,16 @@ macro_rules! every_step {
             RestartUnits,
             /// Wait until services answer with the right version.
             CheckHealth,
-            /// Compare survivors with what they were.
-            CheckSurvivors,
-            /// See that nobody is left who must live.
+            /// Compare protected processes with what they were.
+            CheckProtected,
+            /// Verify that no protected process runs.
             CheckVacant,
-            /// End survivors, as the user asked for.
+            /// End protected processes, as the user asked for.
             StopGuests,
-            /// Start the unit that takes the run back if the updater dies.
+            /// Start the unit that rolls the operation back if the updater dies.
             StartRescue,
-            /// Put a version on trial.
-            BeginTrial,
+            /// Put a version on probation.
+            BeginProbation,
             /// Put back state of a later format.
             RestoreState,
             /// Write the receipt.

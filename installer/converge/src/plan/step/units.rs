@@ -13,7 +13,7 @@ pub struct ReloadSystemd {}
 
 impl fmt::Display for ReloadSystemd {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("make systemd read its units anew")
+        formatter.write_str("reload systemd")
     }
 }
 
@@ -36,10 +36,11 @@ pub struct StopUnits {
 pub struct RestartUnits {
     /// The services.
     pub units: Vec<UnitName>,
-    /// Sockets of theirs that do not listen yet, or for another owner. systemd starts a socket only while its service
-    /// does not run, so the services are stopped, the sockets started, and then the services.
+    /// Sockets of theirs that do not listen yet, or for another owner. systemd starts a socket only
+    /// while its service does not run, so the services are stopped, the sockets started, and then
+    /// the services.
     pub sockets: Vec<UnitName>,
-    /// The version that stands when this is taken back.
+    /// The version that stands when this is rolled back.
     pub fallback: Option<Version>,
 }
 
@@ -87,10 +88,10 @@ impl fmt::Display for DisableUnits {
     }
 }
 
-/// Starts the unit that takes the run back if the updater dies, and watches the new version
+/// Starts the unit that rolls the operation back if the updater dies, and watches the new version
 /// afterwards.
 ///
-/// Not taken back: it ends by itself when there is nothing to watch.
+/// Not reverted: it exits when there is nothing to watch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartRescue {
     /// The unit.
@@ -99,6 +100,10 @@ pub struct StartRescue {
 
 impl fmt::Display for StartRescue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "let {} watch", self.unit)
+        write!(
+            formatter,
+            "start {}, which watches the new version",
+            self.unit
+        )
     }
 }

@@ -36,10 +36,10 @@ pub(super) fn product(root: &Path) -> Product {
         lock: "/run/toy-install.lock".into(),
         product_state: vec!["/var/lib/toy".into()],
     };
-    let spec = |text, enable, keeps_children| UnitSpec {
+    let spec = |text, enable, stateful| UnitSpec {
         name: name(text),
         enable,
-        keeps_children,
+        stateful,
         optional: false,
     };
     Product {
@@ -132,7 +132,7 @@ impl Machine {
             processes: self,
             programs: self,
             clock: self,
-            survivors: self,
+            protected: self,
             health: self,
             interrupt: &self.interrupt,
         }
@@ -235,7 +235,7 @@ impl Machine {
         let twin = UnitSpec {
             name: name(TWIN),
             enable: true,
-            keeps_children: true,
+            stateful: true,
             optional: false,
         };
         self.product.units.push(twin);

@@ -60,7 +60,7 @@ impl Machine {
         }
     }
 
-    /// A service ends by itself and in order, and nobody is to start it anew (`Restart=no`).
+    /// A service exits and in order, and nobody is to start it anew (`Restart=no`).
     pub(in super::super) fn let_service_leave(&self) {
         let unit = name("toyd.service");
         if let Some(state) = self.units.borrow_mut().get_mut(&unit) {
@@ -167,7 +167,7 @@ impl Machine {
         if unit.text.is_none() {
             return JobResult::Failed;
         }
-        // it watches, and ends by itself: tests call it where they want it
+        // it watches, and exits: tests call it where they want it
         if name.as_str() == "toy-rescue.service" {
             return JobResult::Done;
         }

@@ -62,7 +62,7 @@ pub(super) struct Machine {
     stop_guests: Cell<bool>,
     /// The services no longer list the child.
     forgets: Cell<bool>,
-    /// How often the service ended by itself since somebody started it.
+    /// How often the service exited since somebody started it.
     restarts: Cell<u32>,
     pauses_left: Cell<Option<u32>>,
     /// The version that no longer answers.
@@ -367,9 +367,9 @@ impl Machine {
         }
     }
 
-    /// The record of the version on trial.
-    pub(super) fn trial(&self) -> PathBuf {
-        self.product.layout.trial()
+    /// The record of the version on probation.
+    pub(super) fn probation(&self) -> PathBuf {
+        self.product.layout.probation()
     }
 
     /// A signal comes after so many pauses.

@@ -30,10 +30,10 @@ impl Set {
     }
 
     fn units(self) -> Vec<UnitSpec> {
-        let spec = |text, enable, keeps_children| UnitSpec {
+        let spec = |text, enable, stateful| UnitSpec {
             name: name(text),
             enable,
-            keeps_children,
+            stateful,
             optional: false,
         };
         let socket = match self {

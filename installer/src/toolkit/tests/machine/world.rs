@@ -13,10 +13,10 @@ use super::{CHILD, Deed, Machine, SERVICE, name};
 use crate::effect::systemd::{JobKind, JobResult, ScopeRequest, Systemd, SystemdError};
 use crate::effect::{
     Answer, BoxError, Clock, Files, FilesError, ForeignListener, Health, ProcessFacts, Processes,
-    ProgramError, Programs, Status, Survivors,
+    ProgramError, Programs, ProtectedProcesses, Status,
 };
 use crate::model::{
-    End, FileImage, Fingerprint, Found, ProcessIdentity, ServiceFacts, Survivor, UnitFacts,
+    End, FileImage, Fingerprint, Found, ProcessIdentity, ProtectedProcess, ServiceFacts, UnitFacts,
     UnitName, UnitSearch, Version,
 };
 
@@ -303,12 +303,12 @@ impl Clock for Machine {
     }
 }
 
-impl Survivors for Machine {
-    fn list(&self) -> Result<Vec<Survivor>, BoxError> {
+impl ProtectedProcesses for Machine {
+    fn list(&self) -> Result<Vec<ProtectedProcess>, BoxError> {
         let late = self.child_is_late.replace(false);
         let group = self.child.borrow().clone().filter(|_| !late);
         Ok(group
-            .map(|control_group| Survivor {
+            .map(|control_group| ProtectedProcess {
                 name: "child".into(),
                 id: "child".into(),
                 identity: CHILD,
@@ -318,8 +318,8 @@ impl Survivors for Machine {
             .collect())
     }
 
-    fn end_of(&self, survivor: &Survivor) -> Result<Option<End>, BoxError> {
-        assert_eq!(survivor.identity, CHILD);
+    fn end_of(&self, protected: &ProtectedProcess) -> Result<Option<End>, BoxError> {
+        assert_eq!(protected.identity, CHILD);
         Ok(self.child_end.get())
     }
 }

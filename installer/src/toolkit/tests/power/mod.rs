@@ -117,7 +117,7 @@ pub(super) static SCENES: [Scene; 10] = [
         refuse: true,
     },
     Scene {
-        name: "update that does not hold",
+        name: "update that fails",
         start: installed,
         run: |machine| machine.update_to("0.1.1", "liar"),
         holds: false,
@@ -177,7 +177,7 @@ fn booted(image: Image) -> Machine {
 }
 
 /// Everything that can be told of a machine: the whole disk, and what runs. Only the drop-in that
-/// keeps guests is left out: it stays where a run that wrote it is taken back, and does no harm.
+/// keeps guests is left out: it stays where a run that wrote it is rolled back, and does no harm.
 pub(super) fn whole(machine: &Machine) -> Vec<String> {
     const FOLDER: &str = "/etc/systemd/system/toyd.service.d";
     let mut lines = machine.disk().image().lines();
@@ -202,7 +202,7 @@ fn settled(image: Image) -> Vec<String> {
 }
 
 /// A scene's two ends, and what was counted on the way.
-struct Trial<'a> {
+struct Attempt<'a> {
     scene: &'a Scene,
     old: Vec<String>,
     new: Vec<String>,
@@ -212,7 +212,7 @@ struct Trial<'a> {
     again: usize,
 }
 
-impl<'a> Trial<'a> {
+impl<'a> Attempt<'a> {
     /// Every disk that a loss of power during the scene can leave is recovered; for some the power
     /// goes once more while they are.
     fn of(scene: &'a Scene, random: &mut Random) -> Self {
@@ -220,7 +220,7 @@ impl<'a> Trial<'a> {
         let old = settled(machine.disk().image());
         machine.disk().remember();
         assert_eq!((scene.run)(&machine).is_ok(), scene.holds);
-        let mut trial = Self {
+        let mut attempt = Self {
             scene,
             old,
             new: settled(machine.disk().image()),
@@ -229,16 +229,16 @@ impl<'a> Trial<'a> {
             ends: [0; 2],
             again: 0,
         };
-        let mut once = trial.lose_power(machine.disk(), random);
+        let mut once = attempt.lose_power(machine.disk(), random);
         let every = once.len().div_ceil(TWICE);
         once.retain(|image| image.digest() % every as u64 == 0);
         for image in once {
             let machine = booted(image);
             machine.disk().remember();
             machine.recover().expect("it was recovered before");
-            trial.lose_power(machine.disk(), random);
+            attempt.lose_power(machine.disk(), random);
         }
-        trial
+        attempt
     }
 
     /// Recovers every disk that can be left of what this one was through, and gives those that had
@@ -308,16 +308,16 @@ fn a_machine_that_loses_its_power_anywhere_is_wholly_old_or_wholly_new() {
     let all = AtomicUsize::new(0);
     each_scene(|index, scene| {
         let mut random = Random(SEED + index as u64);
-        let trial = Trial::of(scene, &mut random);
-        all.fetch_add(trial.states.len(), Ordering::Relaxed);
+        let attempt = Attempt::of(scene, &mut random);
+        all.fetch_add(attempt.states.len(), Ordering::Relaxed);
         tell!(
             "{}: {} moments, {} different disks, {} ended old, {} new; {} ran again",
             scene.name,
-            trial.moments,
-            trial.states.len(),
-            trial.ends[0],
-            trial.ends[1],
-            trial.again
+            attempt.moments,
+            attempt.states.len(),
+            attempt.ends[0],
+            attempt.ends[1],
+            attempt.again
         );
     });
     let all = all.into_inner();

@@ -1,16 +1,16 @@
-//! The verdict on one record.
+//! The decision on one record.
 
 use std::collections::BTreeSet;
 
-use crate::observe::{Scan, Seen};
+use crate::observe::{ProcessInfo, Scan};
 use crate::storage::VmRecord;
 use crate::vm_uids;
 
 /// What is known of a record's process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Decision {
     /// This is the process.
-    Mine(Box<Seen>),
+    Mine(Box<ProcessInfo>),
     /// It is not there any more, for certain.
     Gone(Why),
     /// Neither can be shown; the text says what speaks against either.
@@ -29,16 +29,16 @@ pub enum Why {
 }
 
 /// Judges one record by what a look at the processes found. A record that says that its VM has ended
-/// is judged like any other. A boot that is not known, an empty `boot_id`, proves nothing.
-pub fn judge(record: &VmRecord, boot_id: &str, scan: &Scan) -> Verdict {
+/// is decided like any other. A boot that is not known, an empty `boot_id`, proves nothing.
+pub fn decide(record: &VmRecord, boot_id: &str, scan: &Scan) -> Decision {
     if !boot_id.is_empty() && record.boot_id != boot_id {
-        return Verdict::Gone(Why::Rebooted);
+        return Decision::Gone(Why::Rebooted);
     }
     let Some(process) = &record.process else {
-        return judge_intent(record, scan);
+        return decide_intent(record, scan);
     };
     if let Some(reason) = scan.unreadable(process.pid) {
-        return Verdict::Unsure(format!(
+        return Decision::Unsure(format!(
             "process {} is there and cannot be read: {reason}",
             process.pid
         ));
@@ -52,43 +52,45 @@ pub fn judge(record: &VmRecord, boot_id: &str, scan: &Scan) -> Verdict {
             (Some(now), Some(then)) if now != then
         );
         return match () {
-            () if other_inode => Verdict::Unsure(format!(
+            () if other_inode => Decision::Unsure(format!(
                 "process {} has the recorded start time and another identity",
                 seen.pid
             )),
-            () if seen.uid != record.uid || seen.comm != "firecracker" => Verdict::Unsure(format!(
-                "process {} runs {} as uid {}, expected firecracker as uid {}",
-                seen.pid, seen.comm, seen.uid, record.uid
-            )),
-            () => Verdict::Mine(Box::new(seen.clone())),
+            () if seen.uid != record.uid || seen.comm != "firecracker" => {
+                Decision::Unsure(format!(
+                    "process {} runs {} as uid {}, expected firecracker as uid {}",
+                    seen.pid, seen.comm, seen.uid, record.uid
+                ))
+            }
+            () => Decision::Mine(Box::new(seen.clone())),
         };
     }
-    match kin(record, scan).first() {
-        Some(seen) => Verdict::Unsure(format!(
+    match related(record, scan).first() {
+        Some(seen) => Decision::Unsure(format!(
             "process {} ({}) has its id, user or scope, but is not the recorded one",
             seen.pid, seen.comm
         )),
-        None => Verdict::Gone(Why::Exited),
+        None => Decision::Gone(Why::Exited),
     }
 }
 
 /// The helper ended after it wrote that it would spawn, before it wrote what it had spawned.
-fn judge_intent(record: &VmRecord, scan: &Scan) -> Verdict {
-    match kin(record, scan).as_slice() {
+fn decide_intent(record: &VmRecord, scan: &Scan) -> Decision {
+    match related(record, scan).as_slice() {
         // no number to ask the kernel for: that nothing is to be seen proves nothing then
         [] => match scan.blindness() {
-            Some(blindness) => Verdict::Unsure(format!("it may run unseen: {blindness}")),
-            None => Verdict::Gone(Why::NeverStarted),
+            Some(blindness) => Decision::Unsure(format!("it may run unseen: {blindness}")),
+            None => Decision::Gone(Why::NeverStarted),
         },
         // only root can take a uid of the range, and the helper gives each to one VM
         [seen] if seen.uid == record.uid && is_named(record, seen) && scan.is_ours(seen) => {
             if seen.comm == "firecracker" {
-                Verdict::Mine(Box::new((*seen).clone()))
+                Decision::Mine(Box::new((*seen).clone()))
             } else {
-                Verdict::Unsure(format!("process {} is still {}", seen.pid, seen.comm))
+                Decision::Unsure(format!("process {} is still {}", seen.pid, seen.comm))
             }
         }
-        [seen, ..] => Verdict::Unsure(format!(
+        [seen, ..] => Decision::Unsure(format!(
             "process {} ({}) may be of this VM",
             seen.pid, seen.comm
         )),
@@ -97,7 +99,7 @@ fn judge_intent(record: &VmRecord, scan: &Scan) -> Verdict {
 
 /// Anything that is tied to a VM, be it weakly: enough to doubt that the VM is gone. By number, each
 /// once.
-fn kin<'scan>(record: &VmRecord, scan: &'scan Scan) -> Vec<&'scan Seen> {
+fn related<'scan>(record: &VmRecord, scan: &'scan Scan) -> Vec<&'scan ProcessInfo> {
     let own_scope = format!("banger-vm-{}.scope", record.id);
     let scopes = [Some(own_scope.as_str()), record.scope.as_deref()];
     let in_scope = scopes
@@ -106,7 +108,7 @@ fn kin<'scan>(record: &VmRecord, scan: &'scan Scan) -> Vec<&'scan Seen> {
         .flat_map(|scope| scan.in_scope(scope));
     // others may use the same uid elsewhere, in their containers
     let with_uid = scan.with_uid(record.uid).filter(|seen| scan.is_ours(seen));
-    let mut found: Vec<&Seen> = with_uid
+    let mut found: Vec<&ProcessInfo> = with_uid
         .chain(in_scope)
         .chain(scan.named(record.id.as_str()))
         .collect();
@@ -116,7 +118,7 @@ fn kin<'scan>(record: &VmRecord, scan: &'scan Scan) -> Vec<&'scan Seen> {
 }
 
 /// Its command line carries the VM's id. The jailer hands `--id` on to Firecracker.
-fn is_named(record: &VmRecord, seen: &Seen) -> bool {
+fn is_named(record: &VmRecord, seen: &ProcessInfo) -> bool {
     seen.option("--id")
         .is_some_and(|id| id == record.id.as_str())
 }
@@ -125,12 +127,15 @@ fn is_named(record: &VmRecord, seen: &Seen) -> bool {
 ///
 /// A uid alone makes no guest: other software may use the same numbers, in containers above all. A
 /// guest lives in a VM's scope, or in the group of a service of banger.
-pub fn strangers<'scan>(known: &BTreeSet<u32>, scan: &'scan Scan) -> Vec<&'scan Seen> {
-    let unknown = |seen: &&Seen| is_guest(scan, seen) && !known.contains(&seen.uid);
+pub fn unmanaged_processes<'scan>(
+    known: &BTreeSet<u32>,
+    scan: &'scan Scan,
+) -> Vec<&'scan ProcessInfo> {
+    let unknown = |seen: &&ProcessInfo| is_guest(scan, seen) && !known.contains(&seen.uid);
     scan.all().filter(unknown).collect()
 }
 
 /// It runs as a VM, where VMs live.
-pub fn is_guest(scan: &Scan, seen: &Seen) -> bool {
+pub fn is_guest(scan: &Scan, seen: &ProcessInfo) -> bool {
     vm_uids::may_be_of_a_vm(seen.uid) && scan.is_ours(seen)
 }

@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-/// A room, and the paths that must not stand in it.
+/// A module, and the paths that must not stand in it.
 #[derive(Clone, Copy)]
-struct Room {
+struct Module {
     folder: &'static str,
     forbidden: &'static [&'static str],
 }
@@ -34,24 +34,24 @@ const PURE: &[&str] = &[
     "runtime/vms/src/reconcile",
 ];
 
-const ROOMS: &[Room] = &[
-    Room {
+const MODULES: &[Module] = &[
+    Module {
         folder: "installer/host/src/model",
         forbidden: &["crate::"],
     },
-    Room {
+    Module {
         folder: "installer/systemd/src/unit",
         forbidden: &["crate::"],
     },
-    Room {
+    Module {
         folder: "installer/trust/src/model",
         forbidden: &["crate::"],
     },
-    Room {
+    Module {
         folder: "installer/converge/src/model",
         forbidden: &["crate::"],
     },
-    Room {
+    Module {
         folder: "installer/converge/src/plan",
         forbidden: &[
             "crate::effect",
@@ -61,27 +61,27 @@ const ROOMS: &[Room] = &[
             "banger_installer_systemd::client",
         ],
     },
-    Room {
+    Module {
         folder: "installer/converge/src/step",
         forbidden: &["crate::engine", "crate::journal"],
     },
-    Room {
+    Module {
         folder: "installer/converge/src/journal",
         forbidden: &["crate::engine"],
     },
-    Room {
+    Module {
         folder: "installer/converge/src/effect",
         forbidden: &["crate::step", "crate::engine", "crate::plan"],
     },
-    Room {
+    Module {
         folder: "installer",
         forbidden: &["firecracker"],
     },
-    Room {
+    Module {
         folder: "runtime/src/helper",
         forbidden: &["crate::owner"],
     },
-    Room {
+    Module {
         folder: "runtime/src/owner",
         forbidden: &["crate::helper", "crate::jail"],
     },
@@ -126,27 +126,27 @@ fn trespasses<'a>(code: &'a str, words: &[&str]) -> Vec<&'a str> {
 
 #[test]
 fn every_room_keeps_to_its_arrows() {
-    let pure = PURE.iter().map(|folder| Room {
+    let pure = PURE.iter().map(|folder| Module {
         folder,
         forbidden: EFFECTS,
     });
     let mut found = Vec::new();
-    for room in pure.chain(ROOMS.iter().copied()) {
-        let files = sources(&project().join(room.folder));
+    for module in pure.chain(MODULES.iter().copied()) {
+        let files = sources(&project().join(module.folder));
         assert!(
             !files.is_empty(),
             "{} is empty: the rule guards nothing",
-            room.folder
+            module.folder
         );
         for (path, code) in files {
-            for line in trespasses(&code, room.forbidden) {
+            for line in trespasses(&code, module.forbidden) {
                 found.push(format!("{}: {}", path.display(), line.trim()));
             }
         }
     }
     assert!(
         found.is_empty(),
-        "rooms know what they must not:\n{}",
+        "modules know what they must not:\n{}",
         found.join("\n")
     );
 }
@@ -162,7 +162,7 @@ fn only_the_command_line_prints() {
         "stderr()",
     ];
     let mut found = Vec::new();
-    let rooms = ["installer", "runtime", "release/src"].map(|room| project().join(room));
+    let modules = ["installer", "runtime", "release/src"].map(|module| project().join(module));
     let may_print = [
         "installer/examples",
         "runtime/cli/src",
@@ -170,7 +170,7 @@ fn only_the_command_line_prints() {
         "release/src/cli",
     ]
     .map(|place| project().join(place));
-    for (path, code) in rooms.iter().flat_map(|room| sources(room)) {
+    for (path, code) in modules.iter().flat_map(|module| sources(module)) {
         let is_test = path.components().any(|part| part.as_os_str() == "tests");
         let allowed = is_test || may_print.iter().any(|place| path.starts_with(place));
         if !allowed {

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
-use crate::model::{End, Survivor};
-use crate::plan::CheckSurvivors;
+use crate::model::{End, ProtectedProcess};
+use crate::plan::CheckProtected;
 use crate::report::{Event, Report};
 
 /// How long the services may take to find out how a process ended that they watch.
@@ -14,10 +14,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// How a process that is gone ended, once the services have had their time to find out. Who cannot
 /// tell has not explained it.
-pub fn end_of(survivor: &Survivor, effects: &Effects<'_>) -> End {
+pub fn end_of(protected: &ProtectedProcess, effects: &Effects<'_>) -> End {
     let deadline = effects.clock.monotonic() + ATTRIBUTION_BOUND;
     loop {
-        let told = effects.survivors.end_of(survivor).ok().flatten();
+        let told = effects.protected.end_of(protected).ok().flatten();
         match told {
             Some(end) => return end,
             None if effects.clock.monotonic() >= deadline => return End::Unexplained,
@@ -26,7 +26,7 @@ pub fn end_of(survivor: &Survivor, effects: &Effects<'_>) -> End {
     }
 }
 
-impl CheckSurvivors {
+impl CheckProtected {
     /// Those who live and were known to the services, and are not any more.
     fn forgotten(&self, effects: &Effects<'_>) -> Result<Vec<String>, StepError> {
         if self.known.is_empty() {
@@ -36,7 +36,7 @@ impl CheckSurvivors {
             return Ok(Vec::new());
         };
         Ok(self
-            .survivors
+            .protected
             .iter()
             .filter(|one| self.known.contains(&one.id) && !known.contains(&one.id))
             .filter(|one| effects.lives(one.identity))
@@ -48,28 +48,28 @@ impl CheckSurvivors {
     fn lost(&self, effects: &Effects<'_>, report: &mut dyn Report) -> (usize, Vec<String>) {
         let mut lost = Vec::new();
         let mut living = 0;
-        for survivor in &self.survivors {
-            let (name, pid) = (survivor.name.clone(), survivor.identity.pid);
-            let alive = effects.lives(survivor.identity);
+        for protected in &self.protected {
+            let (name, pid) = (protected.name.clone(), protected.identity.pid);
+            let alive = effects.lives(protected.identity);
             if !alive {
-                if self.may_end.contains(&survivor.id) {
+                if self.may_end.contains(&protected.id) {
                     continue;
                 }
-                let end = end_of(survivor, effects);
+                let end = end_of(protected, effects);
                 if end.is_explained() {
-                    report.event(&Event::SurvivorEnded { name, pid, end });
+                    report.event(&Event::ProtectedEnded { name, pid, end });
                     continue;
                 }
                 lost.push(name.clone());
             }
             living += usize::from(alive);
-            report.event(&Event::SurvivorChecked { name, pid, alive });
+            report.event(&Event::ProtectedChecked { name, pid, alive });
         }
         (living, lost)
     }
 }
 
-impl Act for CheckSurvivors {
+impl Act for CheckProtected {
     fn prepare(&self, _effects: &Effects<'_>) -> Result<Undo, StepError> {
         Ok(Undo::Nothing)
     }

@@ -1,8 +1,8 @@
-//! Room on the disk for the disks of VMs.
+//! DiskSpace on the disk for the disks of VMs.
 //!
 //! Two bounds. The sum of the sizes of all disks of VMs, holes included, has a limit
 //! ([`limits::DISKS`]): what a guest may fill later counts now. And before a copy the file system
-//! must have room for the data, for all copies that are under way at the same time, and for a
+//! must have space for the data, for all copies that are under way at the same time, and for a
 //! reserve that stays the host's.
 
 use std::path::Path;
@@ -13,9 +13,9 @@ use crate::protocol::limits;
 /// What stays free on the file system when a disk is copied, in bytes: records must be written.
 const RESERVE: u64 = 256 * 1024 * 1024;
 
-/// No room.
+/// No space.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoRoom {
+pub enum NoSpace {
     /// On the file system.
     #[error(
         "its files take {needed}, and {path} has {free} free, of which {reserve} stay the host's",
@@ -42,13 +42,13 @@ pub enum NoRoom {
     },
 }
 
-impl NoRoom {
+impl NoSpace {
     /// What to type.
     pub fn hint(&self) -> String {
         match self {
             Self::FileSystem { path, .. } => format!(
                 "delete VMs that are not needed (`banger vm list`, `banger vm delete NAME`), or \
-                 make room on the file system of {path}"
+                 free space on the file system of {path}"
             ),
             Self::Disks { .. } => "delete VMs that are not needed (`banger vm list`, \
                                    `banger vm delete NAME`), or use a smaller image"
@@ -81,41 +81,41 @@ struct Promised {
 
 /// The book of what is promised. One for the whole helper.
 #[derive(Debug, Clone, Default)]
-pub struct Room(Arc<Mutex<Promised>>);
+pub struct DiskSpace(Arc<Mutex<Promised>>);
 
 /// What was promised to one VM; given back when it is dropped.
 #[derive(Debug)]
 pub struct Promise {
-    room: Room,
+    space: DiskSpace,
     data: u64,
     disk: u64,
 }
 
-impl Room {
+impl DiskSpace {
     fn lock(&self) -> MutexGuard<'_, Promised> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Promises room for `data` bytes at `path` and for a disk of `disk` bytes, where the disks that
+    /// Promises space for `data` bytes at `path` and for a disk of `disk` bytes, where the disks that
     /// are made already have `taken` bytes.
     ///
     /// # Errors
-    /// [`NoRoom`]; and nothing is promised then. A file system that tells no sizes is full.
+    /// [`NoSpace`]; and nothing is promised then. A file system that tells no sizes is full.
     pub fn promise(
         &self,
         path: &Path,
         data: u64,
         disk: u64,
         taken: u64,
-    ) -> Result<Promise, NoRoom> {
+    ) -> Result<Promise, NoSpace> {
         let free = free_at(path);
         let mut promised = self.lock();
-        judge(path, data, disk, free, taken, &promised)?;
+        check(path, data, disk, free, taken, &promised)?;
         promised.data = promised.data.saturating_add(data);
         promised.disks = promised.disks.saturating_add(disk);
         drop(promised);
         Ok(Promise {
-            room: self.clone(),
+            space: self.clone(),
             data,
             disk,
         })
@@ -124,7 +124,7 @@ impl Room {
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        let mut promised = self.room.lock();
+        let mut promised = self.space.lock();
         promised.data = promised.data.saturating_sub(self.data);
         promised.disks = promised.disks.saturating_sub(self.disk);
     }
@@ -134,24 +134,24 @@ fn free_at(path: &Path) -> u64 {
     rustix::fs::statvfs(path).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-fn judge(
+fn check(
     path: &Path,
     data: u64,
     disk: u64,
     free: u64,
     taken: u64,
     promised: &Promised,
-) -> Result<(), NoRoom> {
+) -> Result<(), NoSpace> {
     let taken = taken.saturating_add(promised.disks);
     if disk > 0 && taken.saturating_add(disk) > limits::DISKS {
-        return Err(NoRoom::Disks {
+        return Err(NoSpace::Disks {
             wanted: disk,
             taken,
         });
     }
     let free = free.saturating_sub(promised.data);
     if data.saturating_add(RESERVE) > free {
-        return Err(NoRoom::FileSystem {
+        return Err(NoSpace::FileSystem {
             path: path.display().to_string(),
             needed: data,
             free,
@@ -170,8 +170,8 @@ mod tests {
     fn what_does_not_fit_is_refused_with_sizes_and_a_hint() {
         let nothing = Promised::default();
         let at = Path::new("/var/lib/x");
-        judge(at, GIB, 6 * GIB, 2 * GIB, 0, &nothing).unwrap();
-        let refused = judge(at, 2 * GIB, 6 * GIB, 2 * GIB, 0, &nothing).unwrap_err();
+        check(at, GIB, 6 * GIB, 2 * GIB, 0, &nothing).unwrap();
+        let refused = check(at, 2 * GIB, 6 * GIB, 2 * GIB, 0, &nothing).unwrap_err();
         assert_eq!(
             refused.to_string(),
             "its files take 2.0 GiB, and /var/lib/x has 2.0 GiB free, of which 256.0 MiB stay the \
@@ -185,11 +185,11 @@ mod tests {
         let nothing = Promised::default();
         let at = Path::new("/");
         let most = limits::DISKS;
-        judge(at, 0, GIB, u64::MAX, most - GIB, &nothing).unwrap();
-        let refused = judge(at, 0, GIB, u64::MAX, most - GIB + 1, &nothing).unwrap_err();
-        assert!(matches!(refused, NoRoom::Disks { .. }), "{refused}");
+        check(at, 0, GIB, u64::MAX, most - GIB, &nothing).unwrap();
+        let refused = check(at, 0, GIB, u64::MAX, most - GIB + 1, &nothing).unwrap_err();
+        assert!(matches!(refused, NoSpace::Disks { .. }), "{refused}");
         // a VM without a disk adds nothing to a sum that is too high already
-        judge(at, 0, 0, u64::MAX, most + 1, &nothing).unwrap();
+        check(at, 0, 0, u64::MAX, most + 1, &nothing).unwrap();
     }
 
     #[test]
@@ -199,14 +199,14 @@ mod tests {
             data: GIB,
             disks: limits::DISKS - GIB,
         };
-        assert!(judge(at, GIB, 0, 2 * GIB, 0, &promised).is_err());
-        assert!(judge(at, 0, 2 * GIB, u64::MAX, 0, &promised).is_err());
+        assert!(check(at, GIB, 0, 2 * GIB, 0, &promised).is_err());
+        assert!(check(at, 0, 2 * GIB, u64::MAX, 0, &promised).is_err());
 
         let folder = tempfile::tempdir().unwrap();
-        let room = Room::default();
-        let promise = room.promise(folder.path(), 1, limits::DISKS, 0).unwrap();
-        assert!(room.promise(folder.path(), 1, 1, 0).is_err());
+        let space = DiskSpace::default();
+        let promise = space.promise(folder.path(), 1, limits::DISKS, 0).unwrap();
+        assert!(space.promise(folder.path(), 1, 1, 0).is_err());
         drop(promise);
-        room.promise(folder.path(), 1, 1, 0).unwrap();
+        space.promise(folder.path(), 1, 1, 0).unwrap();
     }
 }

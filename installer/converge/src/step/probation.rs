@@ -2,20 +2,20 @@ use super::restore::restore;
 use super::{Act, Detail, StepError, Undo};
 use crate::effect::Effects;
 use crate::model::FileImage;
-use crate::plan::{BeginTrial, RestoreState};
+use crate::plan::{BeginProbation, RestoreState};
 use crate::report::Report;
 
-impl Act for BeginTrial {
+impl Act for BeginProbation {
     fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError> {
-        Ok(Undo::Trial {
+        Ok(Undo::Probation {
             path: self.path.clone(),
             before: effects.files.look(&self.path)?,
-            state: self.trial.state.clone(),
+            state: self.probation.state.clone(),
         })
     }
 
     fn act(&self, effects: &Effects<'_>, _report: &mut dyn Report) -> Result<Detail, StepError> {
-        let image = FileImage::private(self.trial.to_json()?);
+        let image = FileImage::private(self.probation.to_json()?);
         effects.files.write_whole(&self.path, &image)?;
         Ok(Detail::new())
     }

@@ -1,4 +1,4 @@
-//! The trial of a version: the time after an update in which its services must show that they stay
+//! The probation of a version: the time after an update in which its services must show that they stay
 //! well.
 //!
 //! Written before the first service is restarted and removed when the time is over; what is in it is
@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::{FileImage, Version};
 
 /// The schema that this code writes.
-pub const TRIAL_SCHEMA: u32 = 1;
+pub const PROBATION_SCHEMA: u32 = 1;
 
-/// A version on trial: the contents of `trial.json` beside the journal.
+/// A version on probation: the contents of `trial.json` beside the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trial {
-    /// [`TRIAL_SCHEMA`].
+pub struct Probation {
+    /// [`PROBATION_SCHEMA`].
     pub schema: u32,
-    /// The version on trial.
+    /// The version on probation.
     pub version: Version,
     /// The version that comes back if it fails.
     pub previous: Version,
@@ -42,15 +42,15 @@ pub struct SavedFile {
     pub image: FileImage,
 }
 
-/// A trial that cannot be read.
+/// A probation that cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum TrialError {
+pub enum ProbationError {
     /// Not JSON of its shape.
-    #[error("the record of the version on trial is damaged")]
+    #[error("the record of the version on probation is damaged")]
     Shape(#[source] serde_json::Error),
     /// Written by a later version.
     #[error(
-        "the record of the version on trial has schema {found}; this program reads {TRIAL_SCHEMA}"
+        "the record of the version on probation has schema {found}; this program reads {PROBATION_SCHEMA}"
     )]
     Schema {
         /// The schema that it names.
@@ -58,26 +58,26 @@ pub enum TrialError {
     },
 }
 
-impl Trial {
-    /// Parses a trial.
+impl Probation {
+    /// Parses a probation.
     ///
     /// # Errors
-    /// [`TrialError`].
-    pub fn from_json(bytes: &[u8]) -> Result<Self, TrialError> {
+    /// [`ProbationError`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ProbationError> {
         super::read_document(
             bytes,
-            TRIAL_SCHEMA..=TRIAL_SCHEMA,
-            TrialError::Shape,
-            |found| TrialError::Schema { found },
+            PROBATION_SCHEMA..=PROBATION_SCHEMA,
+            ProbationError::Shape,
+            |found| ProbationError::Schema { found },
         )
     }
 
     /// Pretty JSON with a final newline.
     ///
     /// # Errors
-    /// [`TrialError::Shape`], which no trial made by this code can cause.
-    pub fn to_json(&self) -> Result<Vec<u8>, TrialError> {
-        super::write_document(self).map_err(TrialError::Shape)
+    /// [`ProbationError::Shape`], which no probation made by this code can cause.
+    pub fn to_json(&self) -> Result<Vec<u8>, ProbationError> {
+        super::write_document(self).map_err(ProbationError::Shape)
     }
 }
 

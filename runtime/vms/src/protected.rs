@@ -8,9 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use banger_installer_host::{ProcessIdentity, Survivor};
+use banger_installer_host::{ProcessIdentity, ProtectedProcess};
 
-use crate::observe::{Blindness, HostProcesses, Processes, Scan, Seen, boot_id};
+use crate::observe::{Blindness, HostProcesses, ProcessInfo, Processes, Scan, boot_id};
 use crate::protocol::EndCause;
 use crate::reconcile::is_guest;
 use crate::storage::{Endings, Loaded, Places, StorageError, Store};
@@ -18,7 +18,7 @@ use crate::vm_uids;
 
 /// Why the guests cannot be listed. Then nothing may be stopped.
 #[derive(Debug, thiserror::Error)]
-pub enum SurvivorsError {
+pub enum ProtectedError {
     /// The records.
     #[error("cannot read the VMs' records")]
     Storage(#[from] StorageError),
@@ -50,7 +50,7 @@ struct Named {
 
 impl Named {
     /// It is that process. A jailer that has not given up its rights yet is root's.
-    fn is(&self, seen: &Seen) -> bool {
+    fn is(&self, seen: &ProcessInfo) -> bool {
         let right_uid = match self.uid {
             Some(uid) => seen.uid == uid || seen.uid == 0,
             None => vm_uids::may_be_of_a_vm(seen.uid),
@@ -79,8 +79,8 @@ impl InstalledGuests {
     /// Every guest that lives now, by name.
     ///
     /// # Errors
-    /// [`SurvivorsError`].
-    pub fn list(&self) -> Result<Vec<Survivor>, SurvivorsError> {
+    /// [`ProtectedError`].
+    pub fn list(&self) -> Result<Vec<ProtectedProcess>, ProtectedError> {
         self.list_among(&HostProcesses, &boot_id()?)
     }
 
@@ -88,7 +88,7 @@ impl InstalledGuests {
         &self,
         processes: &dyn Processes,
         boot_id: &str,
-    ) -> Result<Vec<Survivor>, SurvivorsError> {
+    ) -> Result<Vec<ProtectedProcess>, ProtectedError> {
         let mut named: BTreeMap<u32, Vec<Named>> = BTreeMap::new();
         for one in self.named(boot_id)? {
             named.entry(one.identity.pid).or_default().push(one);
@@ -96,15 +96,15 @@ impl InstalledGuests {
         let recorded: BTreeSet<u32> = named.keys().copied().collect();
         let scan = Scan::take(processes, &recorded, &vm_uids::may_be_of_a_vm)?;
         if let Some(blindness) = scan.blindness() {
-            return Err(SurvivorsError::Blind(blindness.clone()));
+            return Err(ProtectedError::Blind(blindness.clone()));
         }
         for pid in recorded {
             if let Some(reason) = scan.unreadable(pid) {
                 let reason = reason.into();
-                return Err(SurvivorsError::Unreadable { pid, reason });
+                return Err(ProtectedError::Unreadable { pid, reason });
             }
         }
-        let survivor = |seen: &Seen| {
+        let protected = |seen: &ProcessInfo| {
             let mut known = named.get(&seen.pid).into_iter().flatten();
             let (name, id) = match known.find(|one| one.is(seen)) {
                 Some(one) => (one.name.clone(), one.id.clone()),
@@ -116,14 +116,14 @@ impl InstalledGuests {
                 start_time: seen.start_time,
             };
             let control_group = seen.control_group.clone();
-            Some(Survivor {
+            Some(ProtectedProcess {
                 name,
                 id,
                 identity,
                 control_group,
             })
         };
-        let mut guests: Vec<Survivor> = scan.all().filter_map(survivor).collect();
+        let mut guests: Vec<ProtectedProcess> = scan.all().filter_map(protected).collect();
         guests.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(guests)
     }
@@ -132,8 +132,8 @@ impl InstalledGuests {
     /// was written down then; none when neither says anything of an end.
     ///
     /// # Errors
-    /// [`SurvivorsError::Storage`].
-    pub fn end_of(&self, id: &str) -> Result<Option<EndCause>, SurvivorsError> {
+    /// [`ProtectedError::Storage`].
+    pub fn end_of(&self, id: &str) -> Result<Option<EndCause>, ProtectedError> {
         let of_that_id = |loaded| match loaded {
             Loaded::Good(record)
             | Loaded::Broken {
@@ -195,7 +195,7 @@ impl InstalledGuests {
 }
 
 /// A name to show, and an id that a unit's name can carry: nothing of it comes from the process.
-fn name_of_unknown(seen: &Seen) -> (String, String) {
+fn name_of_unknown(seen: &ProcessInfo) -> (String, String) {
     let shown = seen
         .option("--id")
         .map(|id| id.to_string_lossy().into_owned());
@@ -272,8 +272,8 @@ mod tests {
     }
 
     /// A process of a VM's uid in a container.
-    fn elsewhere(pid: u32, start_time: u64, uid: u32) -> Seen {
-        Seen {
+    fn elsewhere(pid: u32, start_time: u64, uid: u32) -> ProcessInfo {
+        ProcessInfo {
             control_group: "/machine.slice/systemd-nspawn@box.service/payload".into(),
             ..firecracker(pid, start_time, uid, "x")
         }
@@ -324,7 +324,7 @@ mod tests {
             ..FakeProcesses::of(web())
         };
         let listed = guests.list_among(&blind, "this boot");
-        assert!(matches!(listed, Err(SurvivorsError::Blind(_))));
+        assert!(matches!(listed, Err(ProtectedError::Blind(_))));
         let unreadable = FakeProcesses {
             unreadable: [4121].into(),
             ..FakeProcesses::of(web())
@@ -332,7 +332,7 @@ mod tests {
         let listed = guests.list_among(&unreadable, "this boot");
         assert!(matches!(
             listed,
-            Err(SurvivorsError::Unreadable { pid: 4121, .. })
+            Err(ProtectedError::Unreadable { pid: 4121, .. })
         ));
     }
 
