@@ -26,7 +26,7 @@ pub struct Status {
     pub protected: Vec<ProtectedProcess>,
     /// An operation that was interrupted and will be rolled back by the next one.
     pub pending: Option<Operation>,
-    /// The pid of an operation that is at work now.
+    /// The pid of the operation in progress.
     pub in_progress: Option<u32>,
     /// The version on probation, if one is: the one before it comes back by itself if it does not stay
     /// well.

@@ -72,9 +72,8 @@ fn as_json(preview: &Preview) -> serde_json::Value {
         .steps
         .iter()
         .map(|planned| {
-            let step = serde_json::to_value(&planned.step).unwrap_or_default();
             serde_json::json!({
-                "step": step["step"],
+                "step": planned.step.name(),
                 "what": planned.step.to_string(),
                 "why": planned.why,
             })

@@ -1,4 +1,4 @@
-//! DiskSpace on the disk for the disks of VMs.
+//! Space on the disk for the disks of VMs.
 //!
 //! Two bounds. The sum of the sizes of all disks of VMs, holes included, has a limit
 //! ([`limits::DISKS`]): what a guest may fill later counts now. And before a copy the file system

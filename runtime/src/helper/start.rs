@@ -41,7 +41,7 @@ struct Prepared {
     record: VmRecord,
     ingredients: Ingredients,
     programs: Programs,
-    /// DiskSpace for what is copied, until it is.
+    /// Space for what is copied, until it is.
     promise: Promise,
 }
 

@@ -31,6 +31,7 @@ pub enum Undo {
     },
     /// Put back what stood at the path of a probation, and the state files that the version before
     /// could no longer read.
+    #[serde(rename = "trial")]
     Probation {
         /// The path.
         path: PathBuf,

@@ -144,7 +144,8 @@ impl fmt::Display for WriteUnit {
 pub struct BeginProbation {
     /// Where.
     pub path: PathBuf,
-    /// What.
+    /// What. On disk under the name that it was first written with.
+    #[serde(rename = "trial")]
     pub probation: Box<Probation>,
 }
 

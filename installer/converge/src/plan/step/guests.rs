@@ -37,7 +37,8 @@ impl fmt::Display for CheckKillMode {
 /// same start time, and known to the product's services if it was known to them before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckProtected {
-    /// Who was there before.
+    /// Who was there before. On disk under the name that it was first written with.
+    #[serde(rename = "survivors")]
     pub protected: Vec<ProtectedProcess>,
     /// The ids of those among them whom the services listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -98,7 +99,8 @@ pub struct RescopeGuests {
 /// One protected process's move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
-    /// Who.
+    /// Who. On disk under the name that it was first written with.
+    #[serde(rename = "survivor")]
     pub protected: ProtectedProcess,
     /// Where to.
     pub scope: UnitName,
@@ -135,7 +137,8 @@ impl fmt::Display for CheckVacant {
 /// Cannot be reverted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopGuests {
-    /// Who.
+    /// Who. On disk under the name that it was first written with.
+    #[serde(rename = "survivors")]
     pub protected: Vec<ProtectedProcess>,
 }
 

@@ -34,6 +34,16 @@ macro_rules! steps {
             }
         })+
 
+        impl Step {
+            /// Its kind, in the words of the dry run's JSON: `check-protected`. On the disk some
+            /// bear the name that they were first written with.
+            pub fn name(&self) -> String {
+                match self {
+                    $(Self::$name(_) => kebab(stringify!($name)),)+
+                }
+            }
+        }
+
         impl std::fmt::Display for Step {
             fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 match self {
@@ -61,6 +71,7 @@ macro_rules! every_step {
             /// Remove a file or link.
             RemoveFile,
             /// Move a folder out of the way.
+            #[serde(rename = "set-aside")]
             BackUp,
             /// Make systemd read its units anew.
             ReloadSystemd,
@@ -81,6 +92,7 @@ macro_rules! every_step {
             /// Wait until services answer with the right version.
             CheckHealth,
             /// Compare protected processes with what they were.
+            #[serde(rename = "check-survivors")]
             CheckProtected,
             /// Verify that no protected process runs.
             CheckVacant,
@@ -89,6 +101,7 @@ macro_rules! every_step {
             /// Start the unit that rolls the operation back if the updater dies.
             StartRescue,
             /// Put a version on probation.
+            #[serde(rename = "begin-trial")]
             BeginProbation,
             /// Put back state of a later format.
             RestoreState,
@@ -96,13 +109,24 @@ macro_rules! every_step {
             WriteReceipt,
             /// Write down what a version put on the host.
             WriteSet,
-
         }
     };
 }
 pub(crate) use every_step;
 
 every_step!(steps);
+
+/// `CheckHealth` as `check-health`.
+fn kebab(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push('-');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}
 
 /// Units or people in a list, as a sentence takes them: `a, b and c`.
 pub fn listed<T: std::fmt::Display>(things: &[T]) -> String {
