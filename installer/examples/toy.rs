@@ -18,7 +18,7 @@ use banger_installer::plan::Decision;
 use banger_installer::toolkit::{
     HostSide, InstallRequest, Outcome, ReleaseFolder, RescueLimits, Silent, rescue,
 };
-use banger_installer::{Toolkit, Updater, in_one_line, unit::Values};
+use banger_installer::{Session, Updater, in_one_line, unit::Values};
 
 struct Toy;
 
@@ -74,21 +74,21 @@ fn run(words: &[&str]) -> Result<(), Box<dyn Error>> {
         rescue(&product, effects, &mut silent, &|_| values.clone(), &limits)?;
         return Ok(());
     }
-    let mut toolkit = Toolkit::begin(&product, effects, &mut silent)?;
+    let mut session = Session::begin(&product, effects, &mut silent)?;
     let outcome = if let ["install", folder, version] = words {
         let owner = Owner::new("nobody", 65534, 65534, "/");
         let release = ReleaseFolder::new(folder, version.parse()?);
-        toolkit.install(&InstallRequest::new(owner, release, values))?
+        session.install(&InstallRequest::new(owner, release, values))?
     } else {
-        let candidate = Updater::new(&product).check(&toolkit)?;
+        let candidate = Updater::new(&product).check(&session)?;
         if *candidate.decision() != Decision::Take {
             println!("not taken: {:?}", candidate.decision());
             return Ok(());
         }
-        let staged = candidate.download(toolkit.planner(), &mut ())?;
-        let prepared = toolkit.planner().plan(&staged, values, false)?;
+        let staged = candidate.download(session.planner(), &mut ())?;
+        let prepared = session.planner().plan(&staged, values, false)?;
         print!("{}", prepared.preview().plan);
-        prepared.execute(&mut toolkit)?
+        prepared.execute(&mut session)?
     };
     println!("changed: {}", matches!(outcome, Outcome::Changed(_)));
     Ok(())

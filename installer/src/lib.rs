@@ -11,5 +11,5 @@ pub use banger_installer_fetch as fetch;
 pub use banger_installer_host::{ErrorKind, causes, error_kind, in_one_line};
 pub use banger_installer_systemd::unit;
 pub use banger_installer_trust as verify;
-pub use toolkit::{Outcome, Planner, Prepared, Toolkit};
+pub use toolkit::{Outcome, Planner, Prepared, Session};
 pub use updater::{Candidate, Staged, Updater};

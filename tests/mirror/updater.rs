@@ -148,6 +148,6 @@ fn what_cannot_be_remembered_is_not_acted_upon() {
     for refuses in ["keys", "manifest"] {
         let memory = Noted::new("0.1.0", refuses);
         let refused = offered.check(&memory).expect_err(refuses);
-        assert!(matches!(refused, UpdateError::Toolkit(_)), "{refused:?}");
+        assert!(matches!(refused, UpdateError::Host(_)), "{refused:?}");
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use banger_installer_host::HANDOVER;
 
-use super::{Planner, ReleaseInfo, Report, Toolkit, ToolkitError};
+use super::{Planner, ReleaseInfo, Report, Session, ToolkitError};
 use crate::effect::{
     BoxError, Call, Called, Effects, Files, HandoverError, Lock, hand_over, trust,
 };
@@ -259,7 +259,7 @@ pub(super) fn forget_keeper(product: &Product, effects: &Effects<'_>) -> Result<
     Ok(())
 }
 
-impl<'a> Toolkit<'a> {
+impl<'a> Session<'a> {
     /// The operation of another program, whose lock this one shares now, carried on by this one:
     /// `program`, which is kept until nothing is left that only it can read.
     pub fn carry_on(

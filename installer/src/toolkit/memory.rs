@@ -3,7 +3,7 @@
 //! Guarantees: written whole and synced before anything is done with what was seen; a record that
 //! cannot be read is an error, never an empty one: forgetting would let old releases in.
 
-use super::{RunError, Toolkit, ToolkitError};
+use super::{RunError, Session, ToolkitError};
 use crate::effect::{Effects, trust};
 use crate::model::{AntiRollbackState, FileImage, Found, Product, RolledBack, SignedText, Version};
 use crate::observe::ObserveError;
@@ -45,7 +45,7 @@ fn write(
         .write_whole(&path, &FileImage::private(bytes))?)
 }
 
-impl Toolkit<'_> {
+impl Session<'_> {
     /// Writes down a version that failed, so that no timer tries it day after day.
     pub(super) fn remember_failure(
         &self,

@@ -78,14 +78,14 @@ pub struct Ended {
 }
 
 /// One run of the toolkit: it holds the lock.
-pub struct Toolkit<'a> {
+pub struct Session<'a> {
     planner: Planner<'a>,
     report: &'a mut dyn Report,
     /// This program, where another one that may not read its record began the operation.
     program: Option<PathBuf>,
 }
 
-impl<'a> Toolkit<'a> {
+impl<'a> Session<'a> {
     /// Takes the lock, and rolls back or finishes what an interrupted operation left.
     ///
     /// # Errors

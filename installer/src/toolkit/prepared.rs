@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     Handed, InstallRequest, Outcome, Planner, Preview, ReleaseFolder, RestartRequest,
-    RollbackRequest, Taken, Toolkit, ToolkitError, UninstallRequest, UpdateRequest,
+    RollbackRequest, Session, Taken, ToolkitError, UninstallRequest, UpdateRequest,
 };
 use crate::effect::{Files, HandoverError};
 use crate::unit;
@@ -135,24 +135,24 @@ impl Prepared {
     ///
     /// # Errors
     /// [`ToolkitError`]; the host is as it was then.
-    pub fn execute(self, toolkit: &mut Toolkit<'_>) -> Result<Outcome, ToolkitError> {
+    pub fn execute(self, session: &mut Session<'_>) -> Result<Outcome, ToolkitError> {
         let Self {
             request, preview, ..
         } = self;
-        let outcome = toolkit.carry_out(preview);
+        let outcome = session.carry_out(preview);
         match (&request, &outcome) {
             (Request::Update(request), Err(error)) => {
                 // the first error is the one to tell
-                let _ = toolkit.remember_failure(&request.release.version, error);
+                let _ = session.remember_failure(&request.release.version, error);
             }
-            (Request::Uninstall(_), Ok(_)) => toolkit.remove_own_traces()?,
+            (Request::Uninstall(_), Ok(_)) => session.remove_own_traces()?,
             _ => {}
         }
         outcome
     }
 }
 
-impl Toolkit<'_> {
+impl Session<'_> {
     /// The operation is over with an uninstall: the lock's own folder goes, too.
     fn remove_own_traces(&self) -> Result<(), ToolkitError> {
         let Planner {

@@ -40,7 +40,7 @@ pub enum UpdateError {
     },
     /// What is installed, or what the host remembers.
     #[error(transparent)]
-    Toolkit(#[from] ToolkitError),
+    Host(#[from] ToolkitError),
 }
 
 impl UpdateError {
@@ -55,7 +55,7 @@ impl UpdateError {
             Self::Upgrade(error) => error.hint(),
             Self::Unpack(error) => error.hint(),
             Self::Staging(error) => error.hint(),
-            Self::Toolkit(error) => error.hint(),
+            Self::Host(error) => error.hint(),
             Self::NotTaken { .. } => None,
         }
     }
@@ -71,7 +71,7 @@ impl UpdateError {
             Self::Upgrade(error) => error.kind(),
             Self::Unpack(error) => error.kind(),
             Self::Staging(error) => error.kind(),
-            Self::Toolkit(error) => error.kind(),
+            Self::Host(error) => error.kind(),
             Self::NotTaken { .. } => ErrorKind::Refused,
         }
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::effect::Effects;
 use crate::model::{AntiRollbackState, Product, Receipt, SignedText};
 use crate::observe::read_receipt;
-use crate::toolkit::{Toolkit, ToolkitError, read_seen};
+use crate::toolkit::{Session, ToolkitError, read_seen};
 
 /// What a host remembers of releases and keys, and whether it goes on doing so.
 pub trait ReleaseMemory {
@@ -77,7 +77,7 @@ impl ReleaseMemory for Look<'_> {
 }
 
 /// An operation remembers at once, under its lock.
-impl ReleaseMemory for Toolkit<'_> {
+impl ReleaseMemory for Session<'_> {
     fn receipt(&self) -> Result<Receipt, ToolkitError> {
         self.receipt()
     }

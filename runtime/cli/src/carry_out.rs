@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use banger_installer::toolkit::{Handed, Planner, ReleaseInfo, Taken, Toolkit, take_over};
+use banger_installer::toolkit::{Handed, Planner, ReleaseInfo, Session, Taken, take_over};
 
 use super::arguments::DryRunOptions;
 use super::handed::HandedOptions;
@@ -29,7 +29,7 @@ pub(super) fn run(numbers: &str, build: &Build, screen: &Screen) -> Result<ExitC
             taken.agree(&host.product, &version)?;
             host.hold_signals()?;
             let effects = host.effects();
-            Toolkit::carry_on(&host.product, effects, &mut report, lock, program).recover()?;
+            Session::carry_on(&host.product, effects, &mut report, lock, program).recover()?;
             return Ok(ExitCode::SUCCESS);
         }
         Handed::Update(handed) => handed.clone(),
@@ -40,9 +40,9 @@ pub(super) fn run(numbers: &str, build: &Build, screen: &Screen) -> Result<ExitC
         let planner = Planner::carry_on(&host.product, effects, lock);
         return show(&planner, &handed.info, options, &mut taken, &host, screen);
     }
-    let mut toolkit = Toolkit::carry_on(&host.product, effects, &mut report, lock, program);
+    let mut session = Session::carry_on(&host.product, effects, &mut report, lock, program);
     update(
-        &mut toolkit,
+        &mut session,
         &handed.info,
         options,
         &mut taken,
@@ -60,18 +60,18 @@ fn cannot_find(error: &std::io::Error) -> Failure {
 }
 
 fn update(
-    toolkit: &mut Toolkit<'_>,
+    session: &mut Session<'_>,
     info: &ReleaseInfo,
     options: HandedOptions,
     taken: &mut Taken,
     host: &Host,
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
-    let receipt = toolkit.receipt()?;
+    let receipt = session.receipt()?;
     let values = host.unit_values(&receipt.owner);
-    let prepared = toolkit.planner().plan_taken(taken, values)?;
+    let prepared = session.planner().plan_taken(taken, values)?;
     taken.agree(&host.product, &info.version)?;
-    ask_and_execute(toolkit, prepared, options.yes, host, screen, &|preview| {
+    ask_and_execute(session, prepared, options.yes, host, screen, &|preview| {
         announce(info, &receipt, preview, screen);
     })
 }

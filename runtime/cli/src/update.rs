@@ -7,7 +7,7 @@ use banger_installer::model::{InstallMethod, Receipt};
 use banger_installer::plan::{Decision, Operation};
 use banger_installer::toolkit::{
     InstallRequest, Outcome, Planner, Prepared, Preview, ReleaseFolder, Request, RollbackRequest,
-    Toolkit,
+    Session,
 };
 use banger_installer::updater::{Candidate, Look, Staged};
 
@@ -47,16 +47,16 @@ pub(super) fn run(
         return look_ahead(options, build, &host, screen);
     }
     let mut report = ScreenReport::new(screen);
-    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let receipt = toolkit.receipt()?;
+    let mut session = Session::begin(&host.product, host.effects(), &mut report)?;
+    let receipt = session.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
-    let candidate = updater(options, build, &host).check(&toolkit)?;
+    let candidate = updater(options, build, &host).check(&session)?;
     refuse_older(&candidate)?;
     if *candidate.decision() == Decision::Take {
-        return take(options, &candidate, &mut toolkit, &host, screen);
+        return take(options, &candidate, &mut session, &host, screen);
     }
-    mend(options, &mut toolkit, &host, &receipt, screen)?;
+    mend(options, &mut session, &host, &receipt, screen)?;
     screen.line(&nothing_to_take(&candidate));
     Ok(ExitCode::SUCCESS)
 }
@@ -82,20 +82,20 @@ fn refuse_older(candidate: &Candidate<'_>) -> Result<(), Failure> {
 fn take(
     options: &UpdateOptions,
     candidate: &Candidate<'_>,
-    toolkit: &mut Toolkit<'_>,
+    session: &mut Session<'_>,
     host: &Host,
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
-    let staged = download(candidate, toolkit.planner(), screen)?;
+    let staged = download(candidate, session.planner(), screen)?;
     if staged.plans_for_itself() {
         host.hold_signals()?;
-        return hand_over(options, &staged, toolkit.planner());
+        return hand_over(options, &staged, session.planner());
     }
     let receipt = candidate.installed();
     let values = host.unit_values(&receipt.owner);
-    let planner = toolkit.planner();
+    let planner = session.planner();
     let prepared = planner.plan(&staged, values, options.stop_guests)?;
-    ask_and_execute(toolkit, prepared, options.yes, host, screen, &|preview| {
+    ask_and_execute(session, prepared, options.yes, host, screen, &|preview| {
         announce(staged.info(), receipt, preview, screen);
     })
 }
@@ -134,7 +134,7 @@ fn ended(status: ExitStatus) -> Result<ExitCode, Failure> {
 
 /// Shows what would be done, asks unless that was answered on the command line, and does it.
 pub(super) fn ask_and_execute(
-    toolkit: &mut Toolkit<'_>,
+    session: &mut Session<'_>,
     prepared: Prepared,
     yes: bool,
     host: &Host,
@@ -142,10 +142,10 @@ pub(super) fn ask_and_execute(
     show: &dyn Fn(&Preview),
 ) -> Result<ExitCode, Failure> {
     let text = "Continue?";
-    let agreed = Question { text, yes }.settle(toolkit, prepared, screen, show)?;
+    let agreed = Question { text, yes }.settle(session, prepared, screen, show)?;
     if let Some(prepared) = agreed {
         host.hold_signals()?;
-        conclude(&prepared.execute(toolkit)?, screen);
+        conclude(&prepared.execute(session)?, screen);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -203,14 +203,14 @@ fn roll_back(options: &UpdateOptions, host: &Host, screen: &Screen) -> Result<Ex
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
-    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let receipt = toolkit.receipt()?;
+    let mut session = Session::begin(&host.product, host.effects(), &mut report)?;
+    let receipt = session.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
     let request = Request::Rollback(request(&receipt));
-    let prepared = toolkit.planner().prepare(request)?;
+    let prepared = session.planner().prepare(request)?;
     ask_and_execute(
-        &mut toolkit,
+        &mut session,
         prepared,
         options.yes,
         host,
@@ -242,13 +242,13 @@ fn refuse_foreign(receipt: &Receipt) -> Result<(), Failure> {
 /// There is nothing newer: then what is installed is at least made what it should be.
 fn mend(
     options: &UpdateOptions,
-    toolkit: &mut Toolkit<'_>,
+    session: &mut Session<'_>,
     host: &Host,
     receipt: &Receipt,
     screen: &Screen,
 ) -> Result<(), Failure> {
     host.hold_signals()?;
-    let outcome = toolkit.install(&as_installed(options, receipt, host))?;
+    let outcome = session.install(&as_installed(options, receipt, host))?;
     if let Outcome::Changed(summary) = outcome {
         let follows = options
             .channel

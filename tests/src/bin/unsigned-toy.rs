@@ -26,7 +26,7 @@ use banger_installer::model::{
 use banger_installer::plan::Purge;
 use banger_installer::toolkit::{
     Event, HostSide, InstallRequest, Outcome, ReleaseFolder, Report, RescueLimits, RestartRequest,
-    RollbackRequest, Toolkit, ToolkitError, UninstallRequest, UpdateRequest, rescue, status,
+    RollbackRequest, Session, ToolkitError, UninstallRequest, UpdateRequest, rescue, status,
 };
 use banger_installer::unit::Values;
 
@@ -211,9 +211,9 @@ fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
     }
     let stop_guests = words.iter().any(|word| word == "--stop-guests");
     let mut report = Print;
-    let mut toolkit = Toolkit::begin(&product, effects, &mut report)?;
+    let mut session = Session::begin(&product, effects, &mut report)?;
     let outcome = match command {
-        "install" => toolkit.install(&InstallRequest {
+        "install" => session.install(&InstallRequest {
             owner: Owner {
                 user: "nobody".into(),
                 uid: 65534,
@@ -229,21 +229,21 @@ fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
         })?,
         "update" => {
             let request = UpdateRequest::unverified(release(words)?, values(), stop_guests);
-            toolkit.update(&request)?
+            session.update(&request)?
         }
-        "rollback" => toolkit.rollback(&RollbackRequest {
+        "rollback" => session.rollback(&RollbackRequest {
             values: values(),
             why: None,
             stop_guests,
         })?,
-        "restart" => toolkit.restart(&RestartRequest {
+        "restart" => session.restart(&RestartRequest {
             values: values(),
             stop_guests,
         })?,
         "uninstall" => {
             let purge = words.iter().any(|word| word == "--purge");
             let purge = if purge { Purge::State } else { Purge::Keep };
-            toolkit.uninstall(UninstallRequest { purge, stop_guests })?
+            session.uninstall(UninstallRequest { purge, stop_guests })?
         }
         other => return Err(format!("no such command: {other:?}").into()),
     };
