@@ -8,9 +8,7 @@
 use std::error::Error;
 use std::sync::atomic::AtomicBool;
 
-use banger_installer::effect::{
-    Answer, BoxError, Health, HostProcesses, Processes, ProtectedProcesses,
-};
+use banger_installer::effect::{Answer, BoxError, Health, HostProcesses, ProtectedProcesses};
 use banger_installer::model::{
     Layout, Owner, Product, Program, ProtectedProcess, UnitName, UnitSpec, Version,
 };
@@ -27,11 +25,8 @@ impl ProtectedProcesses for Toy {
         let Ok(pid) = std::fs::read_to_string("/var/lib/toy/child") else {
             return Ok(Vec::new());
         };
-        let pid = pid.trim().parse()?;
-        let facts = HostProcesses.facts(pid).into_iter();
-        Ok(facts
-            .map(|facts| facts.protected("child", "child", pid))
-            .collect())
+        let child = HostProcesses.protected("child", "child", pid.trim().parse()?);
+        Ok(child.into_iter().collect())
     }
 }
 

@@ -63,6 +63,14 @@ pub trait Processes {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HostProcesses;
 
+impl HostProcesses {
+    /// A process that lives, as a protected one: see [`ProcessFacts::protected`].
+    pub fn protected(self, name: &str, id: &str, pid: u32) -> Option<ProtectedProcess> {
+        let facts = self.facts(pid)?;
+        Some(facts.protected(name, id, pid))
+    }
+}
+
 impl Processes for HostProcesses {
     fn facts(&self, pid: u32) -> Option<ProcessFacts> {
         // pinned before it is read: the number may be another's a moment later
