@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use banger_installer::effect::{Answer, BoxError, Health, HostProcesses, ProtectedProcesses};
 use banger_installer::model::{
-    Layout, Owner, Product, Program, ProtectedProcess, UnitName, UnitSpec, Version,
+    Owner, Product, ProductBuilder, ProtectedProcess, UnitName, UnitSpec, Version,
 };
 use banger_installer::plan::Decision;
 use banger_installer::toolkit::{
@@ -38,26 +38,16 @@ impl Health for Toy {
 }
 
 fn product() -> Result<Product, Box<dyn Error>> {
-    Ok(Product {
-        name: "toy".into(),
-        target: "any".into(),
-        programs: vec![Program {
-            name: "toyd".into(),
-        }],
-        units: vec![
-            UnitSpec::new("toy.slice".parse()?),
-            UnitSpec::new("toy-rescue.service".parse()?).enabled(),
-            UnitSpec::new("toyd.service".parse()?).enabled().stateful(),
-        ],
-        shared: Vec::new(),
-        layout: Layout::new("toy"),
-        slice: "toy.slice".parse()?,
-        scope_prefix: "toy-child-".into(),
-        required: Vec::new(),
-        rescue: Some("toy-rescue.service".parse()?),
-        delegate: None,
-        state_files: Vec::new(),
-    })
+    let unit = |name: &str| name.parse().map(UnitSpec::new);
+    Ok(ProductBuilder::new("toy", "any")
+        .program("toyd")
+        .unit(unit("toy.slice")?)
+        .unit(unit("toy-rescue.service")?.enabled())
+        .unit(unit("toyd.service")?.enabled().stateful())
+        .slice("toy.slice".parse()?)
+        .scope_prefix("toy-child-")
+        .rescue("toy-rescue.service".parse()?)
+        .build()?)
 }
 
 fn run(words: &[&str]) -> Result<(), Box<dyn Error>> {

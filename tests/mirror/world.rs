@@ -52,8 +52,8 @@ impl Stopped {
             Self::Verify(error) => (error, error.hint()),
             Self::Unpack(error) => (error, error.hint()),
         };
-        banger_installer::in_one_line(error)
-            + &hint.map_or_else(String::new, |hint| format!(" ({hint})"))
+        let hint = hint.map(|hint| format!(" ({})", banger_product::hint_text(&hint)));
+        banger_installer::in_one_line(error) + &hint.unwrap_or_default()
     }
 }
 

@@ -7,8 +7,10 @@
 mod command_line;
 mod dependencies;
 mod documents;
+mod fixtures;
 mod linked;
 mod manual;
 mod modules;
 mod second_product;
+mod toolkit;
 mod units;

@@ -52,7 +52,30 @@ impl Mirrors {
         staging: &Path,
         progress: &mut dyn Progress,
     ) -> Result<SpooledArchive, NoMirror<FetchError>> {
-        fetch(self, transport, manifest, target, staging, progress)
+        let Some(artefact) = manifest.release_for(target) else {
+            let target = target.into();
+            let error = FetchError::NoArchive { target };
+            return Err(NoMirror::new(
+                (staging.display().to_string(), error),
+                Vec::new(),
+            ));
+        };
+        self.artefact(transport, manifest, artefact, staging, progress)
+    }
+
+    /// The same for one artefact of the manifest, whichever an update would take.
+    ///
+    /// # Errors
+    /// As [`Self::archive`].
+    pub fn artefact(
+        &self,
+        transport: &Transport,
+        manifest: &Verified<Manifest>,
+        artefact: &Artefact,
+        staging: &Path,
+        progress: &mut dyn Progress,
+    ) -> Result<SpooledArchive, NoMirror<FetchError>> {
+        fetch(self, transport, manifest, artefact, staging, progress)
     }
 }
 
@@ -60,16 +83,11 @@ fn fetch(
     mirrors: &Mirrors,
     transport: &Transport,
     manifest: &Verified<Manifest>,
-    target: &str,
+    artefact: &Artefact,
     staging: &Path,
     progress: &mut dyn Progress,
 ) -> Result<SpooledArchive, NoMirror<FetchError>> {
     let ours = |error| NoMirror::new((staging.display().to_string(), error), Vec::new());
-    let artefact = manifest.release_for(target).ok_or_else(|| {
-        ours(FetchError::NoArchive {
-            target: target.into(),
-        })
-    })?;
     let mut download = Download {
         transport,
         manifest,

@@ -1,8 +1,10 @@
 use std::path::PathBuf;
 
+use banger_installer_host::Hint;
+
 use crate::ErrorKind;
 use crate::effect::systemd::SystemdError;
-use crate::effect::{FilesError, HandoverError, LockError};
+use crate::effect::{BoxError, FilesError, HandoverError, LockError};
 use crate::engine::RunError;
 use crate::journal::JournalError;
 use crate::model::{AntiRollbackError, ReleaseListError, Requirement, UnitName, Version};
@@ -11,9 +13,12 @@ use crate::plan::{Obstacle, Operation};
 use crate::step::StepError;
 use crate::unit::RenderError;
 
+use super::KeeperError;
+
 /// A request that was not fulfilled. All but a [`RunError::RollbackFailed`] and a
 /// [`RunError::CommitUnknown`] leave the host as it was.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ToolkitError {
     /// Another operation, or no lock.
     #[error(transparent)]
@@ -44,6 +49,39 @@ pub enum ToolkitError {
     LaterHandover {
         /// The release.
         version: Version,
+    },
+    /// Only another program can read the journal of an interrupted operation, and it did not recover
+    /// it.
+    #[error("{journal}")]
+    Unrecovered {
+        /// The journal.
+        journal: Box<JournalError>,
+        /// What became of the program that can read it.
+        #[source]
+        keeper: Box<KeeperError>,
+    },
+    /// A version cannot read the state that lies on the host.
+    #[error("{version} cannot read the state of {unit} (schema {found}; it reads up to {reads})")]
+    State {
+        /// The version.
+        version: Version,
+        /// The service that keeps the state.
+        unit: UnitName,
+        /// The schema of the state.
+        found: u32,
+        /// The highest one that the version reads.
+        reads: u32,
+    },
+    /// A version gives no answer to what it will do to the state.
+    #[error("{version} does not say whether it can read the state of {unit}")]
+    StateUnknown {
+        /// The version.
+        version: Version,
+        /// The service that keeps the state.
+        unit: UnitName,
+        /// Why not.
+        #[source]
+        source: BoxError,
     },
     /// The product names no program that plans for itself.
     #[error("the product names no program that makes a plan")]
@@ -128,7 +166,7 @@ pub enum ToolkitError {
 
 impl ToolkitError {
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::Lock(error) => error.hint(),
             Self::Journal(error) => error.hint(),
@@ -136,33 +174,34 @@ impl ToolkitError {
             Self::Files(error) => error.hint(),
             Self::Systemd(error) => error.hint(),
             Self::Run(error) => error.hint(),
-            Self::Requirement(requirement) => Some(requirement.hint.clone()),
-            Self::NotInstalled { product } => Some(format!("sudo {product} system install")),
+            Self::Requirement(requirement) => Some(Hint::Text(requirement.hint.clone())),
+            Self::NotInstalled { .. } => Some(Hint::Install),
             Self::NothingBefore { .. } => {
                 Some("each update keeps the version before it, and a rollback uses it up".into())
             }
             Self::Interrupted { .. } => {
                 Some("run any command that changes something: it takes that back first".into())
             }
-            Self::GuestsInTheWay { .. } => {
-                Some("stop them first, or let them go with --stop-guests".into())
-            }
-            Self::NoRelease { product, .. } => Some(format!(
-                "nothing was changed; to put one there: sudo {product} system install"
-            )),
+            Self::GuestsInTheWay { .. } => Some(Hint::StopFirst),
+            Self::NoRelease { .. } => Some(Hint::InstallAgain),
             Self::InTheWay(obstacle) => Some(obstacle.hint()),
             Self::AntiRollbackState { path, .. } | Self::NoRecord { path } => {
                 let path = path.display();
-                Some(format!(
+                Some(Hint::Text(format!(
                     "nothing was changed; it keeps old releases out. To begin a new one: \
                      sudo mv {path} {path}.damaged"
-                ))
+                )))
             }
-            Self::LaterHandover { .. } => Some(
-                "unpack the release and type: sudo bin/PROGRAM system install; the guests stay"
+            Self::LaterHandover { .. } => Some(Hint::InstallByHand),
+            Self::Program(error) => error.hint(),
+            Self::State { .. } => Some(
+                "nothing was changed; a later version wrote it: stay with that, or take a newer one"
                     .into(),
             ),
-            Self::Program(error) => error.hint(),
+            Self::StateUnknown { .. } => {
+                Some("nothing was changed; tell the publisher; what is installed goes on".into())
+            }
+            Self::Unrecovered { journal, keeper } => keeper.hint().or_else(|| journal.hint()),
             Self::Handover(_) => Some("tell the publisher; what is installed goes on".into()),
             Self::NoDelegate
             | Self::List { .. }
@@ -180,6 +219,7 @@ impl ToolkitError {
             Self::Files(error) => error.kind(),
             Self::Systemd(error) => error.kind(),
             Self::Run(error) => error.kind(),
+            Self::Unrecovered { journal, .. } => journal.kind(),
             Self::Requirement(_) => ErrorKind::HostLacks,
             Self::Interrupted { .. } | Self::NoDelegate => ErrorKind::Other,
             Self::NotInstalled { .. } | Self::NoRelease { .. } => ErrorKind::NotInstalled,
@@ -188,6 +228,8 @@ impl ToolkitError {
             Self::AntiRollbackState { .. } | Self::NoRecord { .. } => ErrorKind::Damaged,
             Self::Handover(_)
             | Self::Program(_)
+            | Self::State { .. }
+            | Self::StateUnknown { .. }
             | Self::LaterHandover { .. }
             | Self::List { .. }
             | Self::NoTemplate { .. } => ErrorKind::Refused,

@@ -17,10 +17,12 @@ pub struct ReleaseFolder {
 }
 
 impl ReleaseFolder {
-    /// See the fields.
+    /// A release in a folder.
     pub fn new(path: impl Into<PathBuf>, version: Version) -> Self {
-        let path = path.into();
-        Self { path, version }
+        Self {
+            path: path.into(),
+            version,
+        }
     }
 }
 
@@ -46,7 +48,7 @@ pub struct InstallRequest {
 }
 
 impl InstallRequest {
-    /// An install by the product's own program, of which nothing else is asked.
+    /// An install by the product's own command; everything else stays as it is, or begins as usual.
     pub const fn new(owner: Owner, release: ReleaseFolder, values: unit::Values) -> Self {
         Self {
             owner,
@@ -119,6 +121,17 @@ pub struct RollbackRequest {
     pub stop_guests: bool,
 }
 
+impl RollbackRequest {
+    /// A rollback that a person asks for.
+    pub const fn new(values: unit::Values) -> Self {
+        Self {
+            values,
+            why: None,
+            stop_guests: false,
+        }
+    }
+}
+
 /// A restart of the services.
 #[derive(Debug, Clone)]
 pub struct RestartRequest {
@@ -128,6 +141,16 @@ pub struct RestartRequest {
     pub stop_guests: bool,
 }
 
+impl RestartRequest {
+    /// A restart that ends no protected process.
+    pub const fn new(values: unit::Values) -> Self {
+        Self {
+            values,
+            stop_guests: false,
+        }
+    }
+}
+
 /// A removal.
 #[derive(Debug, Clone, Copy)]
 pub struct UninstallRequest {
@@ -135,4 +158,14 @@ pub struct UninstallRequest {
     pub purge: Purge,
     /// End protected processes that run, instead of refusing.
     pub stop_guests: bool,
+}
+
+impl UninstallRequest {
+    /// A removal that is refused while protected processes run.
+    pub const fn new(purge: Purge) -> Self {
+        Self {
+            purge,
+            stop_guests: false,
+        }
+    }
 }

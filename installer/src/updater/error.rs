@@ -1,7 +1,7 @@
 use crate::ErrorKind;
 use crate::effect::FilesError;
 use crate::fetch::{ConfigError, FetchError, NoMirror, Unfit, UnpackError};
-use crate::model::Version;
+use crate::model::{Hint, Version};
 use crate::toolkit::ToolkitError;
 use crate::verify::{KeyringError, VerifyError};
 
@@ -45,7 +45,7 @@ pub enum UpdateError {
 
 impl UpdateError {
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::Config(error) => error.hint(),
             Self::Sources(error) => error.hint(),

@@ -1,5 +1,6 @@
 //! What is asked for as an [`Updater`], and why a candidate is not taken in words.
 
+use banger_installer::fetch::Transport;
 use banger_installer::plan::{Decision, Selection};
 use banger_installer::updater::{Candidate, Updater};
 use banger_installer::verify::BuiltInKeys;
@@ -7,6 +8,9 @@ use banger_installer::verify::BuiltInKeys;
 use super::arguments::UpdateOptions;
 use super::host::Host;
 use crate::build::Build;
+
+/// What servers see in their logs.
+const USER_AGENT: &str = concat!("banger/", env!("CARGO_PKG_VERSION"));
 
 /// What the command line and the build say about where releases come from, and which is asked for.
 pub(super) fn updater<'a>(
@@ -23,6 +27,7 @@ pub(super) fn updater<'a>(
         .built_in_sources(build.release_url)
         .built(build.built())
         .from(&options.from)
+        .transport(Transport::system().with_user_agent(USER_AGENT))
         .channel(options.channel.clone())
         .selection(Selection {
             version: options.version.clone(),

@@ -24,15 +24,22 @@ pub(super) fn run(numbers: &str, build: &Build, screen: &Screen) -> Result<ExitC
         .map_err(|error| Failure::new(&error, None, banger_installer::ErrorKind::Other))?;
     let program = std::env::current_exe().map_err(|error| cannot_find(&error))?;
     let mut report = ScreenReport::new(screen);
-    let handed = match taken.handed() {
-        Handed::Recover { .. } => {
+    let handed = match taken.handed().clone() {
+        Handed::Recover {
+            before_services, ..
+        } => {
             taken.agree(&host.product, &version)?;
             host.hold_signals()?;
             let effects = host.effects();
-            Session::carry_on(&host.product, effects, &mut report, lock, program).recover()?;
+            let mut session = Session::carry_on(&host.product, effects, &mut report, lock, program);
+            if before_services {
+                session.recover_before_services()?;
+            } else {
+                session.recover()?;
+            }
             return Ok(ExitCode::SUCCESS);
         }
-        Handed::Update(handed) => handed.clone(),
+        Handed::Update(handed) => handed,
     };
     let options: HandedOptions = serde_json::from_value(handed.options.clone()).unwrap_or_default();
     let effects = host.effects();

@@ -6,6 +6,7 @@ use banger_installer::updater::{Candidate, Staged, UpdateError};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use super::{Failure, Screen};
+use crate::product::hint_text;
 
 /// Fetches, verifies and unpacks a release, with a progress bar.
 pub(super) fn download<'a>(
@@ -55,7 +56,11 @@ impl Progress for Bar {
 
 impl From<UpdateError> for Failure {
     fn from(error: UpdateError) -> Self {
-        Self::new(&error, error.hint(), error.kind())
+        Self::new(
+            &error,
+            error.hint().map(|hint| hint_text(&hint)),
+            error.kind(),
+        )
     }
 }
 

@@ -3,7 +3,10 @@
 //! Guarantees: each stands here and nowhere else in the runtime.
 
 pub mod build;
+mod hints;
 pub mod limits;
+
+pub use hints::hint_text;
 
 use std::path::{Path, PathBuf};
 
@@ -13,8 +16,11 @@ use banger_installer_systemd::unit::Values;
 /// The product's short name.
 pub const NAME: &str = "banger";
 
+/// The program of both daemons.
+pub const DAEMON: &str = "bangerd";
+
 /// The programs of a release.
-pub const PROGRAMS: [&str; 2] = ["banger", "bangerd"];
+pub const PROGRAMS: [&str; 2] = [NAME, DAEMON];
 
 /// The owner daemon's unit.
 pub const OWNER_SERVICE: &str = "bangerd.service";
@@ -115,18 +121,17 @@ pub fn target() -> String {
 
 /// Where banger lies.
 pub fn layout() -> Layout {
-    Layout {
-        product_state: [
-            "/var/lib/banger",
-            "/var/lib/banger-root",
-            "/var/cache/banger",
-            "/run/banger",
-            "/run/banger-root",
-        ]
-        .map(PathBuf::from)
-        .to_vec(),
-        ..Layout::new(NAME)
-    }
+    let mut layout = Layout::new(NAME);
+    layout.product_state = [
+        "/var/lib/banger",
+        "/var/lib/banger-root",
+        "/var/cache/banger",
+        "/run/banger",
+        "/run/banger-root",
+    ]
+    .map(PathBuf::from)
+    .to_vec();
+    layout
 }
 
 /// Coverage folders, when the installing environment asks for coverage.

@@ -21,7 +21,8 @@ use banger_installer::effect::{
     Answer, BoxError, Health, HostProcesses, Processes, ProtectedProcesses,
 };
 use banger_installer::model::{
-    InstallMethod, Layout, Owner, Product, Program, ProtectedProcess, UnitName, UnitSpec, Version,
+    InstallMethod, Layout, Owner, Product, ProductBuilder, ProtectedProcess, UnitName, UnitSpec,
+    Version,
 };
 use banger_installer::plan::Purge;
 use banger_installer::toolkit::{
@@ -119,29 +120,19 @@ impl Report for Print {
 }
 
 fn product() -> Result<Product, Box<dyn Error>> {
-    Ok(Product {
-        name: "toy".into(),
-        target: "any".into(),
-        programs: vec![Program {
-            name: "toyd".into(),
-        }],
-        units: vec![
-            UnitSpec::new("toy.slice".parse()?),
-            UnitSpec::new(RESCUE.parse()?).enabled(),
-            UnitSpec::new("toyd.service".parse()?).enabled().stateful(),
-        ],
-        shared: Vec::new(),
-        delegate: None,
-        layout: Layout {
-            product_state: vec!["/var/lib/toy".into(), "/run/toy".into()],
-            ..Layout::new("toy")
-        },
-        slice: "toy.slice".parse()?,
-        scope_prefix: "toy-child-".into(),
-        required: Vec::new(),
-        rescue: Some(RESCUE.parse()?),
-        state_files: Vec::new(),
-    })
+    let unit = |name: &str| name.parse().map(UnitSpec::new);
+    let mut layout = Layout::new("toy");
+    layout.product_state.push("/run/toy".into());
+    Ok(ProductBuilder::new("toy", "any")
+        .program("toyd")
+        .unit(unit("toy.slice")?)
+        .unit(unit(RESCUE)?.enabled())
+        .unit(unit("toyd.service")?.enabled().stateful())
+        .layout(layout)
+        .slice("toy.slice".parse()?)
+        .scope_prefix("toy-child-")
+        .rescue(RESCUE.parse()?)
+        .build()?)
 }
 
 fn make_release(folder: &Path, version: &str, behaviour: &str) -> Result<(), Box<dyn Error>> {

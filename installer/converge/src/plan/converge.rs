@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::goal::owner_changes;
 use super::links::{program_link, shared_link};
 use super::{
-    BeginProbation, CheckKillMode, CheckPrograms, Cleanup, DisableUnits, EnableUnits, Goal, Link,
-    Operation, Plan, ReloadSystemd, RemoveFile, Rendered, RestoreState, StageRelease, StartRescue,
-    StopUnits, WriteReceipt, WriteSet, WriteUnit, mend, retire, running,
+    BeginProbation, CheckKillMode, CheckPrograms, CheckState, Cleanup, DisableUnits, EnableUnits,
+    Goal, Link, Operation, Plan, ReloadSystemd, RemoveFile, Rendered, RestoreState, StageRelease,
+    StartRescue, StopUnits, WriteReceipt, WriteSet, WriteUnit, mend, retire, running,
 };
 use crate::model::{Found, PROBATION_SCHEMA, Probation, Product, Receipt, UnitName, Version};
 use crate::observe::{HostState, UnitState};
@@ -23,6 +23,7 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
         );
     }
     stage(product, goal, &mut plan);
+    check_state(goal, &mut plan);
     mend::mend(product, state, &goal.units, goal.stop_guests, &mut plan);
     let written = write_units(product, state, goal, &mut plan);
     watch(product, state, goal, &mut plan);
@@ -89,6 +90,20 @@ fn stage(product: &Product, goal: &Goal, plan: &mut Plan) {
             version: goal.version.clone(),
         },
         "before anything points at them",
+    );
+}
+
+fn check_state(goal: &Goal, plan: &mut Plan) {
+    if goal.migrations.is_empty() {
+        return;
+    }
+    let migrations = goal.migrations.iter().cloned();
+    plan.push(
+        CheckState {
+            version: goal.version.clone(),
+            migrations: migrations.collect(),
+        },
+        "once it has stayed well on probation",
     );
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::Operation;
+use super::{Migration, Operation};
 use crate::model::{
     INSTALLED_SET_SCHEMA, InstalledSet, InstalledUnit, Product, Receipt, UnitName, UnitSpec,
     Version,
@@ -26,6 +26,8 @@ pub struct Goal {
     pub receipt: Receipt,
     /// The time, for what is written down.
     pub now: Timestamp,
+    /// What the version will migrate.
+    pub migrations: Vec<Migration>,
     /// Restart the services even if nothing changed.
     pub restart: bool,
     /// End those who would be killed and cannot be moved, instead of refusing.

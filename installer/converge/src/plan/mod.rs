@@ -39,10 +39,10 @@ pub use staleness::{findings, in_danger};
 pub(crate) use step::every_step;
 pub use step::listed;
 pub use step::{
-    BackUp, BeginProbation, CheckHealth, CheckKillMode, CheckPrograms, CheckProtected, CheckVacant,
-    DisableUnits, EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests,
-    RestartUnits, RestoreState, StageRelease, StartRescue, StartUnits, Step, StopGuests, StopUnits,
-    WriteReceipt, WriteSet, WriteUnit,
+    BackUp, BeginProbation, CheckHealth, CheckKillMode, CheckPrograms, CheckProtected, CheckState,
+    CheckVacant, DisableUnits, EnableUnits, KeepGuests, Link, Migration, Move, ReloadSystemd,
+    RemoveFile, RescopeGuests, RestartUnits, RestoreState, StageRelease, StartRescue, StartUnits,
+    Step, StopGuests, StopUnits, WriteReceipt, WriteSet, WriteUnit,
 };
 pub use uninstall::{Purge, uninstall};
 

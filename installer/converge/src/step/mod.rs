@@ -8,6 +8,7 @@ mod check_health;
 mod check_kill_mode;
 mod check_programs;
 mod check_protected;
+mod check_state;
 mod check_vacant;
 mod error;
 mod inquiry;

@@ -4,48 +4,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Layout, UnitKind, UnitName};
+use super::{HintText, Layout, UnitKind, UnitName};
 
-/// A product: the names, programs, units and places that the toolkit handles for it.
-///
-/// ```
-/// use std::path::Path;
-///
-/// use banger_installer_host::{Layout, Product, Program, UnitSpec};
-///
-/// let keeper = UnitSpec {
-///     name: "toyd.service".parse()?,
-///     enable: true,
-///     stateful: true,
-///     optional: false,
-/// };
-/// let toy = Product {
-///     name: "toy".into(),
-///     target: "x86_64-unknown-linux-gnu".into(),
-///     programs: vec![Program { name: "toyd".into() }],
-///     units: vec![keeper],
-///     shared: Vec::new(),
-///     layout: Layout {
-///         versions: "/usr/local/lib/toy".into(),
-///         programs: "/usr/local/bin".into(),
-///         share: "/usr/local/share".into(),
-///         units: "/etc/systemd/system".into(),
-///         config: "/etc/toy".into(),
-///         install_state: "/var/lib/toy-install".into(),
-///         lock: "/run/toy-install.lock".into(),
-///         product_state: vec!["/var/lib/toy".into()],
-///     },
-///     slice: "system.slice".parse()?,
-///     scope_prefix: "toy-".into(),
-///     required: Vec::new(),
-///     rescue: None,
-///     delegate: None,
-///     state_files: Vec::new(),
-/// };
-/// assert_eq!(toy.layout.receipt(), Path::new("/etc/toy/install.json"));
-/// assert_eq!(toy.stateful_services().count(), 1);
-/// # Ok::<(), banger_installer_host::UnitNameError>(())
-/// ```
+/// A product: the names, programs, units and places that the toolkit handles for it. Only
+/// [`ProductBuilder`](super::ProductBuilder) makes one, so each was checked as a whole.
+#[non_exhaustive]
 #[derive(Debug, Clone)]
 pub struct Product {
     /// Short name; the prefix of archives (`NAME-VERSION-TARGET.tar.gz`) and of the `product` field
@@ -63,7 +26,7 @@ pub struct Product {
     pub layout: Layout,
     /// The slice that holds the protected processes' scopes; one of `units`, or systemd's own.
     pub slice: UnitName,
-    /// What the name of a protected process's scope starts with: `banger-vm-` for `banger-vm-ID.scope`.
+    /// What the name of a protected process's scope starts with: `acme-job-` for `acme-job-ID.scope`.
     pub scope_prefix: String,
     /// What the host must have for the product to run.
     pub required: Vec<Requirement>,
@@ -76,6 +39,10 @@ pub struct Product {
     pub delegate: Option<Delegate>,
     /// The small files of the product's own state whose format a version may change.
     pub state_files: Vec<StateFiles>,
+    /// What is said for a hint.
+    pub hint_text: HintText,
+    /// Which programs of a version say whether it can read the product's state.
+    pub state_checks: Vec<StateCheck>,
 }
 
 /// The program that plans and carries out what another version of the product began.
@@ -95,6 +62,21 @@ pub struct StateFiles {
     pub folder: PathBuf,
     /// The file's name in each of those.
     pub name: String,
+}
+
+/// A program that is asked, before its version is switched to, whether that can read the state which
+/// lies on the host ([`super::StateAnswer`]). One of a version that does not know the question, and so
+/// says nothing, changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateCheck {
+    /// The service that keeps the state: what people are told.
+    pub unit: UnitName,
+    /// The program, in `bin/` of a release.
+    pub program: String,
+    /// The arguments that ask it.
+    pub words: Vec<String>,
+    /// Asked as the owner, and as root otherwise: as the user who will run it.
+    pub as_owner: bool,
 }
 
 /// Something that the host must have.
@@ -125,7 +107,7 @@ pub struct UnitSpec {
     pub enable: bool,
     /// A service with children that must outlive it: its effective `KillMode` must be `process`
     /// before anything stops it, and its health is probed after a start.
-    #[serde(default, rename = "keeps_children")]
+    #[serde(default)]
     pub stateful: bool,
     /// Enabled and started only where somebody asked for unattended updates
     /// ([`super::Receipt::auto_update`]).
@@ -155,6 +137,13 @@ impl UnitSpec {
     #[must_use]
     pub const fn stateful(mut self) -> Self {
         self.stateful = true;
+        self
+    }
+
+    /// Enabled and started only where unattended updates were asked for.
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.optional = true;
         self
     }
 
