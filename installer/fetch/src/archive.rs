@@ -75,40 +75,29 @@ impl Mirrors {
         staging: &Path,
         progress: &mut dyn Progress,
     ) -> Result<SpooledArchive, NoMirror<FetchError>> {
-        fetch(self, transport, manifest, artefact, staging, progress)
-    }
-}
-
-fn fetch(
-    mirrors: &Mirrors,
-    transport: &Transport,
-    manifest: &Verified<Manifest>,
-    artefact: &Artefact,
-    staging: &Path,
-    progress: &mut dyn Progress,
-) -> Result<SpooledArchive, NoMirror<FetchError>> {
-    let ours = |error| NoMirror::new((staging.display().to_string(), error), Vec::new());
-    let mut download = Download {
-        transport,
-        manifest,
-        artefact,
-        spool: Spool::begin(artefact, staging).map_err(ours)?,
-        progress,
-    };
-    let mut failed = Vec::new();
-    for source in mirrors.each() {
-        match download.whole_from(source) {
-            Ok(place) => return download.spool.finish(place).map_err(ours),
-            // another mirror would not help
-            Err(error) if error.is_ours() => return Err(ours(error)),
-            Err(error) => failed.push((source.place(), error)),
+        let ours = |error| NoMirror::new((staging.display().to_string(), error), Vec::new());
+        let mut download = Download {
+            transport,
+            manifest,
+            artefact,
+            spool: Spool::begin(artefact, staging).map_err(ours)?,
+            progress,
+        };
+        let mut failed = Vec::new();
+        for source in self.each() {
+            match download.whole_from(source) {
+                Ok(place) => return download.spool.finish(place).map_err(ours),
+                // another mirror would not help
+                Err(error) if error.is_ours() => return Err(ours(error)),
+                Err(error) => failed.push((source.place(), error)),
+            }
         }
+        let mut failed = failed.into_iter();
+        Err(failed.next().map_or_else(
+            || ours(FetchError::NoSource),
+            |first| NoMirror::new(first, failed.collect()),
+        ))
     }
-    let mut failed = failed.into_iter();
-    Err(failed.next().map_or_else(
-        || ours(FetchError::NoSource),
-        |first| NoMirror::new(first, failed.collect()),
-    ))
 }
 
 impl Download<'_> {

@@ -44,35 +44,28 @@ pub enum UpdateError {
 }
 
 impl UpdateError {
-    /// What the user can type.
-    pub fn hint(&self) -> Option<Hint> {
-        match self {
-            Self::Config(error) => error.hint(),
-            Self::Sources(error) => error.hint(),
-            Self::Keys(error) => error.hint(),
-            Self::NoRelease(error) => error.hint(),
-            Self::NoArchive(error) => error.hint(),
-            Self::Upgrade(error) => error.hint(),
-            Self::Unpack(error) => error.hint(),
-            Self::Staging(error) => error.hint(),
-            Self::Host(error) => error.hint(),
-            Self::NotTaken { .. } => None,
-        }
+    /// For the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        self.advice().0
     }
 
-    /// Which kind of failure it is.
-    pub fn kind(&self) -> ErrorKind {
+    /// What would help.
+    pub fn hint(&self) -> Option<Hint> {
+        self.advice().1
+    }
+
+    fn advice(&self) -> (ErrorKind, Option<Hint>) {
         match self {
-            Self::Config(error) => error.kind(),
-            Self::Sources(error) => error.kind(),
-            Self::Keys(error) => error.kind(),
-            Self::NoRelease(error) => error.kind(),
-            Self::NoArchive(error) => error.kind(),
-            Self::Upgrade(error) => error.kind(),
-            Self::Unpack(error) => error.kind(),
-            Self::Staging(error) => error.kind(),
-            Self::Host(error) => error.kind(),
-            Self::NotTaken { .. } => ErrorKind::Refused,
+            Self::Config(error) => (error.kind(), error.hint()),
+            Self::Sources(error) => (error.kind(), error.hint()),
+            Self::Keys(error) => (error.kind(), error.hint()),
+            Self::NoRelease(error) => (error.kind(), error.hint()),
+            Self::NoArchive(error) => (error.kind(), error.hint()),
+            Self::Upgrade(error) => (error.kind(), error.hint()),
+            Self::Unpack(error) => (error.kind(), error.hint()),
+            Self::Staging(error) => (error.kind(), error.hint()),
+            Self::Host(error) => (error.kind(), error.hint()),
+            Self::NotTaken { .. } => (ErrorKind::Refused, None),
         }
     }
 }
