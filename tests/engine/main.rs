@@ -21,4 +21,5 @@ mod mounts;
 mod programs;
 mod rescue;
 mod scenes;
+mod second_product;
 mod toy;
