@@ -64,12 +64,14 @@ my $door = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 64) or die $!; my 
 while (my $peer = $door->accept) { while (<$peer>) { last if /^\\r?$/ } $count++; \
 print $peer qq(HTTP/1.0 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\n$count\\n); close $peer }";
 
-/// SIGINT lets lighttpd finish what it has begun; meanwhile systemd keeps the socket.
+/// SIGINT lets lighttpd finish what it has begun; meanwhile systemd keeps the socket. Without the start
+/// limits off, systemd would close the socket of a version that fails again and again.
 const SERVICE: &str = "\
 [Unit]
 Description=pages @version@
 Requires=pages.socket
 After=pages.socket
+StartLimitIntervalSec=0
 [Service]
 ExecStart=@programs@/pagesd
 Environment=\"WORKER=@worker@\"
@@ -78,6 +80,8 @@ KillMode=process
 KillSignal=SIGINT
 RuntimeDirectory=pages
 RuntimeDirectoryPreserve=yes
+Restart=always
+RestartSec=200ms
 [Install]
 WantedBy=multi-user.target
 ";
@@ -85,8 +89,10 @@ WantedBy=multi-user.target
 const SOCKET: &str = "\
 [Unit]
 Description=pages over HTTP
+StartLimitIntervalSec=0
 [Socket]
 ListenStream=127.0.0.1:8080
+TriggerLimitIntervalSec=0
 [Install]
 WantedBy=sockets.target
 ";
