@@ -7,11 +7,12 @@ use std::ffi::OsString;
 pub const HELP: &str = "\
 banger's daemons. Started by systemd; see bangerd.service and bangerd-root.service.
 
-Usage: bangerd <--system|--root-helper>
+Usage: bangerd [--check-state] <--system|--root-helper>
 
 Options:
       --system       Run the owner daemon, as the owner
       --root-helper  Run the privileged helper, as root
+      --check-state  Run nothing; say whether this version can read that daemon's state
   -h, --help         Print help
   -V, --version      Print version
 ";
@@ -23,6 +24,10 @@ pub enum Arguments {
     Owner,
     /// Run the root helper.
     Helper,
+    /// Say whether this version can read the owner daemon's state.
+    CheckOwner,
+    /// Say whether this version can read the root helper's state.
+    CheckHelper,
     /// Print the version.
     Version,
     /// Print [`HELP`].
@@ -56,10 +61,15 @@ impl Arguments {
     /// [`ArgumentsError`].
     pub fn parse(words: &[OsString]) -> Result<Self, ArgumentsError> {
         let mut chosen: Option<(Self, &str)> = None;
+        let mut check = false;
         for word in words {
             let found = match word.to_str() {
                 Some("--system") => (Self::Owner, "--system"),
                 Some("--root-helper") => (Self::Helper, "--root-helper"),
+                Some("--check-state") if !check => {
+                    check = true;
+                    continue;
+                }
                 Some("--version" | "-V") => return Ok(Self::Version),
                 Some("--help" | "-h") => return Ok(Self::Help),
                 _ => return Err(ArgumentsError::Unknown(word.clone())),
@@ -72,9 +82,12 @@ impl Arguments {
             }
             chosen = Some(found);
         }
-        chosen
-            .map(|(found, _)| found)
-            .ok_or(ArgumentsError::Missing)
+        match (chosen, check) {
+            (None, _) => Err(ArgumentsError::Missing),
+            (Some((Self::Owner, _)), true) => Ok(Self::CheckOwner),
+            (Some((_, _)), true) => Ok(Self::CheckHelper),
+            (Some((found, _)), false) => Ok(found),
+        }
     }
 }
 
@@ -99,6 +112,18 @@ mod tests {
         for word in ["--help", "-h"] {
             assert_eq!(parse(&[word]), Ok(Arguments::Help));
         }
+    }
+
+    #[test]
+    fn a_question_about_the_state_names_the_daemon() {
+        let check = "--check-state";
+        for words in [[check, "--system"], ["--system", check]] {
+            assert_eq!(parse(&words), Ok(Arguments::CheckOwner));
+        }
+        assert_eq!(parse(&[check, "--root-helper"]), Ok(Arguments::CheckHelper));
+        assert_eq!(parse(&[check]), Err(ArgumentsError::Missing));
+        let twice = parse(&[check, check, "--system"]);
+        assert_eq!(twice, Err(ArgumentsError::Unknown(check.into())));
     }
 
     #[test]

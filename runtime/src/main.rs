@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use banger_installer_host::in_one_line;
+use banger_installer_host::{StateAnswer, in_one_line};
 use banger_jail::{GATE_OPTION, pass_gate};
 use banger_runtime::arguments::{Arguments, HELP};
 use banger_runtime::daemon::{DaemonError, run_helper, run_owner};
+use banger_vms::storage::{Places, StorageError, check_state};
 
 /// What was decided when this program was built; see [`mod@banger_product::build`].
 const VERSION: &str = banger_product::build!().version;
@@ -22,6 +23,9 @@ fn main() -> ExitCode {
     let run = match Arguments::parse(&words) {
         Ok(Arguments::Owner) => run_owner,
         Ok(Arguments::Helper) => run_helper,
+        Ok(Arguments::CheckHelper) => return answer(check_state(Places::of_host())),
+        // it keeps none: what it is asked for, the helper does
+        Ok(Arguments::CheckOwner) => return answer(Ok(StateAnswer::Compatible)),
         Ok(Arguments::Version) => return say(&format!("bangerd {VERSION}\n")),
         Ok(Arguments::Help) => return say(HELP),
         Err(error) => {
@@ -47,6 +51,20 @@ fn say(text: &str) -> ExitCode {
 
 fn complain(text: &str) {
     let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+}
+
+/// Says in one line, and by the exit code, what this version makes of the state.
+fn answer(found: Result<StateAnswer, StorageError>) -> ExitCode {
+    match found {
+        Ok(answer) => {
+            say(&answer.to_line());
+            ExitCode::from(answer.exit_code())
+        }
+        Err(error) => {
+            complain(&format!("error: {}\n", in_one_line(&error)));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// What the helper makes of this program when it starts a VM; nobody types it.

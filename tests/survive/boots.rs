@@ -9,6 +9,7 @@ const NEW: &str = "0.1.1";
 const RESCUE: &str = "banger-rescue.service";
 const DAEMONS: [&str; 2] = ["bangerd-root.service", "bangerd.service"];
 const JOURNAL: &str = "/var/lib/banger-install/journal.json";
+const KEPT: &str = "/usr/local/lib/banger/.keeper";
 
 struct Scene {
     stage: Stage,
@@ -124,6 +125,28 @@ fn an_interrupted_update_is_whole_before_the_daemons_start() {
     }
     println!("{old} boots ended old, {new} new");
     assert!(old > 0 && new > 0, "{old} old, {new} new");
+}
+
+#[test]
+fn a_journal_that_the_installed_program_cannot_read_is_recovered_at_boot_by_the_one_that_was_kept()
+{
+    let mut scene = Scene::new();
+    scene.kill_update("rename", 10);
+    // what a later version would have written, and the program of that version
+    scene.shell(&format!(
+        "grep -q '\"schema\": 1' {JOURNAL} && sed -i '0,/\"schema\": 1/s//\"schema\": 2/' {JOURNAL}"
+    ));
+    scene.shell(&format!("mv {KEPT} /root/kept"));
+    let later = format!(
+        "#!/bin/sh\nsed -i '0,/\"schema\": 2/s//\"schema\": 1/' {JOURNAL}\nexec /root/kept \"$@\"\n"
+    );
+    scene.stage.host.write(KEPT, later).unwrap();
+    scene.shell(&format!("chmod 755 {KEPT}"));
+    scene.stage.host.reboot().unwrap();
+    assert_eq!(scene.wait_for_daemons(), OLD);
+    scene.check_started_after_recovery("with a journal of a later version");
+    assert!(!scene.stage.host.path(JOURNAL).exists());
+    assert!(!scene.stage.host.path(KEPT).exists());
 }
 
 #[test]

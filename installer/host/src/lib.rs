@@ -33,8 +33,8 @@ pub use model::{
     InstalledSetError, InstalledUnit, LastUpdate, Layout, ListedFile, Owner, ProcessIdentity,
     Product, ProductBuilder, ProductError, Program, ProtectedProcess, RECEIPT_SCHEMA,
     RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, Receipt, ReceiptError, ReleaseList,
-    ReleaseListError, Requirement, RolledBack, StateFiles, UnitKind, UnitName, UnitNameError,
-    UnitSpec, Version, VersionError, ids, schema_of,
+    ReleaseListError, Requirement, RolledBack, StateAnswer, StateAnswerError, StateCheck,
+    StateFiles, UnitKind, UnitName, UnitNameError, UnitSpec, Version, VersionError, ids, schema_of,
 };
 pub use processes::{HostProcesses, ProcessFacts, Processes, descriptor};
 

@@ -9,7 +9,8 @@ pub use banger_installer_host::{
     LastUpdate, Layout, ListedFile, Owner, ProcessIdentity, Product, ProductBuilder, ProductError,
     Program, ProtectedProcess, RECEIPT_SCHEMA, RELEASE_LIST_LIMIT, RELEASE_LIST_NAME,
     RELEASE_LIST_SCHEMA, Receipt, ReceiptError, ReleaseList, ReleaseListError, Requirement,
-    RolledBack, StateFiles, UnitKind, UnitName, UnitNameError, UnitSpec, Version, VersionError,
+    RolledBack, StateAnswer, StateCheck, StateFiles, UnitKind, UnitName, UnitNameError, UnitSpec,
+    Version, VersionError,
 };
 pub use banger_installer_systemd::{RateLimit, ServiceFacts, UnitFacts, UnitSearch};
 pub use banger_installer_trust::model::{

@@ -4,7 +4,7 @@ use banger_installer_host::Hint;
 
 use crate::ErrorKind;
 use crate::effect::systemd::SystemdError;
-use crate::effect::{FilesError, HandoverError, LockError};
+use crate::effect::{BoxError, FilesError, HandoverError, LockError};
 use crate::engine::RunError;
 use crate::journal::JournalError;
 use crate::model::{AntiRollbackError, ReleaseListError, Requirement, UnitName, Version};
@@ -12,6 +12,8 @@ use crate::observe::ObserveError;
 use crate::plan::{Obstacle, Operation};
 use crate::step::StepError;
 use crate::unit::RenderError;
+
+use super::KeeperError;
 
 /// A request that was not fulfilled. All but a [`RunError::RollbackFailed`] and a
 /// [`RunError::CommitUnknown`] leave the host as it was.
@@ -47,6 +49,39 @@ pub enum ToolkitError {
     LaterHandover {
         /// The release.
         version: Version,
+    },
+    /// Only another program can read the journal of an interrupted operation, and it did not recover
+    /// it.
+    #[error("{journal}")]
+    Unrecovered {
+        /// The journal.
+        journal: Box<JournalError>,
+        /// What became of the program that can read it.
+        #[source]
+        keeper: Box<KeeperError>,
+    },
+    /// A version cannot read the state that lies on the host.
+    #[error("{version} cannot read the state of {unit} (schema {found}; it reads up to {reads})")]
+    State {
+        /// The version.
+        version: Version,
+        /// The service that keeps the state.
+        unit: UnitName,
+        /// The schema of the state.
+        found: u32,
+        /// The highest one that the version reads.
+        reads: u32,
+    },
+    /// A version gives no answer to what it will do to the state.
+    #[error("{version} does not say whether it can read the state of {unit}")]
+    StateUnknown {
+        /// The version.
+        version: Version,
+        /// The service that keeps the state.
+        unit: UnitName,
+        /// Why not.
+        #[source]
+        source: BoxError,
     },
     /// The product names no program that plans for itself.
     #[error("the product names no program that makes a plan")]
@@ -159,6 +194,14 @@ impl ToolkitError {
             }
             Self::LaterHandover { .. } => Some(Hint::InstallByHand),
             Self::Program(error) => error.hint(),
+            Self::State { .. } => Some(
+                "nothing was changed; a later version wrote it: stay with that, or take a newer one"
+                    .into(),
+            ),
+            Self::StateUnknown { .. } => {
+                Some("nothing was changed; tell the publisher; what is installed goes on".into())
+            }
+            Self::Unrecovered { journal, keeper } => keeper.hint().or_else(|| journal.hint()),
             Self::Handover(_) => Some("tell the publisher; what is installed goes on".into()),
             Self::NoDelegate
             | Self::List { .. }
@@ -176,6 +219,7 @@ impl ToolkitError {
             Self::Files(error) => error.kind(),
             Self::Systemd(error) => error.kind(),
             Self::Run(error) => error.kind(),
+            Self::Unrecovered { journal, .. } => journal.kind(),
             Self::Requirement(_) => ErrorKind::HostLacks,
             Self::Interrupted { .. } | Self::NoDelegate => ErrorKind::Other,
             Self::NotInstalled { .. } | Self::NoRelease { .. } => ErrorKind::NotInstalled,
@@ -184,6 +228,8 @@ impl ToolkitError {
             Self::AntiRollbackState { .. } | Self::NoRecord { .. } => ErrorKind::Damaged,
             Self::Handover(_)
             | Self::Program(_)
+            | Self::State { .. }
+            | Self::StateUnknown { .. }
             | Self::LaterHandover { .. }
             | Self::List { .. }
             | Self::NoTemplate { .. } => ErrorKind::Refused,

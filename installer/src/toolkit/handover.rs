@@ -1,9 +1,8 @@
 //! How an installed program lets a release's own make the plan and carry it out.
 //!
 //! Guarantees: the program was verified, and has said its version without any rights, before it is
-//! called; what it says that it would do must be of that product and version before it may change
-//! anything; and an operation that another program began is rolled back by one that can read its
-//! record.
+//! called; and what it says that it would do must be of that product and version before it may change
+//! anything.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -15,16 +14,15 @@ use serde::{Deserialize, Serialize};
 pub use banger_installer_host::HANDOVER;
 
 use super::{Planner, Report, Toolkit, ToolkitError};
-use crate::effect::{
-    BoxError, Call, Called, Effects, Files, HandoverError, Lock, hand_over, trust,
-};
-use crate::journal::{self, JournalError};
-use crate::model::{Found, KeyId, Product, ReleaseList, Urgency, Version};
+use crate::effect::systemd::BeforeServices;
+use crate::effect::{BoxError, Call, Called, Effects, HandoverError, Lock, hand_over};
+use crate::journal;
+use crate::model::{KeyId, Product, ReleaseList, Urgency, Version};
 use crate::observe::Freshness;
 use crate::plan::CheckPrograms;
 
 /// How long a program may take to make a plan: as long as systemd may to read its units, and more.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one program asks of another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +34,9 @@ pub enum Handed {
     Recover {
         /// [`HANDOVER`].
         handover: u32,
+        /// No service runs, and none may be waited for: the host is starting.
+        #[serde(default)]
+        before_services: bool,
     },
 }
 
@@ -109,6 +110,20 @@ impl Taken {
     }
 }
 
+/// Why a program cannot be let go on with a recovery: it is not of that product. Which version it is
+/// does not matter, since it was kept because it can read the journal.
+pub(super) fn check_recoverer(said: &[u8], product: &str) -> Result<(), BoxError> {
+    let planned: Planned = serde_json::from_slice(said)?;
+    if planned.handover == HANDOVER && planned.product == product {
+        return Ok(());
+    }
+    let (name, handover) = (planned.product, planned.handover);
+    Err(
+        format!("it says that it is {name}, handover {handover}; expected {product}, {HANDOVER}")
+            .into(),
+    )
+}
+
 /// Why what a program says cannot be followed.
 fn check(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> {
     let planned: Planned = serde_json::from_slice(said)?;
@@ -173,17 +188,19 @@ impl Planner<'_> {
             &self.lock,
             program,
             handed,
+            PATIENCE,
             &mut |said| check(said, &self.product.name, version),
         )
     }
 }
 
-fn call(
+pub(super) fn call(
     product: &Product,
     effects: &Effects<'_>,
     lock: &Lock,
     program: &Path,
     handed: &Handed,
+    patience: Duration,
     accept: &mut dyn FnMut(&[u8]) -> Result<(), BoxError>,
 ) -> Result<ExitStatus, ToolkitError> {
     let delegate = product.delegate.as_ref().ok_or(ToolkitError::NoDelegate)?;
@@ -194,66 +211,10 @@ fn call(
         words: &delegate.words,
         lock,
         request: &request,
-        patience: PATIENCE,
+        patience,
         interrupt: effects.interrupt,
     };
     Ok(hand_over(&call, accept)?)
-}
-
-/// Rolls back, or finishes, what an interrupted operation left. A record that this program cannot read
-/// is for the program that wrote it, which was kept for that.
-///
-/// # Errors
-/// [`ToolkitError`]; the record stays.
-pub(super) fn recover(
-    product: &Product,
-    effects: &Effects<'_>,
-    lock: &Lock,
-    report: &mut dyn Report,
-) -> Result<(), ToolkitError> {
-    let services: Vec<_> = product.stateful_services().cloned().collect();
-    let path = product.layout.journal();
-    let error = match journal::recover(&path, &services, effects, report) {
-        Ok(_) => return forget_keeper(product, effects),
-        Err(error @ (JournalError::Schema { .. } | JournalError::Damaged { .. })) => error,
-        Err(error) => return Err(error.into()),
-    };
-    let keeper = product.layout.keeper();
-    let Found::File(image) = effects.files.look(&keeper)? else {
-        return Err(error.into());
-    };
-    if trust(&keeper, &image).is_err() || product.delegate.is_none() {
-        return Err(error.into());
-    }
-    let handed = Handed::Recover { handover: HANDOVER };
-    let status = call(product, effects, lock, &keeper, &handed, &mut |_| Ok(()))?;
-    if status.success() && effects.files.look(&path)? == Found::Missing {
-        return forget_keeper(product, effects);
-    }
-    Err(error.into())
-}
-
-/// Keeps a program that can read the record of what it is about to do, as long as there is one.
-pub(super) fn keep(
-    product: &Product,
-    files: &dyn Files,
-    program: &Path,
-) -> Result<(), ToolkitError> {
-    let keeper = product.layout.keeper();
-    files.remove(&keeper)?;
-    Ok(files.hard_link(program, &keeper)?)
-}
-
-/// The program that was kept goes when there is no record left for it.
-pub(super) fn forget_keeper(product: &Product, effects: &Effects<'_>) -> Result<(), ToolkitError> {
-    let keeper = product.layout.keeper();
-    let files = effects.files;
-    if files.look(&keeper)? != Found::Missing
-        && files.look(&product.layout.journal())? == Found::Missing
-    {
-        files.remove(&keeper)?;
-    }
-    Ok(())
 }
 
 impl<'a> Toolkit<'a> {
@@ -276,13 +237,30 @@ impl<'a> Toolkit<'a> {
     /// Rolls back, or finishes, what this very program, or one like it, began.
     ///
     /// # Errors
-    /// [`ToolkitError`]; the record stays.
+    /// [`ToolkitError`]; the journal stays.
     pub fn recover(&mut self) -> Result<(), ToolkitError> {
         let Planner {
             product, effects, ..
         } = &self.planner;
         let services: Vec<_> = product.stateful_services().cloned().collect();
         journal::recover(&product.layout.journal(), &services, effects, self.report)?;
+        Ok(())
+    }
+
+    /// The same at a boot, while no service runs and none may be waited for.
+    ///
+    /// # Errors
+    /// [`ToolkitError`]; the journal stays.
+    pub fn recover_before_services(&mut self) -> Result<(), ToolkitError> {
+        let Planner {
+            product, effects, ..
+        } = &self.planner;
+        let systemd = BeforeServices::new(effects.systemd, product.rescue.as_ref());
+        let effects = Effects {
+            systemd: &systemd,
+            ..*effects
+        };
+        journal::recover_before_services(&product.layout.journal(), &effects, self.report)?;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 mod error;
 mod handover;
 mod host_side;
+mod keeper;
 mod memory;
 mod planner;
 mod prepare;
@@ -14,6 +15,7 @@ mod prepared;
 mod recover;
 mod request;
 mod rescue;
+mod state;
 mod status;
 
 use std::ffi::OsStr;
@@ -30,6 +32,7 @@ pub use crate::report::{Event, Report, Silent};
 pub use error::ToolkitError;
 pub use handover::{HANDOVER, Handed, HandedUpdate, Taken, take_over};
 pub use host_side::HostSide;
+pub use keeper::KeeperError;
 pub use memory::{remember_keys, seen};
 pub use planner::{Planner, Preview};
 pub use prepared::{Prepared, Request};
@@ -79,7 +82,7 @@ pub struct Ended {
 pub struct Toolkit<'a> {
     planner: Planner<'a>,
     report: &'a mut dyn Report,
-    /// This program, where another one that may not read its record began the operation.
+    /// This program's own file, to be kept where another one may not be able to read its journal.
     program: Option<PathBuf>,
 }
 
@@ -94,13 +97,13 @@ impl<'a> Toolkit<'a> {
         report: &'a mut dyn Report,
     ) -> Result<Self, ToolkitError> {
         let lock = Lock::take(&product.layout.lock)?;
-        handover::recover(product, &effects, &lock, report)?;
+        keeper::recover(product, &effects, &lock, report)?;
         sweep_staging(product, &effects)?;
         sweep_empty_folders(product, &effects)?;
         Ok(Self {
             planner: Planner::new(product, effects, Freshness::Reload, lock),
             report,
-            program: None,
+            program: effects.programs.own(),
         })
     }
 
@@ -181,13 +184,16 @@ impl<'a> Toolkit<'a> {
             sweep_staging(product, effects)?;
             return Ok(Outcome::Unchanged);
         }
-        if let Some(program) = &self.program {
-            handover::keep(product, effects.files, program)?;
+        let from = state.receipt.as_ref().map(|receipt| &receipt.version);
+        let program = self.program.as_ref();
+        let program = program.filter(|one| keeper::is_needed(product, one, from, version.as_ref()));
+        if let Some(program) = program {
+            keeper::keep(product, effects.files, program)?;
         }
         let ran = engine::run(&plan, &product.layout, effects, self.report);
-        if self.program.is_some() {
+        if program.is_some() {
             // the next operation sweeps it, too
-            let _ = handover::forget_keeper(product, effects);
+            let _ = keeper::forget(product, effects);
         }
         if let Err(error) = ran {
             if !matches!(

@@ -11,6 +11,7 @@ use super::prepare::{
     all_findings, installed_product, installed_receipt, product_in, render_units,
     rolled_back_receipt, updated_receipt, with_contents,
 };
+use super::state::AskedOf;
 use super::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, ToolkitError, UninstallRequest,
     UpdateRequest,
@@ -100,9 +101,13 @@ impl<'a> Planner<'a> {
         let state = self.observe(&product)?;
         let receipt = installed_receipt(request, &state, now);
         let units = self.render(&product, &request.release.path, &request.values)?;
+        let installed = state.receipt.as_ref();
+        let changes = installed.is_some_and(|old| old.version != receipt.version);
+        let asked = AskedOf::new(&receipt, &request.release.path);
         let goal = Goal {
             stage: self.stage(&request.release, &state)?,
             stop_guests: request.stop_guests,
+            migrations: self.migrations(&product, asked, changes)?,
             ..goal(
                 Operation::Install,
                 self.with_contents(receipt, &product, &request.release)?,
@@ -125,9 +130,12 @@ impl<'a> Planner<'a> {
         let state = self.observe(&product)?;
         let receipt = updated_receipt(&old, request, now);
         let units = self.render(&product, &request.release.path, &request.values)?;
+        let changes = old.version != receipt.version;
+        let asked = AskedOf::new(&receipt, &request.release.path);
         let goal = Goal {
             stage: self.stage(&request.release, &state)?,
             stop_guests: request.stop_guests,
+            migrations: self.migrations(&product, asked, changes)?,
             ..goal(
                 Operation::Update,
                 self.with_contents(receipt, &product, &request.release)?,
@@ -168,6 +176,11 @@ impl<'a> Planner<'a> {
         };
         let state = self.observe(&product)?;
         let receipt = rolled_back_receipt(&old, &version, request, now);
+        // while it is on probation, state of a later format goes back with the version
+        let goes_back = state.probation.as_ref();
+        if goes_back.is_none_or(|probation| probation.version != old.version) {
+            self.check_way_back(&product, AskedOf::new(&receipt, &folder))?;
+        }
         let goal = Goal {
             stop_guests: request.stop_guests,
             ..goal(Operation::Rollback, receipt, units, now)
@@ -366,6 +379,7 @@ fn goal(operation: Operation, receipt: Receipt, units: Vec<Rendered>, now: Times
         stage: None,
         units,
         receipt,
+        migrations: Vec::new(),
         restart: false,
         stop_guests: false,
         now,

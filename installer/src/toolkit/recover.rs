@@ -4,11 +4,11 @@
 //! ([`super::rescue`]), which runs beside the services; no start of a service is waited for here, since
 //! each waits for this. What services are to run is started once this has ended.
 
-use super::{Report, ToolkitError, sweep_empty_folders, sweep_staging};
+use super::{Report, ToolkitError, keeper, sweep_empty_folders, sweep_staging};
 use crate::effect::systemd::BeforeServices;
 use crate::effect::{Effects, Lock, LockError};
-use crate::journal::{self, Journal, Operation, Phase};
-use crate::model::Product;
+use crate::journal::{Operation, Phase};
+use crate::model::{Found, Product};
 
 /// What was found and done before the services started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Recovered {
     Nothing,
     /// Rolled back, or finished when it was committed.
     Done(Operation, Phase),
+    /// The same, by the program that was kept because only it can read the journal.
+    ByKeptProgram,
     /// An operation is in progress, or services run: it is left to the watch.
     Left,
 }
@@ -35,7 +37,7 @@ pub fn recover(
     if Lock::holder(&layout.lock)?.is_some() {
         return Ok(Recovered::Left);
     }
-    if Journal::load(&layout.journal(), effects.files)?.is_none() {
+    if effects.files.look(&layout.journal())? == Found::Missing {
         return Ok(Recovered::Nothing);
     }
     for unit in product.stateful_services() {
@@ -44,7 +46,7 @@ pub fn recover(
             return Ok(Recovered::Left);
         }
     }
-    let _lock = match Lock::take(&layout.lock) {
+    let lock = match Lock::take(&layout.lock) {
         Err(LockError::Held { .. }) => return Ok(Recovered::Left),
         taken => taken?,
     };
@@ -53,10 +55,8 @@ pub fn recover(
         systemd: &systemd,
         ..effects
     };
-    let done = journal::recover_before_services(&layout.journal(), &effects, report)?;
+    let done = keeper::recover_before_services(product, &effects, &lock, report)?;
     sweep_staging(product, &effects)?;
     sweep_empty_folders(product, &effects)?;
-    Ok(done.map_or(Recovered::Nothing, |(operation, phase)| {
-        Recovered::Done(operation, phase)
-    }))
+    Ok(done)
 }

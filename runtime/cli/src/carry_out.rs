@@ -48,11 +48,18 @@ pub(super) fn run(numbers: &str, build: &Build, screen: &Screen) -> Result<ExitC
     let program = std::env::current_exe().map_err(|error| cannot_find(&error))?;
     let mut report = ScreenReport::new(screen);
     match taken.handed.clone() {
-        Handed::Recover { .. } => {
+        Handed::Recover {
+            before_services, ..
+        } => {
             taken.agree(&host.product, &version)?;
             host.hold_signals()?;
             let effects = host.effects();
-            Toolkit::carry_on(&host.product, effects, &mut report, lock, program).recover()?;
+            let mut toolkit = Toolkit::carry_on(&host.product, effects, &mut report, lock, program);
+            if before_services {
+                toolkit.recover_before_services()?;
+            } else {
+                toolkit.recover()?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Handed::Update(handed) => {

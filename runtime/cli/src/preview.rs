@@ -148,8 +148,23 @@ fn changes(plan: &Plan) -> Vec<String> {
             }
             _ => None,
         })
+        .chain(migrations(plan))
         .map(|(what, how)| format!("{what:<25} {how}"))
         .collect()
+}
+
+/// What the version will do to the state, a line for each daemon that keeps some.
+fn migrations(plan: &Plan) -> impl Iterator<Item = (String, String)> {
+    let migrations = plan.steps.iter().filter_map(|planned| match &planned.step {
+        Step::CheckState(step) => Some(&step.migrations),
+        _ => None,
+    });
+    migrations.flatten().map(|migration| {
+        (
+            "state".to_owned(),
+            format!("{migration}, once it is off probation"),
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! banger as the toolkit sees it: its programs, units and places.
 
 use banger_installer::model::{
-    Delegate, Product, ProductBuilder, ProductError, StateFiles, UnitNameError,
+    Delegate, Product, ProductBuilder, ProductError, StateCheck, StateFiles, UnitNameError,
 };
 pub use banger_product::*;
 
@@ -39,11 +39,22 @@ pub fn product() -> Result<Product, DescriptionError> {
             folder: Places::of_host().vms(),
             name: "record.json".into(),
         })
+        .state_check(state_check(HELPER_SERVICE, "--root-helper", false)?)
+        .state_check(state_check(OWNER_SERVICE, "--system", true)?)
         .hint_text(hint_text);
     Ok(PROGRAMS
         .into_iter()
         .fold(builder, ProductBuilder::program)
         .build()?)
+}
+
+fn state_check(unit: &str, daemon: &str, as_owner: bool) -> Result<StateCheck, UnitNameError> {
+    Ok(StateCheck {
+        unit: unit.parse()?,
+        program: DAEMON.into(),
+        words: ["--check-state", daemon].map(str::to_owned).to_vec(),
+        as_owner,
+    })
 }
 
 #[cfg(test)]

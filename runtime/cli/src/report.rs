@@ -57,6 +57,11 @@ impl<'a> ScreenReport<'a> {
             Step::CheckPrograms(step) => {
                 screen.done("programs asked", &format!("{detail} {}", step.version));
             }
+            Step::CheckState(step) => {
+                for migration in &step.migrations {
+                    screen.done("state", &migration.to_string());
+                }
+            }
             Step::Link(step) if step.link.ends_with("current") => {
                 screen.done("switched", &format!("to {}", step.target.display()));
             }

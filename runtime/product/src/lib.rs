@@ -16,8 +16,11 @@ use banger_installer_systemd::unit::Values;
 /// The product's short name.
 pub const NAME: &str = "banger";
 
+/// The program of both daemons.
+pub const DAEMON: &str = "bangerd";
+
 /// The programs of a release.
-pub const PROGRAMS: [&str; 2] = ["banger", "bangerd"];
+pub const PROGRAMS: [&str; 2] = [NAME, DAEMON];
 
 /// The owner daemon's unit.
 pub const OWNER_SERVICE: &str = "bangerd.service";

@@ -15,7 +15,7 @@ pub use banger_installer_host::{
     Untrusted, each_at_once, hand_over, meanwhile, sync_enablement, trust,
 };
 pub use banger_installer_systemd::client as systemd;
-pub use programs::{HostPrograms, ProgramError, Programs};
+pub use programs::{HostPrograms, ProgramError, Programs, Question, Said};
 
 /// Who must outlive what the toolkit does. Implemented by the product.
 pub trait ProtectedProcesses {

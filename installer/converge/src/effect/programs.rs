@@ -1,7 +1,8 @@
-//! Asking a program of a release for its version.
+//! Asking a program of a release for its version, or what it will do to the state.
 //!
 //! Guarantees: a program that nothing points at yet is asked without privileges and without a
-//! network, and nothing that it started outlives the answer.
+//! network; one that is asked of state runs as who will run it, and can gain no more than that; nothing
+//! that either started outlives the answer.
 
 use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;
@@ -29,7 +30,7 @@ const PAUSE: Timespec = Timespec {
 /// Who owns nothing: `nobody` and its group, by their numbers in the kernel (`user_namespaces(7)`).
 const NOBODY: u32 = 65_534;
 
-/// A program that does not say its version.
+/// A program that does not say what it is asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProgramError {
@@ -52,19 +53,50 @@ pub enum ProgramError {
         source: io::Error,
     },
     /// It ended with a failure, or was ended because it took too long.
-    #[error("{} --version {outcome}", program.display())]
+    #[error("{} {words} {outcome}", program.display())]
     Outcome {
         /// The program.
         program: PathBuf,
+        /// Its arguments.
+        words: String,
         /// How it ended.
         outcome: String,
     },
+}
+
+/// A question to a program of a release.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The program.
+    pub program: &'a Path,
+    /// Its arguments.
+    pub words: &'a [String],
+    /// The user and group that it runs as; root where none is named.
+    pub user: Option<(u32, u32)>,
+}
+
+/// What a program said, and how it exited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// What it printed.
+    pub text: String,
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
 }
 
 /// Programs of a release.
 pub trait Programs {
     /// What `PROGRAM --version` prints, newline included.
     fn version_line(&self, program: &Path) -> Result<String, ProgramError>;
+
+    /// What a program says and how it exits when it is asked something else.
+    fn say(&self, question: &Question<'_>) -> Result<Said, ProgramError>;
+
+    /// The file of the program that runs the toolkit; none where that cannot be told, or is not to be
+    /// kept.
+    fn own(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// Programs run on this machine: with an empty environment, no input, and a bound on time and output.
@@ -74,18 +106,49 @@ pub struct HostPrograms;
 
 impl Programs for HostPrograms {
     fn version_line(&self, program: &Path) -> Result<String, ProgramError> {
-        ask(program, BOUND)
+        version_line(program, BOUND)
+    }
+
+    fn say(&self, question: &Question<'_>) -> Result<Said, ProgramError> {
+        Ok(ask(question, BOUND)?.0)
+    }
+
+    fn own(&self) -> Option<PathBuf> {
+        std::env::current_exe().ok()
+    }
+}
+
+fn version_line(program: &Path, bound: Duration) -> Result<String, ProgramError> {
+    let question = Question {
+        program,
+        words: &["--version".to_owned()],
+        user: Some((NOBODY, NOBODY)),
+    };
+    let (said, status) = ask(&question, bound)?;
+    if status.success() {
+        return Ok(said.text);
+    }
+    Err(question.outcome(format!("ended with {status}")))
+}
+
+impl Question<'_> {
+    fn outcome(&self, outcome: String) -> ProgramError {
+        ProgramError::Outcome {
+            program: self.program.into(),
+            words: self.words.join(" "),
+            outcome,
+        }
     }
 }
 
 /// A thread of its own is given up for it: what it leaves, it leaves for good.
-fn ask(program: &Path, bound: Duration) -> Result<String, ProgramError> {
+fn ask(question: &Question<'_>, bound: Duration) -> Result<(Said, ExitStatus), ProgramError> {
     let failed = |source| ProgramError::Run {
-        program: program.into(),
+        program: question.program.into(),
         source,
     };
     let asked = std::thread::scope(|scope| {
-        let work = || ask_here(program, bound);
+        let work = || ask_here(question, bound);
         let thread = std::thread::Builder::new().spawn_scoped(scope, work);
         thread.map(std::thread::ScopedJoinHandle::join)
     });
@@ -95,14 +158,15 @@ fn ask(program: &Path, bound: Duration) -> Result<String, ProgramError> {
     })
 }
 
-fn ask_here(program: &Path, bound: Duration) -> Result<String, ProgramError> {
+fn ask_here(question: &Question<'_>, bound: Duration) -> Result<(Said, ExitStatus), ProgramError> {
+    let program = question.program;
     let failed = |source| ProgramError::Run {
         program: program.into(),
         source,
     };
     let mut command = Command::new(program);
     command
-        .arg("--version")
+        .args(question.words)
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::null())
@@ -114,23 +178,23 @@ fn ask_here(program: &Path, bound: Duration) -> Result<String, ProgramError> {
             program: program.into(),
             source,
         })?;
-        // without supplementary groups: whoever leaves root by `uid` keeps none
-        command.uid(NOBODY).gid(NOBODY);
+        if let Some((uid, gid)) = question.user {
+            // without supplementary groups: whoever leaves root by `uid` keeps none
+            command.uid(uid).gid(gid);
+        }
     }
     let mut child = command.spawn().map_err(failed)?;
     let output = child.stdout.take();
     let answer = hear(&child, output, Instant::now() + bound);
     let status = end(&mut child).map_err(failed)?;
-    let outcome = match answer.map_err(failed)? {
-        Heard::Line(line) if status.success() => return Ok(line),
-        Heard::Line(_) => format!("ended with {status}"),
-        Heard::TooMuch => format!("printed more than {LINE_CAP} bytes"),
-        Heard::TooLate => format!("took longer than {} s", bound.as_secs()),
-    };
-    Err(ProgramError::Outcome {
-        program: program.into(),
-        outcome,
-    })
+    match answer.map_err(failed)? {
+        Heard::Line(text) => {
+            let code = status.code();
+            Ok((Said { text, code }, status))
+        }
+        Heard::TooMuch => Err(question.outcome(format!("printed more than {LINE_CAP} bytes"))),
+        Heard::TooLate => Err(question.outcome(format!("took longer than {} s", bound.as_secs()))),
+    }
 }
 
 /// From here on what this thread starts has no network, gains no privileges from any file, and lives
@@ -263,7 +327,7 @@ mod tests {
             "{error}"
         );
         let slow = script(folder.path(), "#!/bin/sh\nsleep 1000\n");
-        let error = ask(&slow, Duration::from_millis(200)).expect_err("it is slow");
+        let error = version_line(&slow, Duration::from_millis(200)).expect_err("it is slow");
         assert!(error.to_string().contains("took longer"), "{error}");
     }
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::{
-    BeginProbation, CheckKillMode, CheckPrograms, Cleanup, DisableUnits, EnableUnits, Link,
-    Operation, Plan, ReloadSystemd, RemoveFile, RestoreState, StageRelease, StartRescue, StopUnits,
-    WriteReceipt, WriteSet, WriteUnit, mend, retire, running,
+    BeginProbation, CheckKillMode, CheckPrograms, CheckState, Cleanup, DisableUnits, EnableUnits,
+    Link, Migration, Operation, Plan, ReloadSystemd, RemoveFile, RestoreState, StageRelease,
+    StartRescue, StopUnits, WriteReceipt, WriteSet, WriteUnit, mend, retire, running,
 };
 use crate::model::{
     Found, INSTALLED_SET_SCHEMA, InstalledSet, InstalledUnit, PROBATION_SCHEMA, Probation, Product,
@@ -30,6 +30,8 @@ pub struct Goal {
     pub receipt: Receipt,
     /// The time, for what is written down.
     pub now: Timestamp,
+    /// What the version will migrate.
+    pub migrations: Vec<Migration>,
     /// Restart the services even if nothing changed.
     pub restart: bool,
     /// End those who would be killed and cannot be moved, instead of refusing.
@@ -89,6 +91,7 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
         );
     }
     stage(product, goal, &mut plan);
+    check_state(goal, &mut plan);
     mend::mend(product, state, &goal.units, goal.stop_guests, &mut plan);
     let written = write_units(product, state, goal, &mut plan);
     watch(product, state, goal, &mut plan);
@@ -160,6 +163,20 @@ fn stage(product: &Product, goal: &Goal, plan: &mut Plan) {
             version: goal.version.clone(),
         },
         "before anything points at them",
+    );
+}
+
+fn check_state(goal: &Goal, plan: &mut Plan) {
+    if goal.migrations.is_empty() {
+        return;
+    }
+    let migrations = goal.migrations.iter().cloned();
+    plan.push(
+        CheckState {
+            version: goal.version.clone(),
+            migrations: migrations.collect(),
+        },
+        "once it has stayed well on probation",
     );
 }
 

@@ -35,10 +35,10 @@ pub use published::{findings_of_release, is_sound};
 pub use staleness::{findings, in_danger};
 pub use step::listed;
 pub use step::{
-    BackUp, BeginProbation, CheckHealth, CheckKillMode, CheckPrograms, CheckProtected, CheckVacant,
-    DisableUnits, EnableUnits, KeepGuests, Link, Move, ReloadSystemd, RemoveFile, RescopeGuests,
-    RestartUnits, RestoreState, StageRelease, StartRescue, StartUnits, Step, StopGuests, StopUnits,
-    WriteReceipt, WriteSet, WriteUnit,
+    BackUp, BeginProbation, CheckHealth, CheckKillMode, CheckPrograms, CheckProtected, CheckState,
+    CheckVacant, DisableUnits, EnableUnits, KeepGuests, Link, Migration, Move, ReloadSystemd,
+    RemoveFile, RescopeGuests, RestartUnits, RestoreState, StageRelease, StartRescue, StartUnits,
+    Step, StopGuests, StopUnits, WriteReceipt, WriteSet, WriteUnit,
 };
 pub use uninstall::{Purge, uninstall};
 

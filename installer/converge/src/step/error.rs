@@ -152,6 +152,12 @@ pub enum StepError {
         /// Their names.
         names: Vec<String>,
     },
+    /// A program no longer says of the state what it said when the plan was made.
+    #[error("what becomes of the state of {unit} is no longer what was planned")]
+    StateChanged {
+        /// The service that keeps it.
+        unit: UnitName,
+    },
     /// Protected processes cannot be counted.
     #[error("cannot tell which processes are protected")]
     ProtectedProcesses(#[source] crate::effect::BoxError),

@@ -11,12 +11,25 @@ fn aside(link: &Path) -> PathBuf {
     link.with_file_name(format!(".{name}.installer-old"))
 }
 
+/// The folders above a path that are not there, the outermost first.
+fn missing_folders(path: &Path, effects: &Effects<'_>) -> Result<Vec<PathBuf>, StepError> {
+    let mut missing = Vec::new();
+    for folder in path.ancestors().skip(1) {
+        if effects.files.look(folder)? != Found::Missing {
+            break;
+        }
+        missing.insert(0, folder.to_owned());
+    }
+    Ok(missing)
+}
+
 impl Act for Link {
     fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError> {
         Ok(match effects.files.look(&self.link)? {
             before @ (Found::Missing | Found::Link(_)) => Undo::Put {
                 path: self.link.clone(),
                 before,
+                new_folders: missing_folders(&self.link, effects)?,
             },
             Found::File(_) => Undo::Tree {
                 path: self.link.clone(),

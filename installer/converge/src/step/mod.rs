@@ -8,6 +8,7 @@ mod check_health;
 mod check_kill_mode;
 mod check_programs;
 mod check_protected;
+mod check_state;
 mod check_vacant;
 mod error;
 mod inquiry;
@@ -55,6 +56,7 @@ fn actor(step: &Step) -> &dyn Act {
     match step {
         Step::StageRelease(step) => step,
         Step::CheckPrograms(step) => step,
+        Step::CheckState(step) => step,
         Step::Link(step) => step,
         Step::WriteUnit(step) => step,
         Step::KeepGuests(step) => step,

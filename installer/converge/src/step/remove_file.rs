@@ -8,6 +8,7 @@ impl Act for RemoveFile {
         Ok(Undo::Put {
             path: self.path.clone(),
             before: effects.files.look(&self.path)?,
+            new_folders: Vec::new(),
         })
     }
 

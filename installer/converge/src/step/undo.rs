@@ -28,6 +28,10 @@ pub enum Undo {
         path: PathBuf,
         /// What stood there.
         before: Found,
+        /// The folders above it that were missing, the outermost first: they go when nothing else has
+        /// come into them. Absent in journals of earlier versions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        new_folders: Vec<PathBuf>,
     },
     /// Put back what stood at the path of a probation, and the state files that the version before
     /// could no longer read.
@@ -135,7 +139,19 @@ fn stop_what_was_started(
 
 fn put_back(undo: &Undo, effects: &Effects<'_>) -> Result<(), StepError> {
     match undo {
-        Undo::Put { path, before } => put(path, before, effects),
+        Undo::Put {
+            path,
+            before,
+            new_folders,
+        } => {
+            put(path, before, effects)?;
+            for folder in new_folders.iter().rev() {
+                if effects.files.look(folder)? == Found::Folder {
+                    effects.files.remove_if_empty(folder)?;
+                }
+            }
+            Ok(())
+        }
         Undo::Probation {
             path,
             before,

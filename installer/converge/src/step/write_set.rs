@@ -9,6 +9,7 @@ impl Act for WriteSet {
         Ok(Undo::Put {
             path: self.path.clone(),
             before: effects.files.look(&self.path)?,
+            new_folders: Vec::new(),
         })
     }
 

@@ -16,6 +16,7 @@ mod product_error;
 mod receipt;
 mod release_list;
 mod schema;
+mod state_answer;
 mod unit_name;
 mod version;
 
@@ -26,7 +27,7 @@ pub use hint::{Format, Hint, HintText, ids};
 pub use host::{End, Owner, ProcessIdentity, ProtectedProcess};
 pub use installed_set::{INSTALLED_SET_SCHEMA, InstalledSet, InstalledSetError, InstalledUnit};
 pub use layout::Layout;
-pub use product::{Delegate, Product, Program, Requirement, StateFiles, UnitSpec};
+pub use product::{Delegate, Product, Program, Requirement, StateCheck, StateFiles, UnitSpec};
 pub use product_builder::ProductBuilder;
 pub use product_error::ProductError;
 pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
@@ -35,5 +36,6 @@ pub use release_list::{
     ReleaseListError,
 };
 pub use schema::schema_of;
+pub use state_answer::{StateAnswer, StateAnswerError};
 pub use unit_name::{UnitKind, UnitName, UnitNameError};
 pub use version::{Version, VersionError};

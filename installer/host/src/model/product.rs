@@ -41,6 +41,8 @@ pub struct Product {
     pub state_files: Vec<StateFiles>,
     /// What is said for a hint.
     pub hint_text: HintText,
+    /// Which programs of a version say whether it can read the product's state.
+    pub state_checks: Vec<StateCheck>,
 }
 
 /// The program that plans and carries out what another version of the product began.
@@ -60,6 +62,21 @@ pub struct StateFiles {
     pub folder: PathBuf,
     /// The file's name in each of those.
     pub name: String,
+}
+
+/// A program that is asked, before its version is switched to, whether that can read the state which
+/// lies on the host ([`super::StateAnswer`]). One of a version that does not know the question, and so
+/// says nothing, changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateCheck {
+    /// The service that keeps the state: what people are told.
+    pub unit: UnitName,
+    /// The program, in `bin/` of a release.
+    pub program: String,
+    /// The arguments that ask it.
+    pub words: Vec<String>,
+    /// Asked as the owner, and as root otherwise: as the user who will run it.
+    pub as_owner: bool,
 }
 
 /// Something that the host must have.

@@ -5,8 +5,8 @@ use std::path::{Component, Path};
 
 use super::product_error::{NAME_LIMIT, ProductError};
 use super::{
-    Delegate, Hint, HintText, Layout, Product, Program, Requirement, StateFiles, UnitKind,
-    UnitName, UnitSpec,
+    Delegate, Hint, HintText, Layout, Product, Program, Requirement, StateCheck, StateFiles,
+    UnitKind, UnitName, UnitSpec,
 };
 
 /// Describes a [`Product`]. What is not said is as most products want it: a conventional [`Layout`],
@@ -49,6 +49,7 @@ impl ProductBuilder {
                 rescue: None,
                 delegate: None,
                 state_files: Vec::new(),
+                state_checks: Vec::new(),
                 hint_text: HintText::default(),
                 name,
             },
@@ -114,6 +115,13 @@ impl ProductBuilder {
     /// Small files of the product's state whose format a version may change.
     pub fn state_files(mut self, files: StateFiles) -> Self {
         self.product.state_files.push(files);
+        self
+    }
+
+    /// A service whose programs say, before a version is switched to, whether it can read the product's
+    /// state.
+    pub fn state_check(mut self, check: StateCheck) -> Self {
+        self.product.state_checks.push(check);
         self
     }
 

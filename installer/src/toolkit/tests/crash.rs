@@ -21,32 +21,46 @@ struct Case {
     name: &'static str,
     start: fn() -> Machine,
     run: fn(&Machine) -> Result<Outcome, ToolkitError>,
+    /// Whether it is tried, too, with a second misfortune after the first.
+    twice: bool,
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 9] = [
     Case {
-        name: "update to another set",
-        start: with_plain_set,
+        name: "update to a wider set",
+        start: || with_set("plain"),
         run: |machine| machine.update_to("0.1.1", "wide"),
+        twice: true,
     },
     Case {
-        name: "rollback to another set",
-        start: || {
-            let machine = with_plain_set();
-            machine.update_to("0.1.1", "wide").expect("the update");
-            machine
-        },
+        name: "rollback from a wider set",
+        start: || updated("plain", "wide"),
         run: Machine::rollback,
+        twice: true,
+    },
+    Case {
+        name: "update to a narrower set",
+        start: || with_set("wide"),
+        run: |machine| machine.update_to("0.1.1", "plain"),
+        twice: false,
+    },
+    Case {
+        name: "rollback from a narrower set",
+        start: || updated("wide", "plain"),
+        run: Machine::rollback,
+        twice: false,
     },
     Case {
         name: "install",
         start: Machine::new,
         run: |machine| machine.install("0.1.0"),
+        twice: true,
     },
     Case {
         name: "update",
         start: || Machine::installed("0.1.0"),
         run: |machine| machine.update("0.1.1"),
+        twice: true,
     },
     Case {
         name: "rollback",
@@ -56,11 +70,13 @@ const CASES: [Case; 7] = [
             machine
         },
         run: Machine::rollback,
+        twice: true,
     },
     Case {
         name: "restart",
         start: || Machine::installed("0.1.0"),
         run: Machine::restart,
+        twice: true,
     },
     Case {
         name: "uninstall",
@@ -70,13 +86,21 @@ const CASES: [Case; 7] = [
             machine
         },
         run: |machine| machine.uninstall(Purge::State),
+        twice: true,
     },
 ];
 
 /// A version that brought a list of what belongs in it, with a child.
-fn with_plain_set() -> Machine {
+fn with_set(set: &str) -> Machine {
     let machine = Machine::new();
-    machine.set_up_with("0.1.0", "plain");
+    machine.set_up_with("0.1.0", set);
+    machine
+}
+
+/// One with another set above it.
+fn updated(from: &str, to: &str) -> Machine {
+    let machine = with_set(from);
+    machine.update_to("0.1.1", to).expect("the update");
     machine
 }
 
@@ -124,7 +148,7 @@ fn a_run_that_dies_anywhere_ends_wholly_old_or_wholly_new() {
 
 #[test]
 fn a_recovery_that_dies_is_recovered_by_the_next() {
-    for case in &CASES {
+    for case in CASES.iter().filter(|case| case.twice) {
         let old = (case.start)().snapshot();
         let (effects, machine) = whole(case);
         let new = machine.snapshot();
@@ -185,7 +209,7 @@ fn a_stale_machine_that_dies_anywhere_keeps_its_child_and_can_be_updated() {
 
 #[test]
 fn a_run_told_of_a_failure_that_was_none_and_then_dies_is_not_mixed() {
-    for case in &CASES {
+    for case in CASES.iter().filter(|case| case.twice) {
         let old = (case.start)().snapshot();
         let (effects, machine) = whole(case);
         let new = machine.snapshot();

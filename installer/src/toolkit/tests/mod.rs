@@ -5,6 +5,7 @@ mod before_services;
 mod crash;
 mod ends;
 mod faults;
+mod keeper;
 mod machine;
 mod owner_deeds;
 mod plans;
@@ -12,6 +13,7 @@ mod power;
 mod properties;
 mod rescue;
 mod sets;
+mod state;
 mod stopped_by_hand;
 
 use machine::Machine;

@@ -4,6 +4,7 @@
 //! before the call returns; a file that was damaged is known by its checksum; a record that cannot
 //! be read is reported, never guessed at.
 
+mod check_state;
 mod endings;
 mod handles;
 mod places;
@@ -13,6 +14,7 @@ mod store;
 mod uids;
 
 pub use banger_installer_host::{create_folder, write_whole};
+pub use check_state::check_state;
 pub use endings::{ENDING_SCHEMA, Ending, Endings};
 pub use handles::{HANDLES_SCHEMA, Handle, Handles, is_named_in_handles};
 pub use places::Places;

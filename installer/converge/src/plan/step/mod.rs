@@ -3,6 +3,7 @@
 mod files;
 mod guests;
 mod health;
+mod state;
 mod units;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub use guests::{
     CheckKillMode, CheckProtected, CheckVacant, KeepGuests, Move, RescopeGuests, StopGuests,
 };
 pub use health::{CheckHealth, CheckPrograms};
+pub use state::{CheckState, Migration};
 pub use units::{
     DisableUnits, EnableUnits, ReloadSystemd, RestartUnits, StartRescue, StartUnits, StopUnits,
 };
@@ -59,6 +61,8 @@ steps! {
     StageRelease,
     /// Ask new programs for their version.
     CheckPrograms,
+    /// Ask new programs what they will do to the state.
+    CheckState,
     /// Switch a link (`current`, a program) elsewhere, in one rename.
     Link,
     /// Write a unit file.

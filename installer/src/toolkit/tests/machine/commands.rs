@@ -2,16 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::sets::Set;
 use super::{Machine, name};
-use crate::effect::Effects;
+use crate::effect::{Effects, Lock};
+use crate::journal::JournalError;
 use crate::model::{
-    FileImage, InstallMethod, Layout, Owner, Product, ProductBuilder, StateFiles, UnitSpec,
+    FileImage, InstallMethod, Layout, Owner, Product, ProductBuilder, StateCheck, StateFiles,
+    UnitSpec,
 };
 use crate::plan::Purge;
+use crate::toolkit::keeper::by_kept_program;
 use crate::toolkit::{
     InstallRequest, Outcome, Recovered, ReleaseFolder, Report, RescueLimits, Rescued,
     RestartRequest, RollbackRequest, Silent, Status, Toolkit, ToolkitError, UninstallRequest,
@@ -40,6 +44,12 @@ pub(super) fn product(root: &Path) -> Product {
         .state_files(StateFiles {
             folder: root.join("var/lib/toy/things"),
             name: "record.json".into(),
+        })
+        .state_check(StateCheck {
+            unit: name("toyd.service"),
+            program: "toyd".into(),
+            words: vec!["--check-state".into()],
+            as_owner: true,
         })
         .build()
         .expect("a product")
@@ -235,6 +245,27 @@ impl Machine {
     pub(in super::super) fn recover_before_services(&self) -> Result<Recovered, ToolkitError> {
         self.interrupt.store(false, Ordering::Relaxed);
         recover(&self.product, self.effects(), &mut Silent)
+    }
+
+    /// Has the kept program recover a journal of a later schema, with little patience.
+    pub(in super::super) fn recover_by_kept_program(
+        &self,
+        patience: Duration,
+    ) -> Result<(), ToolkitError> {
+        let layout = &self.product.layout;
+        let lock = Lock::take(&layout.lock)?;
+        let journal = JournalError::Schema {
+            path: layout.journal(),
+            found: 2,
+        };
+        by_kept_program(
+            &self.product,
+            &self.effects(),
+            &lock,
+            journal,
+            false,
+            patience,
+        )
     }
 
     /// The rescue unit's program, until it ends, with what it tells.

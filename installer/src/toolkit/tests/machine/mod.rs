@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use super::power::ModelDisk;
 use crate::effect::HostFiles;
-use crate::model::{End, FileImage, Found, ProcessIdentity, Product, Requirement, UnitName};
+use crate::model::{
+    Delegate, End, FileImage, Found, ProcessIdentity, Product, Requirement, UnitName,
+};
 use commands::product;
 use death::Death;
 pub(super) use death::Dies;
@@ -75,6 +77,8 @@ pub(super) struct Machine {
     deed: Cell<Deed>,
     /// The services are ordered after whoever asks: a start of theirs would wait for ever.
     holds_services: Cell<bool>,
+    /// The file of the program that works on the machine, where it is to be kept.
+    own_program: RefCell<Option<PathBuf>>,
 }
 
 /// What is done to the service's process from the next restart on, or what it does itself.
@@ -165,7 +169,18 @@ impl Machine {
             user: RefCell::default(),
             deed: Cell::default(),
             holds_services: Cell::new(false),
+            own_program: RefCell::default(),
         }
+    }
+
+    /// The same machine of a product whose programs call one another: this one's file is at a path.
+    pub(super) fn with_program(mut self, path: &str) -> Self {
+        self.product.delegate = Some(Delegate {
+            program: "toyd".into(),
+            words: vec!["carry-out".into()],
+        });
+        *self.own_program.borrow_mut() = Some(self.path(path));
+        self
     }
 
     /// A machine on which a version runs, with a child in the service's control group.

@@ -21,6 +21,9 @@ use crate::toolkit::{Outcome, ToolkitError};
 /// The most disks that one moment is tried with; where more are possible, chance picks.
 const MOST: u64 = 40;
 
+/// The same for an operation of many steps between two sets, which has enough moments as it is.
+const FEW: u64 = 10;
+
 /// About so many of a scene's disks lose their power once more, while they are recovered.
 const TWICE: usize = 48;
 
@@ -45,6 +48,8 @@ pub(super) struct Scene {
     pub(super) holds: bool,
     /// Whether it is run on disks that refuse.
     pub(super) refuse: bool,
+    /// The most disks that one moment is tried with.
+    most: u64,
 }
 
 fn empty() -> Machine {
@@ -57,13 +62,60 @@ pub(super) fn installed() -> Machine {
     machine
 }
 
-pub(super) static SCENES: [Scene; 10] = [
+/// A version that brought a list of what belongs in it.
+fn with_set(set: &str) -> Machine {
+    let machine = empty();
+    machine.set_up_with("0.1.0", set);
+    machine
+}
+
+/// One with another set above it.
+fn updated(from: &str, to: &str) -> Machine {
+    let machine = with_set(from);
+    machine.update_to("0.1.1", to).expect("the update");
+    machine
+}
+
+pub(super) static SCENES: [Scene; 14] = [
+    Scene {
+        name: "update to a wider set",
+        start: || with_set("plain"),
+        run: |machine| machine.update_to("0.1.1", "wide"),
+        holds: true,
+        refuse: true,
+        most: FEW,
+    },
+    Scene {
+        name: "rollback from a wider set",
+        start: || updated("plain", "wide"),
+        run: Machine::rollback,
+        holds: true,
+        refuse: false,
+        most: FEW,
+    },
+    Scene {
+        name: "update to a narrower set",
+        start: || with_set("wide"),
+        run: |machine| machine.update_to("0.1.1", "plain"),
+        holds: true,
+        refuse: false,
+        most: FEW,
+    },
+    Scene {
+        name: "rollback from a narrower set",
+        start: || updated("wide", "plain"),
+        run: Machine::rollback,
+        holds: true,
+        refuse: false,
+        most: FEW,
+    },
     Scene {
         name: "install",
         start: empty,
         run: |machine| machine.install("0.1.0"),
         holds: true,
         refuse: true,
+        most: MOST,
     },
     Scene {
         name: "install over a damaged one",
@@ -84,6 +136,7 @@ pub(super) static SCENES: [Scene; 10] = [
         run: |machine| machine.install("0.1.0"),
         holds: true,
         refuse: false,
+        most: MOST,
     },
     Scene {
         name: "update",
@@ -91,6 +144,7 @@ pub(super) static SCENES: [Scene; 10] = [
         run: |machine| machine.update("0.1.1"),
         holds: true,
         refuse: true,
+        most: MOST,
     },
     Scene {
         name: "update that prunes",
@@ -102,6 +156,7 @@ pub(super) static SCENES: [Scene; 10] = [
         run: |machine| machine.update("0.1.2"),
         holds: true,
         refuse: false,
+        most: MOST,
     },
     Scene {
         name: "update of a stale machine",
@@ -115,6 +170,7 @@ pub(super) static SCENES: [Scene; 10] = [
         run: |machine| machine.update("0.1.1"),
         holds: true,
         refuse: true,
+        most: MOST,
     },
     Scene {
         name: "update that fails",
@@ -122,6 +178,7 @@ pub(super) static SCENES: [Scene; 10] = [
         run: |machine| machine.update_to("0.1.1", "liar"),
         holds: false,
         refuse: false,
+        most: MOST,
     },
     Scene {
         name: "rollback",
@@ -133,6 +190,7 @@ pub(super) static SCENES: [Scene; 10] = [
         run: Machine::rollback,
         holds: true,
         refuse: true,
+        most: MOST,
     },
     Scene {
         name: "restart",
@@ -140,6 +198,7 @@ pub(super) static SCENES: [Scene; 10] = [
         run: Machine::restart,
         holds: true,
         refuse: true,
+        most: MOST,
     },
     Scene {
         name: "uninstall",
@@ -152,6 +211,7 @@ pub(super) static SCENES: [Scene; 10] = [
         run: |machine| machine.uninstall(Purge::Keep),
         holds: true,
         refuse: false,
+        most: MOST,
     },
     Scene {
         name: "uninstall --purge",
@@ -166,6 +226,7 @@ pub(super) static SCENES: [Scene; 10] = [
         run: |machine| machine.uninstall(Purge::State),
         holds: true,
         refuse: true,
+        most: MOST,
     },
 ];
 
@@ -179,10 +240,9 @@ fn booted(image: Image) -> Machine {
 /// Everything that can be told of a machine: the whole disk, and what runs. Only the drop-in that
 /// keeps guests is left out: it stays where a run that wrote it is rolled back, and does no harm.
 pub(super) fn whole(machine: &Machine) -> Vec<String> {
-    const FOLDER: &str = "/etc/systemd/system/toyd.service.d";
     let mut lines = machine.disk().image().lines();
     lines.retain(|line| {
-        let rest = line.strip_prefix(FOLDER).unwrap_or(line);
+        let rest = in_drop_ins(line).unwrap_or(line);
         let own = rest.starts_with("/zzz-") && rest.ends_with("KillMode=process\n");
         rest != " 755 /" && !own && !rest.starts_with("/.zzz-")
     });
@@ -192,6 +252,13 @@ pub(super) fn whole(machine: &Machine) -> Vec<String> {
         format!("{head}{tail}")
     }));
     lines
+}
+
+/// What a line says of the drop-ins of a service, beneath their folder.
+fn in_drop_ins(line: &str) -> Option<&str> {
+    let beneath = line.strip_prefix("/etc/systemd/system/toyd")?;
+    let (unit, rest) = beneath.split_once(".service.d")?;
+    ["", "-twin"].contains(&unit).then_some(rest)
 }
 
 /// What the machine is after a boot and a run that changes nothing.
@@ -248,7 +315,7 @@ impl<'a> Attempt<'a> {
         self.moments += history.len();
         let mut fresh = Vec::new();
         for (moment, power) in history.iter().enumerate() {
-            for image in power.disks(MOST, random) {
+            for image in power.disks(self.scene.most, random) {
                 if self.states.insert(image.digest()) {
                     self.recover(&image, moment);
                     fresh.push(image);
