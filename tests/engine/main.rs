@@ -15,6 +15,7 @@ mod drift;
 mod drift_scenes;
 mod fixtures;
 mod hermetic;
+mod httpd;
 mod kill;
 mod locks;
 mod mounts;
