@@ -4,9 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use banger_installer::effect::HostFiles;
-use banger_installer::journal::{Journal, Operation};
+use banger_installer::journal::{Journal, Operation, Recorded};
 use banger_installer::model::{
-    AntiRollbackState, ArtefactKind, KeyList, Manifest, Probation, Receipt, Urgency, Version,
+    AntiRollbackState, ArtefactKind, KeyList, Manifest, Probation, Receipt, ReleaseList, Urgency,
+    Version,
 };
 
 fn fixture(name: &str) -> std::path::PathBuf {
@@ -132,6 +133,20 @@ fn a_list_of_keys_and_a_record_of_what_was_seen_are_read_as_they_were_written() 
 }
 
 #[test]
+fn a_list_of_a_release_of_schema_1_is_read_and_written_as_it_is() {
+    let bytes = fs_err::read(fixture("release-1.json")).unwrap();
+    let list = ReleaseList::from_json(&bytes).unwrap();
+    let [socket, service, timer] = &list.units[..] else {
+        panic!("{:?}", list.units);
+    };
+    assert!(socket.enable && !socket.stateful);
+    assert!(service.stateful, "nothing would keep its children");
+    assert!(timer.optional);
+    assert_eq!(list.shared().collect::<Vec<_>>(), ["share/man/man8/toyd.8"]);
+    assert_eq!(list.to_json().unwrap(), bytes);
+}
+
+#[test]
 fn a_journal_keeps_what_it_does_not_know() {
     let path = fixture("journal-1-later.json");
     let journal = Journal::load(&path, &HostFiles).unwrap().unwrap();
@@ -172,4 +187,40 @@ fn journals_of_schema_1_are_read_with_every_step_and_its_undoing() {
             serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
         assert_eq!(written, read, "{name} loses something");
     }
+}
+
+/// Written on a host by a program from before releases said what they consist of, and before words of
+/// the model changed: at an install, half way through an update, and after it.
+#[test]
+fn what_a_program_from_before_lists_left_on_a_host_is_read_whole() {
+    let landed = |name: &str| fixture(&format!("landed/{name}"));
+    for (name, previous) in [
+        ("receipt.json", None),
+        ("receipt-updated.json", Some(Version::new(0, 1, 0))),
+    ] {
+        let bytes = fs_err::read(landed(name)).unwrap();
+        let receipt = Receipt::from_json(&bytes).unwrap();
+        assert_eq!(receipt.previous, previous, "{name}");
+        assert!(receipt.contents.contains_key(&receipt.version), "{name}");
+        assert_eq!(receipt.to_json().unwrap(), bytes, "{name}");
+    }
+    let bytes = fs_err::read(landed("seen.json")).unwrap();
+    let seen = AntiRollbackState::from_json(&bytes).unwrap();
+    assert_eq!(seen.to_json().unwrap(), bytes);
+    let bytes = fs_err::read(landed("trial.json")).unwrap();
+    let probation = Probation::from_json(&bytes).unwrap();
+    assert_eq!(probation.previous, Version::new(0, 1, 0));
+    assert_eq!(probation.to_json().unwrap(), bytes);
+
+    let path = landed("journal-update.json");
+    let journal = Journal::load(&path, &HostFiles).unwrap().unwrap();
+    assert_eq!(journal.operation, Operation::Update);
+    let unknown = journal
+        .entries
+        .iter()
+        .filter(|entry| matches!(entry.step, Recorded::Unknown(_)));
+    assert_eq!(unknown.count(), 0, "a step has lost its name");
+    let written: serde_json::Value = serde_json::to_value(&journal).unwrap();
+    let read: serde_json::Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    assert_eq!(written, read, "it loses something");
 }

@@ -143,7 +143,7 @@ pub struct UnitSpec {
     pub enable: bool,
     /// A service with children that must outlive it: its effective `KillMode` must be `process`
     /// before anything stops it, and its health is probed after a start.
-    #[serde(default, rename = "keeps_children")]
+    #[serde(default)]
     pub stateful: bool,
     /// Enabled and started only where somebody asked for unattended updates
     /// ([`super::Receipt::auto_update`]).
