@@ -315,7 +315,8 @@ value() {
     ' "$temp/flat" || refuse "the release's manifest has no single ${1##*.}"
 }
 
-# name, url, size and digest of the one release archive for the target, a line each.
+# kind, name, url, size and digest of the archive for the target, a line each: of the one that brings a
+# list of what belongs in it, and where there is none such, of the one without. None may be there twice.
 artefact() {
     awk -F '\t' -v target="$target" '
         $1 ~ /^\.releases\.0\.assets\.[0-9]+\.[a-z_]+$/ {
@@ -326,9 +327,11 @@ artefact() {
         }
         END {
             for (i = 0; i <= last; i++)
-                if (seen[i, "kind"] == "release" && seen[i, "target"] == target) { found = i; count++ }
-            if (count != 1) exit 1
-            print seen[found, "name"]; print seen[found, "url"]
+                if (seen[i, "target"] == target) { place[seen[i, "kind"]] = i; count[seen[i, "kind"]]++ }
+            kind = count["bundle"] ? "bundle" : "release"
+            if (count[kind] != 1) exit 1
+            found = place[kind]
+            print kind; print seen[found, "name"]; print seen[found, "url"]
             print seen[found, "size"]; print seen[found, "digest"]
         }
     ' "$temp/flat"
@@ -410,6 +413,7 @@ read_manifest() {
     artefact >"$temp/artefact" || refuse "release $version has no single archive for $target" \
         'ask the publisher for a release for this machine (uname -m)'
     {
+        read -r kind
         read -r name
         read -r url
         read -r size
@@ -430,8 +434,16 @@ check_expiry() {
     fi
 }
 
+# What the archive of a kind is called.
+archive_name() {
+    case $kind in
+        bundle) echo "$product-$version-$target.bundle.tar.gz" ;;
+        *) echo "$product-$version-$target.tar.gz" ;;
+    esac
+}
+
 check_artefact() {
-    [ "$name" = "$product-$version-$target.tar.gz" ] ||
+    [ "$name" = "$(archive_name)" ] ||
         refuse "the archive of release $version is called $name"
     case $size in
         '' | 0* | *[!0-9]* | ??????????*) refuse "the archive's size is $size" ;;
@@ -456,6 +468,15 @@ check_artefact() {
     esac
 }
 
+# Without a manifest its name tells which kind of archive there is; the pinned sum is of one of them.
+bring_by_name() {
+    for kind in bundle release; do
+        name=$(archive_name)
+        ! bring "$name" "$archive_limit" "$temp/archive" || return 0
+    done
+    fail "$unreachable" "there is no $name in $from" 'check the address'
+}
+
 # Brings the archive to $temp/archive, and sees that it is the one that was signed or pinned.
 bring_archive() {
     if [ "$way" = signature ]; then
@@ -465,13 +486,11 @@ bring_archive() {
             refuse 'the release is not signed: it has no manifest.json.minisig'
         check_signature
         read_manifest
+        bring "$url" "$size" "$temp/archive" ||
+            fail "$unreachable" "there is no $name in $from" 'check the address'
     else
-        name=$product-$version-$target.tar.gz
-        url=$name
-        size=$archive_limit
+        bring_by_name
     fi
-    bring "$url" "$size" "$temp/archive" ||
-        fail "$unreachable" "there is no $name in $from" 'check the address'
     if [ "$way" = signature ] && [ "$(wc -c <"$temp/archive")" -ne "$size" ]; then
         refuse "$name does not have the $size bytes that were signed"
     fi
@@ -480,11 +499,19 @@ bring_archive() {
         'fetch it again; if it stays so, do not use this source'
 }
 
-# Sees that the archive holds programs and units, and nothing else.
+# Sees that the archive holds programs and units, and nothing else; one with a list holds that first, and
+# files that are shared. No part of a path begins with a dot.
 check_names() {
     tar -tzf "$temp/archive" </dev/null >"$temp/names" 2>/dev/null ||
         refuse "$name cannot be unpacked"
-    if grep -Eqv '^(bin|units)/[a-z][a-z.-]*$' "$temp/names"; then
+    belongs='(bin|units)/[a-z][a-z.-]*'
+    if [ "$kind" = bundle ]; then
+        [ "$(head -n 1 "$temp/names")" = release.json ] ||
+            refuse "$name does not begin with the list of what belongs in it"
+        part='[A-Za-z0-9_+@:-][A-Za-z0-9_.+@:-]*'
+        belongs="release[.]json|bin/$part|units/$part|share(/$part)+"
+    fi
+    if grep -Eqv "^($belongs)\$" "$temp/names"; then
         refuse "$name holds what does not belong in a release"
     fi
 }

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use banger_installer_fetch::MANIFEST_NAME;
-use banger_installer_trust::model::{ArtefactKind, Manifest};
+use banger_installer_trust::model::Manifest;
 
 use crate::whole_file::{IfThere, write};
 use crate::{ReleaseError, public_key};
@@ -62,10 +62,7 @@ fn fill(template: &str, manifest: &Manifest, key: &str, url: &str) -> Result<Str
     }
     let sum = |architecture: &str| {
         let target = format!("{architecture}-unknown-linux-gnu");
-        let artefacts = &manifest.artefacts;
-        let found = artefacts
-            .iter()
-            .find(|one| one.kind == ArtefactKind::Release && one.target == target);
+        let found = manifest.release_for(&target);
         found.map(|artefact| artefact.digest.hex())
     };
     let pins = [

@@ -41,16 +41,11 @@ pub(super) fn fetch(
     mirrors: &Mirrors,
     transport: &Transport,
     manifest: &Verified<Manifest>,
-    target: &str,
+    artefact: &Artefact,
     staging: &Path,
     progress: &mut dyn Progress,
 ) -> Result<SpooledArchive, NoMirror<FetchError>> {
     let ours = |error| NoMirror::new((staging.display().to_string(), error), Vec::new());
-    let artefact = manifest.release_for(target).ok_or_else(|| {
-        ours(FetchError::NoArchive {
-            target: target.into(),
-        })
-    })?;
     let mut download = Download {
         transport,
         manifest,

@@ -11,7 +11,7 @@ use std::path::Path;
 use super::archive;
 use super::spool::{Progress, SpooledArchive};
 use super::{Config, FetchError, MirrorError, NoMirror, Source, Transport};
-use crate::model::Manifest;
+use crate::model::{Artefact, Manifest};
 use crate::verify::Verified;
 
 /// One source or more.
@@ -117,7 +117,30 @@ impl Mirrors {
         staging: &Path,
         progress: &mut dyn Progress,
     ) -> Result<SpooledArchive, NoMirror<FetchError>> {
-        archive::fetch(self, transport, manifest, target, staging, progress)
+        let Some(artefact) = manifest.release_for(target) else {
+            let target = target.into();
+            let error = FetchError::NoArchive { target };
+            return Err(NoMirror::new(
+                (staging.display().to_string(), error),
+                Vec::new(),
+            ));
+        };
+        self.artefact(transport, manifest, artefact, staging, progress)
+    }
+
+    /// The same for one artefact of the manifest, whichever an update would take.
+    ///
+    /// # Errors
+    /// As [`Self::archive`].
+    pub fn artefact(
+        &self,
+        transport: &Transport,
+        manifest: &Verified<Manifest>,
+        artefact: &Artefact,
+        staging: &Path,
+        progress: &mut dyn Progress,
+    ) -> Result<SpooledArchive, NoMirror<FetchError>> {
+        archive::fetch(self, transport, manifest, artefact, staging, progress)
     }
 }
 

@@ -53,6 +53,12 @@ pub enum CheckError {
         /// Why.
         source: UnpackError,
     },
+    /// A bundle that does not say what it consists of.
+    #[error("{name} has no list of what belongs in it")]
+    NoList {
+        /// The file.
+        name: String,
+    },
     /// Size or digest are not those that were signed.
     #[error("{name} is not what its manifest says")]
     OtherBytes {

@@ -232,11 +232,10 @@ impl Run<'_> {
             });
         }
         self.sums.get(name).ok_or_else(|| unsummed(name))?;
-        // what a client would take; the other archive is held against its digest alone
-        let unpacked = if manifest.release_for(&artefact.target) == Some(artefact) {
-            self.unpack(manifest, artefact)?
-        } else {
-            String::new()
+        // each kind of archive has its clients
+        let unpacked = match artefact.kind {
+            ArtefactKind::Bundle | ArtefactKind::Release => self.unpack(manifest, artefact)?,
+            _ => String::new(),
         };
         let measured = measure(&self.options.folder.join(name))?;
         if (measured.size, measured.digest) != (artefact.size, artefact.digest) {
@@ -258,16 +257,16 @@ impl Run<'_> {
         // made by the spooling, for its owner alone
         let staging = &self.staging.path().join("staging");
         let archive = Mirrors::from(source(&self.options.folder))
-            .archive(
-                &Transport::system(),
-                manifest,
-                &artefact.target,
-                staging,
-                &mut (),
-            )
+            .artefact(&Transport::system(), manifest, artefact, staging, &mut ())
             .map_err(NoMirror::into_most_telling)
             .map_err(CheckError::Fetch)?;
-        let expected = ExpectedEntries::of(PROGRAMS, UNITS).or_listed(PRODUCT, &manifest.version);
+        let known = ExpectedEntries::of(PROGRAMS, UNITS);
+        // programs that ask for the archive without a list take none that has one
+        let expected = if artefact.kind == ArtefactKind::Bundle {
+            known.or_listed(PRODUCT, &manifest.version)
+        } else {
+            known
+        };
         let unpacked = staging.join(format!("{}-{}", manifest.version, artefact.target));
         let list = archive
             .unpack(&expected, &unpacked)
@@ -276,6 +275,10 @@ impl Run<'_> {
                 source,
             })?;
         fs_err::remove_dir_all(&unpacked).map_err(ReleaseError::write(&unpacked))?;
+        if artefact.kind == ArtefactKind::Bundle && list.is_none() {
+            let name = artefact.name.clone();
+            return Err(CheckError::NoList { name });
+        }
         let files = list.map_or(expected.entries().len(), |list| list.files.len());
         Ok(format!(", {files} files unpacked"))
     }
