@@ -15,15 +15,38 @@ fn without_rescue() -> Toy {
     toy
 }
 
+/// How many of the calls between two sets are left out for each at which the toolkit is killed; none
+/// are where this is set to 1.
+const EVERY: &str = "BANGER_KILL_EVERY";
+
 fn kill_everywhere(operation: &str, at_least: usize) {
-    let toy = without_rescue();
-    let told = toy.host.shell(&format!("sh /root/kill.sh {operation}"));
-    let told = told.unwrap();
-    assert!(told.success(), "{}", told.text());
+    kill(&without_rescue(), operation, operation, 1, at_least);
+}
+
+/// Kills an operation at every so many of its calls, and says what was counted.
+fn kill(toy: &Toy, name: &str, operation: &str, every: usize, at_least: usize) {
+    let line = format!("sh /root/kill.sh {operation} {every}");
+    let told = toy.host.shell(&line).unwrap();
+    assert!(told.success(), "{name}: {}", told.text());
     let counts = told.stdout.trim();
-    println!("{operation}: {counts}");
+    println!("{name}, every {every}: {counts}");
     let killed: usize = counts.split(' ').next().unwrap().parse().unwrap();
-    assert!(killed >= at_least, "only {killed} kills");
+    assert!(killed >= at_least / every, "{name}: only {killed} kills");
+}
+
+/// An update from a version of one set to one of another, and its rollback.
+fn kill_between(first: &str, second: &str) {
+    let every = std::env::var(EVERY).map_or(8, |text| text.parse().unwrap());
+    let toy = without_rescue();
+    let script = include_str!("sets.sh");
+    toy.host.write("/root/sets.sh", script).unwrap();
+    toy.shell(&format!(
+        "sh /root/sets.sh 0.1.0 {first} && sh /root/sets.sh 0.1.1 {second}"
+    ));
+    for operation in ["update", "rollback"] {
+        let name = format!("{operation} between {first} and {second}");
+        kill(&toy, &name, operation, every, 150);
+    }
 }
 
 #[test]
@@ -44,4 +67,14 @@ fn a_rollback_killed_at_any_call_is_wholly_old_or_wholly_new() {
 #[test]
 fn an_uninstall_killed_at_any_call_is_undone_or_whole() {
     kill_everywhere("uninstall", 100);
+}
+
+#[test]
+fn a_change_to_a_wider_set_killed_at_any_call_is_wholly_old_or_wholly_new() {
+    kill_between("plain", "wide");
+}
+
+#[test]
+fn a_change_to_a_narrower_set_killed_at_any_call_is_wholly_old_or_wholly_new() {
+    kill_between("wide", "plain");
 }

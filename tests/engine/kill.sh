@@ -2,11 +2,14 @@
 # Kills the toolkit at every system call of one operation by which it changes anything, each time
 # runs another command, and looks whether the host is wholly old or wholly new.
 #
-#   kill.sh install|update|rollback|uninstall
+#   kill.sh install|update|rollback|uninstall [EVERY]
+#
+# With EVERY, at each of so many of those calls alone.
 #
 # Says what it counted; ends with 1 and the difference at the first host that is neither.
 set -u
 operation=$1
+every=${2:-1}
 toy=/usr/local/sbin/toy
 calls=openat,write,pwrite64,writev,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir
 calls=$calls,symlink,symlinkat,link,linkat,chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat
@@ -124,6 +127,7 @@ awk -F'(' '
 killed=0 missed=0 old=0 new=0 number=0
 while read -r name ordinal; do
     number=$((number + 1))
+    [ $((number % every)) -eq 0 ] || continue
     place="$operation killed at $name $ordinal"
     start
     product_tree >/root/before
