@@ -178,7 +178,7 @@ impl<'a> Planner<'a> {
         let receipt = rolled_back_receipt(&old, &version, request, now);
         // while it is on probation, state of a later format goes back with the version
         let goes_back = state.probation.as_ref();
-        if !goes_back.is_some_and(|probation| probation.version == old.version) {
+        if goes_back.is_none_or(|probation| probation.version != old.version) {
             self.check_way_back(&product, AskedOf::new(&receipt, &folder))?;
         }
         let goal = Goal {

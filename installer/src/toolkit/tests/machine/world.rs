@@ -299,9 +299,8 @@ impl Programs for Machine {
         let found = schema_of(record.as_bytes()).unwrap_or(1);
         let answer = match behaviour.rsplit('-').next().unwrap_or_default() {
             "migrates" if found == 1 => StateAnswer::WillMigrate { from: 1, to: 2 },
-            "migrates" => StateAnswer::Compatible,
             "strict" if found > 1 => StateAnswer::Cannot { found, reads: 1 },
-            "strict" => StateAnswer::Compatible,
+            "migrates" | "strict" => StateAnswer::Compatible,
             "babbles" => {
                 let text = "let me see".into();
                 return Ok(Said {
