@@ -19,8 +19,8 @@ use banger_installer::effect::{
     Answer, BoxError, Health, HostProcesses, Processes, ProtectedProcesses,
 };
 use banger_installer::model::{
-    InstallMethod, Layout, Owner, ProcessIdentity, Product, Program, ProtectedProcess, UnitName,
-    UnitSpec, Version,
+    InstallMethod, Layout, Owner, ProcessIdentity, Product, ProductBuilder, ProtectedProcess,
+    UnitName, UnitSpec, Version,
 };
 use banger_installer::plan::Purge;
 use banger_installer::toolkit::{
@@ -130,51 +130,19 @@ impl Report for Print {
 }
 
 fn product() -> Result<Product, Box<dyn Error>> {
-    Ok(Product {
-        name: "toy".into(),
-        target: "any".into(),
-        programs: vec![Program {
-            name: "toyd".into(),
-        }],
-        units: vec![
-            UnitSpec {
-                name: "toy.slice".parse()?,
-                enable: false,
-                stateful: false,
-                optional: false,
-            },
-            UnitSpec {
-                name: RESCUE.parse()?,
-                enable: true,
-                stateful: false,
-                optional: false,
-            },
-            UnitSpec {
-                name: "toyd.service".parse()?,
-                enable: true,
-                stateful: true,
-                optional: false,
-            },
-        ],
-        shared: Vec::new(),
-        delegate: None,
-        layout: Layout {
-            versions: "/usr/local/lib/toy".into(),
-            programs: "/usr/local/bin".into(),
-            share: "/usr/local/share".into(),
-            units: "/etc/systemd/system".into(),
-            config: "/etc/toy".into(),
-            install_state: "/var/lib/toy-install".into(),
-            lock: "/run/toy-install.lock".into(),
-            product_state: vec!["/var/lib/toy".into(), "/run/toy".into()],
-        },
-        slice: "toy.slice".parse()?,
-        scope_prefix: "toy-child-".into(),
-        required: Vec::new(),
-        rescue: Some(RESCUE.parse()?),
-        state_files: Vec::new(),
-        state_checks: Vec::new(),
-    })
+    let unit = |name: &str| name.parse().map(UnitSpec::new);
+    let mut layout = Layout::new("toy");
+    layout.product_state.push("/run/toy".into());
+    Ok(ProductBuilder::new("toy", "any")
+        .program("toyd")
+        .unit(unit("toy.slice")?)
+        .unit(unit(RESCUE)?.enabled())
+        .unit(unit("toyd.service")?.enabled().stateful())
+        .layout(layout)
+        .slice("toy.slice".parse()?)
+        .scope_prefix("toy-child-")
+        .rescue(RESCUE.parse()?)
+        .build()?)
 }
 
 fn make_release(folder: &Path, version: &str, behaviour: &str) -> Result<(), Box<dyn Error>> {

@@ -1,5 +1,5 @@
 //! Hosts with a version from before releases said what they consist of. How such a version left a host
-//! is kept in `installer/fixtures/landed`.
+//! is kept in `tests/fixtures/landed`.
 
 use banger_installer::model::ArtefactKind;
 use banger_release::Packed;
@@ -31,7 +31,7 @@ fn install_without_list(stage: &Stage, release: &Packed) {
 fn as_it_was_left(stage: &Stage) {
     let line = "rm /var/lib/banger-install/set-0.1.0.json";
     stage.host.shell(line).unwrap().ok().unwrap();
-    let fixture = place::workspace().join("installer/fixtures/landed/receipt.json");
+    let fixture = place::workspace().join("tests/fixtures/landed/receipt.json");
     let fixture: Value = serde_json::from_slice(&fs_err::read(fixture).unwrap()).unwrap();
     let path = stage.host.path(RECEIPT);
     let mut receipt: Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();

@@ -12,11 +12,13 @@ use crate::toy::Toy;
 const RECEIPT: &str = "/etc/toy/install.json";
 const JOURNAL: &str = "/var/lib/toy-install/journal.json";
 
-/// The installer's fixtures whose names start so; a new one is tested without a word here.
+/// The fixtures, the toolkit's and banger's, whose names start so; a new one is tested without a
+/// word here.
 fn fixtures(kind: &str) -> Vec<PathBuf> {
-    let folder = place::workspace().join("installer/fixtures");
-    let mut found: Vec<PathBuf> = fs_err::read_dir(folder)
-        .unwrap()
+    let folders = ["installer/fixtures", "tests/fixtures"];
+    let mut found: Vec<PathBuf> = folders
+        .into_iter()
+        .flat_map(|folder| fs_err::read_dir(place::workspace().join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
             path.file_name()

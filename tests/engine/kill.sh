@@ -101,7 +101,7 @@ recover() {
 }
 
 gone() {
-    left=$(grep -e '[.]staging' -e 'journal[.]json' -e '[.]banger-new' "$1")
+    left=$(grep -e '[.]staging' -e 'journal[.]json' -e '[.]installer-new' "$1")
     [ -z "$left" ] || bad "$2: $left"
 }
 

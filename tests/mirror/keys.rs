@@ -34,7 +34,7 @@ fn unsafe_key(error: &KeyringError, path: &Path) -> String {
         cause.to_string().contains(path.to_str().unwrap()),
         "{cause}"
     );
-    error.hint().unwrap()
+    error.hint().unwrap().to_string()
 }
 
 #[test]
@@ -47,7 +47,13 @@ fn no_key_at_all() {
         }
         let error = Keyring::load(" \n,", &folder, me()).unwrap_err();
         assert!(matches!(error, KeyringError::Empty { .. }), "{error:?}");
-        assert!(error.hint().unwrap().contains(folder.to_str().unwrap()));
+        assert!(
+            error
+                .hint()
+                .unwrap()
+                .to_string()
+                .contains(folder.to_str().unwrap())
+        );
     }
 }
 
@@ -231,7 +237,7 @@ fn a_configuration_that_others_can_write() {
     );
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert_eq!(
-        error.hint(),
+        error.hint().map(|hint| hint.to_string()),
         Some(format!("sudo chmod go-w {}", path.display()))
     );
     chmod(&path, 0o644);
@@ -255,7 +261,7 @@ fn a_staging_folder_that_others_can_enter() {
     let Stopped::Fetch(error @ FetchError::Staging { .. }) = stopped else {
         panic!("{}", stopped.shown());
     };
-    assert!(error.hint().unwrap().contains("chmod 0700"));
+    assert!(error.hint().unwrap().to_string().contains("chmod 0700"));
     // a link to a good folder is no good folder
     fs_err::remove_dir(world.staging()).unwrap();
     symlink(world.temp.path().join("dist"), world.staging()).unwrap();

@@ -342,5 +342,5 @@ fn an_upgrade_over_a_gap() {
     let check = |installed| check_upgrade(&installed, &manifest.version, &manifest.artefacts[0]);
     assert!(check(Version::new(0, 1, 0)).is_ok());
     let error = check(Version::new(0, 0, 9)).unwrap_err();
-    assert_eq!(error.hint().as_deref(), Some("update to 0.1.0 first"));
+    assert_eq!(error.hint(), Some("update to 0.1.0 first".into()));
 }

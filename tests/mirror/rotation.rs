@@ -127,7 +127,11 @@ type Spoil = (fn(&mut KeyList), &'static str);
 fn distrust(outcome: Result<Verified<Manifest>, VerifyError>) -> SignatureError {
     let error = outcome.expect_err("a manifest was believed");
     assert_eq!(error.kind(), ErrorKind::Refused);
-    assert!(error.hint().is_some_and(|hint| !hint.is_empty()));
+    assert!(
+        error
+            .hint()
+            .is_some_and(|hint| !hint.to_string().is_empty())
+    );
     match error {
         VerifyError::Signature(error) => error,
         other => panic!("{other:?}"),
@@ -380,7 +384,7 @@ fn with_root_keys_a_list_is_wanted_unless_the_administrator_has_a_key() {
     assert!(client.wants_list());
     let error = client.keyring(None).unwrap_err();
     assert!(matches!(error, KeyringError::NoList), "{error}");
-    assert!(error.hint().unwrap().contains("keys.json"));
+    assert!(error.hint().unwrap().to_string().contains("keys.json"));
 
     let own = publisher.world.temp.path().join("own/banger.pub");
     fs_err::copy(own, publisher.world.host.join("keys.d/own.pub")).unwrap();

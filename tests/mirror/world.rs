@@ -59,7 +59,9 @@ impl Stopped {
             let _ = write!(text, ": {link}");
             cause = link.source();
         }
-        text + &hint.map_or_else(String::new, |hint| format!(" ({hint})"))
+        text + &hint.map_or_else(String::new, |hint| {
+            format!(" ({})", banger_product::hint_text(&hint))
+        })
     }
 }
 

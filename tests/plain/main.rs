@@ -7,7 +7,9 @@
 mod command_line;
 mod dependencies;
 mod documents;
+mod fixtures;
 mod linked;
 mod manual;
 mod modules;
+mod toolkit;
 mod units;

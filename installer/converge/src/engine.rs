@@ -6,6 +6,8 @@
 
 use std::sync::atomic::Ordering;
 
+use banger_installer_host::Hint;
+
 use crate::ErrorKind;
 use crate::effect::{Effects, Files};
 use crate::journal::{Entry, Journal, JournalError, Phase, Recorded};
@@ -16,6 +18,7 @@ use crate::step::StepError;
 
 /// An operation that failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// A step failed, and all was rolled back.
     #[error("{operation} failed; the host is as it was before")]
@@ -64,7 +67,7 @@ pub enum RunError {
 
 impl RunError {
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::RolledBack { cause, .. } => cause.hint(),
             Self::Interrupted { .. } => None,

@@ -1,4 +1,4 @@
-//! The administrator's configuration, `/etc/banger/config.toml`.
+//! The administrator's configuration, `config.toml` in its folder ([`banger_installer_host::Layout::config_file`]).
 //!
 //! Guarantees: a file that another user could have written is refused, and so is a key that this
 //! version does not know: a misspelt setting is an error with its line, never a setting that
@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use banger_installer_host::Hint;
 
 use crate::error_kind::ErrorKind;
 use crate::verify::TrustedFileError;
@@ -43,6 +45,7 @@ impl UpdateConfig {
 
 /// A configuration that is not taken.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// Not TOML of our shape; the source shows the line.
     #[error("{} is not a valid configuration", path.display())]
@@ -50,7 +53,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Where and why.
-        source: Box<toml::de::Error>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// `source` and `sources` are both there: which of them counts would be a guess.
     #[error("{} sets both source and sources", path.display())]
@@ -65,18 +68,18 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// What to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Syntax { path, .. } => Some(format!(
+            Self::Syntax { path, .. } => Some(Hint::Text(format!(
                 "all there is to set in {}:\n    [update]\n    \
                  sources = [\"https://...\", \"https://...\"]",
                 path.display()
-            )),
-            Self::Both { path } => Some(format!(
+            ))),
+            Self::Both { path } => Some(Hint::Text(format!(
                 "name them all in one list in {}:\n    [update]\n    \
                  sources = [\"https://...\", \"https://...\"]",
                 path.display()
-            )),
+            ))),
             Self::Unsafe(cause) => cause.hint(),
         }
     }
@@ -109,6 +112,21 @@ pub fn read(path: &Path, required_uid: u32) -> Result<Config, ConfigError> {
 }
 
 /// Parses the text of a configuration; `path` is for messages.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use banger_installer_fetch::{Source, config};
+///
+/// let path = Path::new("/etc/acme/config.toml");
+/// let text = "[update]\nsource = \"https://example.org/acme/{channel}\"\n";
+/// let config = config::parse(text, path)?;
+/// let source = Source::parse(config.update.all_sources()[0], "stable")?;
+/// assert_eq!(source.place(), "https://example.org/acme/stable/");
+/// // what is sent without TLS is no source
+/// assert!(Source::parse("http://example.org/acme/", "stable").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`ConfigError::Syntax`], [`ConfigError::Both`].
@@ -147,7 +165,7 @@ mod tests {
         let error = parse(both, path).unwrap_err();
         assert!(matches!(error, ConfigError::Both { .. }), "{error:?}");
         assert_eq!(error.kind(), ErrorKind::Usage);
-        let hint = error.hint().unwrap();
+        let hint = error.hint().unwrap().to_string();
         assert!(hint.contains("sources = ["), "{hint}");
     }
 

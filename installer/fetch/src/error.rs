@@ -4,11 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use banger_installer_host::Hint;
+
 use crate::error_kind::ErrorKind;
 use crate::model::Digest;
 
 /// A release that could not be brought here.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FetchError {
     /// Nobody said where releases come from.
     #[error("no release source is configured")]
@@ -203,33 +206,22 @@ pub enum FetchError {
 
 impl FetchError {
     /// What to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
-            Self::NoSource => Some(
-                "name one in /etc/banger/config.toml:\n    [update]\n    \
-                 source = \"https://example.org/banger/stable\"\n\
-                 or for this once: sudo banger update --from DIR-OR-FILE-OR-URL"
-                    .into(),
-            ),
+            Self::NoSource => Some(Hint::NameSource),
             Self::BadSource { .. } => Some(
                 "a source is an https URL, a folder, or an archive or manifest.json in one".into(),
             ),
-            Self::Unreachable { url, .. } | Self::NotFound { url } => Some(format!(
-                "try: curl -sSI {url}; without a network: sudo banger update --from DIR-OR-FILE"
-            )),
-            Self::Broken { .. } | Self::TooSlow { .. } | Self::TooLong { .. } => Some(
-                "try again later, or name another source: sudo banger update --from DIR-OR-FILE-OR-URL"
-                    .into(),
-            ),
-            Self::BadProxy { variable } => Some(format!(
-                "it is to be http://HOST:PORT or https://HOST:PORT; without it: \
-                 sudo env -u {variable} banger update"
-            )),
-            Self::Proxy { .. } => Some(
-                "a host that is to be asked directly stands in NO_PROXY: \
-                 sudo NO_PROXY=HOST banger update"
-                    .into(),
-            ),
+            Self::Unreachable { url, .. } | Self::NotFound { url } => {
+                Some(Hint::TryAddress { url: url.clone() })
+            }
+            Self::Broken { .. } | Self::TooSlow { .. } | Self::TooLong { .. } => {
+                Some(Hint::OtherSource)
+            }
+            Self::BadProxy { variable } => Some(Hint::ProxyAddress {
+                variable: variable.to_string(),
+            }),
+            Self::Proxy { .. } => Some(Hint::ProxyExcept),
             Self::Tls { .. } => Some(
                 "the certificate must come from an authority that this machine trusts; \
                  on Debian: sudo apt-get install ca-certificates"
@@ -245,22 +237,19 @@ impl FetchError {
             | Self::NotText { .. } => {
                 Some("fetch it again; if it stays so, do not use this source".into())
             }
-            Self::OtherArchive { named, .. } => {
-                Some(format!("name {named}, or the folder, after --from"))
-            }
-            Self::Staging { path, .. } => Some(format!(
+            Self::OtherArchive { named, .. } => Some(Hint::NameArchive {
+                named: named.clone(),
+            }),
+            Self::Staging { path, .. } => Some(Hint::Text(format!(
                 "sudo chown root:root {0} && sudo chmod 0700 {0}",
                 path.display()
-            )),
+            ))),
             Self::DiskFull { path, .. } => Some(disk_full_hint(path)),
-            Self::NoSignature { .. } => Some(
-                "an unsigned release is never taken; sign it with: banger-release build --key FILE ..."
-                    .into(),
-            ),
-            Self::Local { path, .. } => Some(format!(
+            Self::NoSignature { .. } => Some(Hint::SignRelease),
+            Self::Local { path, .. } => Some(Hint::Text(format!(
                 "a source holds manifest.json, manifest.json.minisig and the archive: ls -l {}",
                 path.parent().unwrap_or(path).display()
-            )),
+            ))),
             Self::NoArchive { .. } | Self::Write { .. } => None,
         }
     }
@@ -346,6 +335,9 @@ pub(super) fn is_disk_full(error: &io::Error) -> bool {
     )
 }
 
-pub(super) fn disk_full_hint(path: &Path) -> String {
-    format!("free space, then run it again: df -h {}", path.display())
+pub(super) fn disk_full_hint(path: &Path) -> Hint {
+    Hint::Text(format!(
+        "free space, then run it again: df -h {}",
+        path.display()
+    ))
 }

@@ -157,6 +157,8 @@ impl From<Source> for Mirrors {
 mod tests {
     use std::error::Error;
 
+    use banger_installer_host::Hint;
+
     use super::*;
     use crate::error_kind::ErrorKind;
 
@@ -203,11 +205,7 @@ mod tests {
         for built_in in [None, Some(""), Some(" \n")] {
             let error = pick(&[], "", built_in).unwrap_err();
             assert!(matches!(error, FetchError::NoSource));
-            let hint = error.hint().unwrap();
-            assert!(
-                hint.contains("[update]") && hint.contains("source = "),
-                "{hint}"
-            );
+            assert_eq!(error.hint(), Some(Hint::NameSource));
         }
         // a bad word is an error, not a reason to go on to the next
         assert!(pick(&["ftp://a.example"], &config, None).is_err());

@@ -7,6 +7,8 @@
 use std::error::Error;
 use std::fmt;
 
+use banger_installer_host::Hint;
+
 use super::FetchError;
 use crate::error_kind::ErrorKind;
 use crate::verify::{KeyringError, ListRefusal, SignatureError, VerifyError};
@@ -16,7 +18,7 @@ pub trait MirrorError: Error + 'static {
     /// For the exit code.
     fn kind(&self) -> ErrorKind;
     /// What to type.
-    fn hint(&self) -> Option<String>;
+    fn hint(&self) -> Option<Hint>;
     /// Whether the next answer of the same mirror may be another: its publisher may have exchanged
     /// its files between two requests, so that a signature came with what the one before it signs.
     fn may_be_torn(&self) -> bool {
@@ -26,6 +28,7 @@ pub trait MirrorError: Error + 'static {
 
 /// What a mirror gave could not be fetched, or is not to be believed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unfit {
     /// It did not come.
     #[error(transparent)]
@@ -95,7 +98,7 @@ impl<E: MirrorError> NoMirror<E> {
     }
 
     /// What to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         self.most_telling().hint()
     }
 }
@@ -160,7 +163,7 @@ macro_rules! mirror_errors {
                 Self::kind(self)
             }
 
-            fn hint(&self) -> Option<String> {
+            fn hint(&self) -> Option<Hint> {
                 Self::hint(self)
             }
         })+
@@ -174,7 +177,7 @@ impl MirrorError for Unfit {
         Self::kind(self)
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Hint> {
         Self::hint(self)
     }
 
@@ -206,7 +209,7 @@ impl Unfit {
     }
 
     /// What to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::Fetch(error) => error.hint(),
             Self::Verify(error) => error.hint(),

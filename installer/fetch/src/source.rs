@@ -228,8 +228,8 @@ mod tests {
     fn urls_that_are_safe_are_taken() {
         for (text, manifest) in [
             (
-                "https://h.example/banger/",
-                "https://h.example/banger/manifest.json",
+                "https://h.example/acme/",
+                "https://h.example/acme/manifest.json",
             ),
             (
                 "https://h.example/x/manifest.json",

@@ -9,6 +9,7 @@
 //! gives no way to say no (its client cannot be injected from outside in 1.3); so the seam below
 //! it is used: [`HttpClient`] with an agent of our own.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,9 @@ use super::cause::Exchange;
 use super::pace::Pace;
 use super::proxy::{self, ProxyChoice};
 use super::range::Extent;
+
+/// What a server sees of a product that says no name.
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// How long servers are waited for, and how often they are asked again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +69,7 @@ pub struct Transport {
     roots: RootCerts,
     proxy: ProxyChoice,
     limits: Limits,
+    user_agent: Cow<'static, str>,
 }
 
 /// The time that something may take, from when it was said.
@@ -158,7 +163,15 @@ impl Transport {
             roots,
             proxy: ProxyChoice::of(|name| std::env::var(name).ok()),
             limits: Limits::default(),
+            user_agent: USER_AGENT.into(),
         }
+    }
+
+    /// Under a product's own name: `acme/1.2.3` (RFC 9110, section 10.1.5).
+    #[must_use]
+    pub fn with_user_agent(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.user_agent = name.into();
+        self
     }
 
     /// With other limits.
@@ -214,7 +227,7 @@ impl Transport {
             .timeout_per_write(window)
             // an archive is a gzip file; it must not be unpacked on the way
             .accept_encoding("identity")
-            .user_agent(concat!("banger/", env!("CARGO_PKG_VERSION")))
+            .user_agent(self.user_agent.as_ref())
             .http_status_as_error(false)
             .tls_config(TlsConfig::builder().root_certs(self.roots.clone()).build())
             .build()

@@ -6,6 +6,7 @@
 
 /// What sort of failure an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// The command line or a configuration file is wrong.
     Usage,
@@ -39,7 +40,8 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The exit code of `banger`. 0 is success and 10 "an update is available"; both are no errors.
+    /// The exit code of a command that failed so. 0 is success and 10 "an update is available"; both
+    /// are no errors.
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Other => 1,

@@ -58,6 +58,7 @@ pub struct Call<'a> {
 
 /// A call that came to nothing. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum HandoverError {
     /// It cannot be started, or the kernel refused.
     #[error("{} cannot be called", program.display())]

@@ -29,12 +29,12 @@ pub use hashing::{HashingWriter, Measured};
 pub use lock::{Lock, LockError};
 pub use model::{
     Answer, Contents, Delegate, Digest, DigestError, End, FileImage, Fingerprint, ForeignListener,
-    Found, INSTALLED_SET_SCHEMA, InstallMethod, InstalledSet, InstalledSetError, InstalledUnit,
-    LastUpdate, Layout, ListedFile, Owner, ProcessIdentity, Product, Program, ProtectedProcess,
-    RECEIPT_SCHEMA, RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, Receipt,
-    ReceiptError, ReleaseList, ReleaseListError, Requirement, RolledBack, StateAnswer,
-    StateAnswerError, StateCheck, StateFiles, UnitKind, UnitName, UnitNameError, UnitSpec, Version,
-    VersionError, schema_of,
+    Format, Found, Hint, HintText, INSTALLED_SET_SCHEMA, InstallMethod, InstalledSet,
+    InstalledSetError, InstalledUnit, LastUpdate, Layout, ListedFile, Owner, ProcessIdentity,
+    Product, ProductBuilder, ProductError, Program, ProtectedProcess, RECEIPT_SCHEMA,
+    RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, Receipt, ReceiptError, ReleaseList,
+    ReleaseListError, Requirement, RolledBack, StateAnswer, StateAnswerError, StateCheck,
+    StateFiles, UnitKind, UnitName, UnitNameError, UnitSpec, Version, VersionError, ids, schema_of,
 };
 pub use processes::{HostProcesses, ProcessFacts, Processes, descriptor};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::ErrorKind;
+use crate::{ErrorKind, Hint};
 
 /// How often a lock that is held is asked for again, and how long after: a quarter of a second in
 /// all, which passes over an operation that is just ending.
@@ -17,6 +17,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// A lock that was not taken.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LockError {
     /// Another operation has it.
     #[error("another operation is in progress{}", .holder.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
@@ -37,15 +38,17 @@ pub enum LockError {
 
 impl LockError {
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Held { holder: Some(pid) } => Some(format!(
+            Self::Held { holder: Some(pid) } => Some(Hint::Text(format!(
                 "wait until it has ended; see what it is: ps -fp {pid}"
-            )),
+            ))),
             Self::Held { holder: None } => Some("wait until it has ended, then try again".into()),
             Self::File { path, source } => has_no_room(source).then(|| {
                 let folder = path.parent().unwrap_or(path).display();
-                format!("nothing was changed; free space and try again: df -h {folder}")
+                Hint::Text(format!(
+                    "nothing was changed; free space and try again: df -h {folder}"
+                ))
             }),
         }
     }

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use banger_installer_host::Hint;
+
 use crate::ErrorKind;
 use crate::effect::systemd::SystemdError;
 use crate::effect::{BoxError, FilesError, HandoverError, LockError};
@@ -16,6 +18,7 @@ use super::KeeperError;
 /// A request that was not fulfilled. All but a [`RunError::RollbackFailed`] and a
 /// [`RunError::CommitUnknown`] leave the host as it was.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ToolkitError {
     /// Another operation, or no lock.
     #[error(transparent)]
@@ -163,7 +166,7 @@ pub enum ToolkitError {
 
 impl ToolkitError {
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::Lock(error) => error.hint(),
             Self::Journal(error) => error.hint(),
@@ -171,32 +174,25 @@ impl ToolkitError {
             Self::Files(error) => error.hint(),
             Self::Systemd(error) => error.hint(),
             Self::Run(error) => error.hint(),
-            Self::Requirement(requirement) => Some(requirement.hint.clone()),
-            Self::NotInstalled { product } => Some(format!("sudo {product} system install")),
+            Self::Requirement(requirement) => Some(Hint::Text(requirement.hint.clone())),
+            Self::NotInstalled { .. } => Some(Hint::Install),
             Self::NothingBefore { .. } => {
                 Some("each update keeps the version before it, and a rollback uses it up".into())
             }
             Self::Interrupted { .. } => {
                 Some("run any command that changes something: it takes that back first".into())
             }
-            Self::GuestsInTheWay { .. } => {
-                Some("stop them first, or let them go with --stop-guests".into())
-            }
-            Self::NoRelease { product, .. } => Some(format!(
-                "nothing was changed; to put one there: sudo {product} system install"
-            )),
+            Self::GuestsInTheWay { .. } => Some(Hint::StopFirst),
+            Self::NoRelease { .. } => Some(Hint::InstallAgain),
             Self::InTheWay(obstacle) => Some(obstacle.hint()),
             Self::AntiRollbackState { path, .. } | Self::NoRecord { path } => {
                 let path = path.display();
-                Some(format!(
+                Some(Hint::Text(format!(
                     "nothing was changed; it keeps old releases out. To begin a new one: \
                      sudo mv {path} {path}.damaged"
-                ))
+                )))
             }
-            Self::LaterHandover { .. } => Some(
-                "unpack the release and type: sudo bin/PROGRAM system install; the guests stay"
-                    .into(),
-            ),
+            Self::LaterHandover { .. } => Some(Hint::InstallByHand),
             Self::Program(error) => error.hint(),
             Self::State { .. } => Some(
                 "nothing was changed; a later version wrote it: stay with that, or take a newer one"

@@ -14,7 +14,7 @@ use super::{HANDOVER, Handed, Recovered, Report, ToolkitError};
 use crate::ErrorKind;
 use crate::effect::{Effects, Files, Lock, Untrusted, trust};
 use crate::journal::{self, JournalError};
-use crate::model::{Found, Product, Version};
+use crate::model::{Found, Hint, Product, Version};
 
 /// Why the program that can read a journal did not recover it.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub enum KeeperError {
 
 impl KeeperError {
     /// What the user can type; none where the journal's own hint is the one.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::Missing { .. } | Self::NotAFile { .. } => None,
             // it cannot read it either
@@ -67,7 +67,7 @@ impl KeeperError {
             Self::Untrusted(error) => Some(error.hint()),
             Self::Call(_) => Some("nothing was changed; run the same command again".into()),
             Self::Failed { .. } | Self::Left { .. } => {
-                Some("mend what it says, then run the same command again".into())
+                Some("repair what it says, then run the same command again".into())
             }
         }
     }

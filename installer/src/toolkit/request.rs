@@ -15,6 +15,16 @@ pub struct ReleaseFolder {
     pub version: Version,
 }
 
+impl ReleaseFolder {
+    /// A release in a folder.
+    pub fn new(path: impl Into<PathBuf>, version: Version) -> Self {
+        Self {
+            path: path.into(),
+            version,
+        }
+    }
+}
+
 /// What to install.
 #[derive(Debug, Clone)]
 pub struct InstallRequest {
@@ -36,6 +46,21 @@ pub struct InstallRequest {
     pub stop_guests: bool,
 }
 
+impl InstallRequest {
+    /// An install by the product's own command; everything else stays as it is, or begins as usual.
+    pub const fn new(owner: Owner, release: ReleaseFolder, values: unit::Values) -> Self {
+        Self {
+            owner,
+            release,
+            values,
+            channel: None,
+            auto_update: None,
+            method: InstallMethod::SelfInstalled,
+            stop_guests: false,
+        }
+    }
+}
+
 /// What to update to. The caller has verified it.
 #[derive(Debug, Clone)]
 pub struct UpdateRequest {
@@ -53,6 +78,21 @@ pub struct UpdateRequest {
     pub stop_guests: bool,
 }
 
+impl UpdateRequest {
+    /// An update to a release that came without a manifest: from the channel `stable`, the first of its
+    /// numbers, signed at the beginning of time.
+    pub fn new(release: ReleaseFolder, values: unit::Values) -> Self {
+        Self {
+            release,
+            values,
+            channel: "stable".into(),
+            sequence: 0,
+            released: Timestamp::UNIX_EPOCH,
+            stop_guests: false,
+        }
+    }
+}
+
 /// A way back to the version before.
 #[derive(Debug, Clone)]
 pub struct RollbackRequest {
@@ -64,6 +104,17 @@ pub struct RollbackRequest {
     pub stop_guests: bool,
 }
 
+impl RollbackRequest {
+    /// A rollback that a person asks for.
+    pub const fn new(values: unit::Values) -> Self {
+        Self {
+            values,
+            why: None,
+            stop_guests: false,
+        }
+    }
+}
+
 /// A restart of the services.
 #[derive(Debug, Clone)]
 pub struct RestartRequest {
@@ -73,6 +124,16 @@ pub struct RestartRequest {
     pub stop_guests: bool,
 }
 
+impl RestartRequest {
+    /// A restart that ends no protected process.
+    pub const fn new(values: unit::Values) -> Self {
+        Self {
+            values,
+            stop_guests: false,
+        }
+    }
+}
+
 /// A removal.
 #[derive(Debug, Clone, Copy)]
 pub struct UninstallRequest {
@@ -80,4 +141,14 @@ pub struct UninstallRequest {
     pub purge: Purge,
     /// End protected processes that run, instead of refusing.
     pub stop_guests: bool,
+}
+
+impl UninstallRequest {
+    /// A removal that is refused while protected processes run.
+    pub const fn new(purge: Purge) -> Self {
+        Self {
+            purge,
+            stop_guests: false,
+        }
+    }
 }

@@ -103,7 +103,9 @@ fn left_by_a_run(product: &Product, effects: &Effects<'_>) -> (Option<Operation>
         Ok(journal) => (journal.map(|journal| journal.operation), None),
         Err(JournalError::Files(_)) => (None, None),
         Err(error) => {
-            let hint = error.hint().unwrap_or_default();
+            let hint = error
+                .hint()
+                .map_or_else(String::new, |hint| product.hint_text.of(&hint));
             (None, Some(format!("{error}: {hint}")))
         }
     }

@@ -1,5 +1,6 @@
 //! The rules by which a list of signing keys is taken or refused.
 
+use banger_installer_host::{Format, Hint};
 use jiff::Timestamp;
 
 use super::SignatureError;
@@ -19,6 +20,7 @@ pub struct ListExpectation {
 
 /// A list that is refused. Each says which rule it broke.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ListRefusal {
     /// Too few, or the wrong ones, vouch for it.
     #[error(transparent)]
@@ -60,13 +62,13 @@ pub enum ListRefusal {
 
 impl ListRefusal {
     /// What to type, or whom to ask.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         Some(match self {
             Self::Signature(cause) => cause.hint(),
-            Self::List(_) => "this banger may be too old for the list's format".into(),
-            Self::OtherProduct { .. } => {
-                "look at [update] source in /etc/banger/config.toml".into()
-            }
+            Self::List(_) => Hint::TooOldFor {
+                format: Format::KeyList,
+            },
+            Self::OtherProduct { .. } => Hint::CheckSource,
             Self::Expired { .. } => {
                 "if the clock is right (date), the source is out of date: ask who runs it".into()
             }

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use minisign_verify::PublicKey;
 use rustix::fs::Dir;
 
+use banger_installer_host::Hint;
+
 use super::trusted_file::{self, TrustedFileError};
 use crate::error_kind::ErrorKind;
 use crate::model::{KeyId, PublicKeyText};
@@ -25,6 +27,7 @@ pub(super) struct KeySet(Vec<(KeyId, PublicKey)>);
 
 /// Keys that cannot be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyringError {
     /// No key anywhere.
     #[error("no trusted key: none is built in and none lies in {}", folder.display())]
@@ -76,29 +79,21 @@ pub enum KeyringError {
 
 impl KeyringError {
     /// What to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Empty { folder } => Some(format!(
-                "get the publisher's banger.pub by a way that you trust, then: \
-                 sudo install -D -m 0644 banger.pub {}/banger.pub",
-                folder.display()
-            )),
+            Self::Empty { folder } => Some(Hint::AddFirstKey {
+                folder: folder.clone(),
+            }),
             Self::NoList => {
                 Some("the source must hold keys.json and keys.json.minisig: ask who runs it".into())
             }
-            Self::BuiltIn { .. } => Some(
-                "build again with BANGER_TRUSTED_KEYS or BANGER_ROOT_KEYS set to the second line \
-                 of a .pub file"
-                    .into(),
-            ),
-            Self::Threshold { .. } => {
-                Some("build again with BANGER_ROOT_THRESHOLD set to such a number".into())
-            }
-            Self::NotAKey { path } => Some(format!(
+            Self::BuiltIn { .. } => Some(Hint::BuildKeys),
+            Self::Threshold { .. } => Some(Hint::BuildThreshold),
+            Self::NotAKey { path } => Some(Hint::Text(format!(
                 "replace it by the publisher's .pub file, or remove it: sudo rm {}",
                 path.display()
-            )),
-            Self::TooMany { folder } => Some(format!("ls {}", folder.display())),
+            ))),
+            Self::TooMany { folder } => Some(Hint::Text(format!("ls {}", folder.display()))),
             Self::List { .. } => None,
             Self::Unsafe(cause) => cause.hint(),
         }

@@ -4,6 +4,20 @@
 //! it was parsed from and every rule of [`verify_manifest`] held; nothing outside this module can
 //! make one. There is no switch that skips a check: no key, no signature or no match is an error.
 //! Nothing here opens a socket or reads a clock; the only files read are the keys'.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use banger_installer_trust::model::PublicKeyText;
+//! use banger_installer_trust::{Keyring, KeyringError};
+//!
+//! // without a key nothing is believed, and the error tells where keys are looked for
+//! let folder = Path::new("/nonexistent/acme/keys.d");
+//! let refused = Keyring::load("", folder, 0).unwrap_err();
+//! assert!(matches!(refused, KeyringError::Empty { .. }));
+//! // what is no key of minisign's is none
+//! assert!("a word".parse::<PublicKeyText>().is_err());
+//! ```
 
 mod key_list;
 mod key_set;

@@ -1,5 +1,6 @@
 //! The rules by which a signed manifest is taken or refused.
 
+use banger_installer_host::{Format, Hint};
 use jiff::Timestamp;
 
 use super::{Keyring, SignatureError, Verified};
@@ -34,6 +35,7 @@ pub struct Expectation {
 
 /// A manifest that is refused. Each says which rule it broke.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum VerifyError {
     /// Nobody who counts vouches for it.
     #[error(transparent)]
@@ -122,31 +124,27 @@ pub enum VerifyError {
 
 impl VerifyError {
     /// What to type, or whom to ask.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         Some(match self {
             Self::Signature(cause) => cause.hint(),
-            Self::Manifest(_) => "this banger may be too old for the release's format".into(),
-            Self::OtherProduct { .. } | Self::OtherChannel { .. } => {
-                "look at [update] source in /etc/banger/config.toml".into()
-            }
-            Self::OtherVersion { .. } => {
-                "ask without --version for the newest; who runs the source knows which it keeps"
-                    .into()
-            }
+            Self::Manifest(_) => Hint::TooOldFor {
+                format: Format::Manifest,
+            },
+            Self::OtherProduct { .. } | Self::OtherChannel { .. } => Hint::CheckSource,
+            Self::OtherVersion { .. } => Hint::AskForNewest,
             Self::Expired { .. } => {
                 "if the clock is right (date), the source is out of date: ask who runs it".into()
             }
-            Self::Rollback { version, .. } => format!(
-                "the source offers an old release: ask who runs it; to take it knowingly: \
-                 sudo banger update --version {version} --allow-downgrade"
-            ),
+            Self::Rollback { version, .. } => Hint::AllowDowngrade {
+                version: version.to_string(),
+            },
             Self::SequenceJump { .. } => {
                 "do not use this release before its publisher has explained the number".into()
             }
             Self::NoArtefactForTarget { .. } => {
                 "ask the publisher for a release for this machine (uname -m)".into()
             }
-            Self::UpgradeGap { lowest, .. } => format!("update to {lowest} first"),
+            Self::UpgradeGap { lowest, .. } => Hint::Text(format!("update to {lowest} first")),
         })
     }
 

@@ -6,6 +6,8 @@
 
 use minisign_verify::{Error as MinisignError, Signature};
 
+use banger_installer_host::Hint;
+
 use super::key_set::KeySet;
 use crate::model::KeyId;
 
@@ -16,6 +18,7 @@ const LINES: usize = 4;
 
 /// A signature file that vouches for nothing.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignatureError {
     /// There is no signature in the file.
     #[error("the signature file of the {what} holds no minisign signature")]
@@ -85,21 +88,12 @@ pub enum SignatureError {
 
 impl SignatureError {
     /// What to type, or whom to ask.
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> Hint {
         match self {
-            Self::None { .. } | Self::Legacy { .. } | Self::TooMany { .. } => {
-                "the publisher signs with: banger-release (or minisign -S without -l)".into()
-            }
-            Self::UnknownKey { trusted, .. } => format!(
-                "trusted here: {}; to trust another key, put its .pub file into \
-                 /etc/banger/keys.d after checking it with its owner",
-                if trusted.is_empty() {
-                    "none".into()
-                } else {
-                    let ids: Vec<_> = trusted.iter().map(ToString::to_string).collect();
-                    ids.join(", ")
-                }
-            ),
+            Self::None { .. } | Self::Legacy { .. } | Self::TooMany { .. } => Hint::SignAgain,
+            Self::UnknownKey { trusted, .. } => Hint::TrustKey {
+                trusted: trusted.iter().map(ToString::to_string).collect(),
+            },
             Self::Mismatch { .. } => {
                 "fetch it again; if it stays so, do not use this source".into()
             }

@@ -9,11 +9,13 @@ use std::io::Read as _;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use banger_installer_host::Hint;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 
 /// A file that must not be trusted, or cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrustedFileError {
     /// A symbolic link, folder, device or FIFO where a file must be (or no folder where one must).
     #[error("{} is not a {wanted}", path.display())]
@@ -67,19 +69,23 @@ pub enum TrustedFileError {
 
 impl TrustedFileError {
     /// What to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Kind { path, wanted } => Some(format!(
+            Self::Kind { path, wanted } => Some(Hint::Text(format!(
                 "put a {wanted} of root's in its place: ls -l {}",
                 path.display()
-            )),
-            Self::Owner { path, required, .. } => {
-                Some(format!("sudo chown {required} {}", path.display()))
+            ))),
+            Self::Owner { path, required, .. } => Some(Hint::Text(format!(
+                "sudo chown {required} {}",
+                path.display()
+            ))),
+            Self::Writable { path, .. } => {
+                Some(Hint::Text(format!("sudo chmod go-w {}", path.display())))
             }
-            Self::Writable { path, .. } => Some(format!("sudo chmod go-w {}", path.display())),
-            Self::TooLarge { path, .. } | Self::NotText { path } => {
-                Some(format!("look at it: head -c 300 {}", path.display()))
-            }
+            Self::TooLarge { path, .. } | Self::NotText { path } => Some(Hint::Text(format!(
+                "look at it: head -c 300 {}",
+                path.display()
+            ))),
             Self::Io { .. } => None,
         }
     }

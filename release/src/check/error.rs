@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use banger_installer_fetch::{FetchError, UnpackError};
-use banger_installer_host::error_kind::ErrorKind;
+use banger_installer_host::{Hint, error_kind::ErrorKind};
 use banger_installer_trust::{KeyringError, ListRefusal, VerifyError};
+use banger_product::hint_text;
 
 use crate::ReleaseError;
 
@@ -101,20 +102,25 @@ pub enum CheckError {
     },
 }
 
+/// A hint of the toolkit's, as banger says it.
+fn said(hint: Option<Hint>) -> Option<String> {
+    hint.map(|hint| hint_text(&hint))
+}
+
 impl CheckError {
     /// What to type.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::File(cause) => cause.hint(),
             Self::Keyring(_) => Some("add --key FILE, or --root FILE".into()),
-            Self::List(cause) => cause.hint(),
-            Self::Manifest { source, .. } => source.hint(),
+            Self::List(cause) => said(cause.hint()),
+            Self::Manifest { source, .. } => said(source.hint()),
             Self::Older { name, .. } => Some(format!(
                 "sign that version anew, with a higher --sequence, or take {name} and \
                  {name}.minisig away; then publish again"
             )),
-            Self::Fetch(cause) => cause.hint(),
-            Self::Unpack { source, .. } => source.hint(),
+            Self::Fetch(cause) => said(cause.hint()),
+            Self::Unpack { source, .. } => said(source.hint()),
             _ => Some("publish the release again: banger-release publish".into()),
         }
     }

@@ -17,13 +17,17 @@ use banger_installer::unit::Values;
 
 use super::Failure;
 use crate::health;
-use crate::product::{self, Coverage};
+use crate::product::{self, Coverage, hint_text};
 use crate::protected::InstalledGuests;
 use crate::protocol::{EndCause, GraceSeconds, StopVm};
 
 impl From<ToolkitError> for Failure {
     fn from(error: ToolkitError) -> Self {
-        Self::new(&error, error.hint(), error.kind())
+        Self::new(
+            &error,
+            error.hint().map(|hint| hint_text(&hint)),
+            error.kind(),
+        )
     }
 }
 

@@ -30,6 +30,9 @@ const ROOT: u32 = 0;
 
 /// The list of signing keys in a source.
 const KEYS_NAME: &str = "keys.json";
+/// What servers see in their logs.
+const USER_AGENT: &str = concat!("banger/", env!("CARGO_PKG_VERSION"));
+
 /// No such list is larger, in bytes.
 const KEYS_LIMIT: u64 = 64 * 1024;
 
@@ -94,7 +97,7 @@ pub(super) fn look(
         pinned: Pinned::load(&keys, &layout.keys(), &layout.roots(), ROOT)?,
         seen: RefCell::new(toolkit::seen(&host.product, &host.effects())?),
         built: build.built(),
-        transport: Transport::system(),
+        transport: Transport::system().with_user_agent(USER_AGENT),
         remember,
         unwritten: RefCell::default(),
     };

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use super::offer::Offer;
 use super::{Failure, Screen};
+use crate::product::hint_text;
 
 /// A release that was verified and unpacked.
 pub(super) struct Staged {
@@ -105,7 +106,7 @@ macro_rules! shown_as_failures {
     ($($error:ty),+ $(,)?) => {
         $(impl From<$error> for Failure {
             fn from(error: $error) -> Self {
-                Self::new(&error, error.hint(), error.kind())
+                Self::new(&error, error.hint().map(|hint| hint_text(&hint)), error.kind())
             }
         })+
     };
@@ -121,7 +122,11 @@ shown_as_failures!(
 
 impl<E: MirrorError> From<NoMirror<E>> for Failure {
     fn from(error: NoMirror<E>) -> Self {
-        Self::new(&error, error.hint(), error.kind())
+        Self::new(
+            &error,
+            error.hint().map(|hint| hint_text(&hint)),
+            error.kind(),
+        )
     }
 }
 

@@ -3,7 +3,10 @@
 //! Guarantees: each stands here and nowhere else in the runtime.
 
 pub mod build;
+mod hints;
 pub mod limits;
+
+pub use hints::hint_text;
 
 use std::path::{Path, PathBuf};
 
@@ -118,24 +121,17 @@ pub fn target() -> String {
 
 /// Where banger lies.
 pub fn layout() -> Layout {
-    Layout {
-        versions: "/usr/local/lib/banger".into(),
-        programs: "/usr/local/bin".into(),
-        share: "/usr/local/share".into(),
-        units: "/etc/systemd/system".into(),
-        config: "/etc/banger".into(),
-        install_state: "/var/lib/banger-install".into(),
-        lock: "/run/banger-install.lock".into(),
-        product_state: [
-            "/var/lib/banger",
-            "/var/lib/banger-root",
-            "/var/cache/banger",
-            "/run/banger",
-            "/run/banger-root",
-        ]
-        .map(PathBuf::from)
-        .to_vec(),
-    }
+    let mut layout = Layout::new(NAME);
+    layout.product_state = [
+        "/var/lib/banger",
+        "/var/lib/banger-root",
+        "/var/cache/banger",
+        "/run/banger",
+        "/run/banger-root",
+    ]
+    .map(PathBuf::from)
+    .to_vec();
+    layout
 }
 
 /// Coverage folders, when the installing environment asks for coverage.

@@ -1,9 +1,10 @@
 //! A varlink connection over a unix socket whose messages are bounded.
 //!
 //! Guarantees: zlink reads messages of up to 100 MiB, and takes whatever descriptors come along; the
-//! wrapper here gives each message a budget of bytes and of descriptors, so that a caller can make a
-//! daemon hold at most [`limits::REQUEST`] and [`limits::DESCRIPTORS`] per connection. A descriptor
-//! is close-on-exec before anything else is done with it.
+//! wrapper here gives each message a budget of bytes and of descriptors. What was read beyond the end of
+//! one message lies in zlink's buffer when the next gets its budget, so a caller can make a daemon hold
+//! at most twice [`limits::REQUEST`] and twice [`limits::DESCRIPTORS`] per connection. A descriptor is
+//! close-on-exec before anything else is done with it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;

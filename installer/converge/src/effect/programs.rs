@@ -32,6 +32,7 @@ const NOBODY: u32 = 65_534;
 
 /// A program that does not say what it is asked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProgramError {
     /// It cannot be started or read.
     #[error("{} cannot be run", program.display())]

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use banger_installer_host::Hint;
+
 use crate::ErrorKind;
 use crate::effect::{Effects, Files, FilesError, Untrusted, trust};
 use crate::hint;
@@ -69,6 +71,7 @@ pub struct Journal {
 
 /// A journal that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum JournalError {
     /// It is no journal.
     #[error("the journal of an interrupted operation, {}, is damaged", path.display())]
@@ -112,7 +115,7 @@ pub enum JournalError {
 
 impl JournalError {
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::Damaged { path, .. } | Self::NotAFile { path } => Some(hint::of_damaged(path)),
             Self::Schema { path, .. } => Some(hint::of_later(path)),

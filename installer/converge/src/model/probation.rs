@@ -44,6 +44,7 @@ pub struct SavedFile {
 
 /// A probation that cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProbationError {
     /// Not JSON of its shape.
     #[error("the record of the version on probation is damaged")]

@@ -10,6 +10,8 @@ mod units;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use banger_installer_host::Hint;
+
 use crate::ErrorKind;
 use crate::effect::systemd::SystemdError;
 use crate::effect::{BoxError, Effects, FilesError, Status, Untrusted, trust};
@@ -130,6 +132,7 @@ pub struct DropIn {
 
 /// Why the host could not be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ObserveError {
     /// A file.
     #[error(transparent)]
@@ -162,7 +165,7 @@ pub enum ObserveError {
 
 impl ObserveError {
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::Files(error) => error.hint(),
             Self::Systemd(error) => error.hint(),

@@ -20,6 +20,7 @@ pub struct Fate {
 /// What becomes of a protected process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "fate", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum FateKind {
     /// It lives in a scope of its own, which no stop of a service reaches.
     OwnScope,
@@ -109,8 +110,8 @@ mod tests {
     #[test]
     fn each_guest_is_told_its_fate_by_the_plan() {
         let (scoped, stale) = (
-            guest("web", "/banger.slice/banger-vm-1.scope"),
-            guest("db", "/system.slice/bangerd-root.service"),
+            guest("web", "/acme.slice/acme-job-1.scope"),
+            guest("db", "/system.slice/acmed-root.service"),
         );
         let mut plan = Plan::new(Operation::Update);
         let told = |plan: &Plan| {
@@ -118,10 +119,10 @@ mod tests {
             fates(plan, &guests).into_iter().map(|fate| fate.what)
         };
         assert!(told(&plan).eq([FateKind::OwnScope, FateKind::Spared]));
-        let scope: UnitName = "banger-vm-2.scope".parse().expect("a name");
+        let scope: UnitName = "acme-job-2.scope".parse().expect("a name");
         plan.push(
             RescopeGuests {
-                slice: "banger.slice".parse().expect("a name"),
+                slice: "acme.slice".parse().expect("a name"),
                 moves: vec![Move {
                     protected: stale.clone(),
                     scope: scope.clone(),

@@ -26,6 +26,7 @@ pub struct Finding {
 /// What a finding means for protected processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Danger {
     /// Nothing: no stop reaches them.
     None,
@@ -39,6 +40,7 @@ pub enum Danger {
 /// Ways in which the host can be other than it was installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Drift {
     /// A unit's file is not there.
     Missing,

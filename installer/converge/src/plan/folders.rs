@@ -63,7 +63,7 @@ mod tests {
             folder("/", 0o755, 0, 0),
             folder("/usr/local", 0o2775, 0, 50),
             folder("/tmp", 0o1777, 0, 0),
-            folder("/etc/banger", 0o755, 1000, 0),
+            folder("/etc/acme", 0o755, 1000, 0),
         ]);
         let found: Vec<_> = findings_of_folders(&folders)
             .into_iter()
@@ -72,8 +72,8 @@ mod tests {
         let [(owners, chown), (staff, chmod)] = found.as_slice() else {
             panic!("{found:?}");
         };
-        assert!(owners.contains("/etc/banger has mode 0755 and belongs to 1000:0"));
-        assert_eq!(chown, "sudo chown root /etc/banger");
+        assert!(owners.contains("/etc/acme has mode 0755 and belongs to 1000:0"));
+        assert_eq!(chown, "sudo chown root /etc/acme");
         assert!(staff.contains("/usr/local has mode 2775 and belongs to 0:50"));
         assert_eq!(chmod, "sudo chmod go-w /usr/local");
     }

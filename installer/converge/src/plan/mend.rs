@@ -24,13 +24,11 @@ pub(super) fn mend(
     });
     let mut any_moved = false;
     for (unit, by) in shadows {
-        let mut aside = by.as_os_str().to_owned();
-        aside.push(".set-aside-by-banger");
         any_moved = true;
         plan.push(
             BackUp {
                 path: by.into(),
-                aside: aside.into(),
+                aside: product.layout.backup_of(by),
                 keep: true,
             },
             format!("it overrules {}", unit.spec.name),

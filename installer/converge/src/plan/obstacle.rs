@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use banger_installer_host::Hint;
+
 use super::Rendered;
 use super::staleness::{mask, unmask};
 use crate::model::{Product, UnitKind, UnitName};
@@ -12,6 +14,7 @@ use crate::unit::{self, UnitFile};
 
 /// Something of an administrator's, or of somebody else's, that stands in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Obstacle {
     /// The unit is masked.
     Masked {
@@ -33,8 +36,8 @@ pub enum Obstacle {
 
 impl Obstacle {
     /// What the user can type.
-    pub fn hint(&self) -> String {
-        match self {
+    pub fn hint(&self) -> Hint {
+        Hint::Text(match self {
             Self::Masked { unit, path } => {
                 format!("{}, and then the same again", unmask(unit, path))
             }
@@ -42,7 +45,7 @@ impl Obstacle {
                 "if nobody needs it: sudo systemctl disable --now {unit} && sudo mv {path} {path}.away",
                 path = path.display()
             ),
-        }
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::converge::{program_link, shared_link};
 use super::finding::{Danger, Drift, Finding};
-use crate::model::{Fingerprint, Product, Receipt};
+use crate::model::{Fingerprint, Hint, Product, Receipt};
 use crate::observe::HostState;
 
 /// Everything about the installed version that is not as it was published. None of it reaches a
@@ -86,14 +86,13 @@ pub fn is_sound(print: Fingerprint) -> bool {
 
 /// A link is put right by any install; what was in the folder only a release brings back.
 fn remedy(product: &Product, receipt: &Receipt, what: &Drift) -> String {
-    let name = &product.name;
-    match what {
+    let hint = match what {
         Drift::Current { .. } | Drift::ProgramLink { .. } | Drift::ProgramPermissions { .. } => {
-            format!("sudo {name} system install")
+            Hint::Install
         }
-        _ => format!(
-            "unpack the release of {} and type: sudo bin/{name} system install",
-            receipt.version
-        ),
-    }
+        _ => Hint::InstallRelease {
+            version: receipt.version.to_string(),
+        },
+    };
+    product.hint_text.of(&hint)
 }

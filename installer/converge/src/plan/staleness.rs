@@ -6,7 +6,7 @@ use super::finding::{Danger, Drift, Finding};
 use super::loading::{
     forecast, is_edited, kill_mode, last_kill_mode, may_set_kill_mode, sets_process, unread,
 };
-use crate::model::{FileImage, Found, Layout, Product, UnitName};
+use crate::model::{FileImage, Found, Hint, Layout, Product, UnitName};
 use crate::observe::{DropIn, Fragment, UnitState, same_path};
 use crate::unit;
 
@@ -272,7 +272,7 @@ fn remedy(product: &Product, state: &UnitState, what: &Drift, path: &Path) -> Op
             ))
         }
         Drift::Masked => Some(unmask(&state.spec.name, path)),
-        _ => Some(format!("sudo {} system install", product.name)),
+        _ => Some(product.hint_text.of(&Hint::Install)),
     }
 }
 

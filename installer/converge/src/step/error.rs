@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use banger_installer_host::Hint;
+
 use crate::ErrorKind;
 use crate::effect::systemd::{JobKind, JobResult, SystemdError};
 use crate::effect::{BoxError, FilesError, ProgramError};
@@ -7,6 +9,7 @@ use crate::model::{UnitName, Version, VersionError};
 
 /// A step that did not do what it had to.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StepError {
     /// A file.
     #[error(transparent)]
@@ -233,34 +236,31 @@ impl StepError {
     }
 
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::Files(error) => error.hint(),
             Self::Systemd(error) => error.hint(),
             Self::RunIsFull { .. } => Some("free space in /run and try again: df -h /run".into()),
             Self::KillMode { unit, drop_ins, .. } => Some(if drop_ins.is_empty() {
-                format!("systemctl show -p FragmentPath,DropInPaths,KillMode {unit}")
+                Hint::Text(format!(
+                    "systemctl show -p FragmentPath,DropInPaths,KillMode {unit}"
+                ))
             } else {
                 let paths: Vec<_> = drop_ins.iter().map(|path| path.display()).collect();
-                format!(
-                    "take KillMode= out of {}, or let the guests go with --stop-guests",
-                    listed_paths(&paths)
-                )
+                Hint::TakeOutKillMode {
+                    paths: listed_paths(&paths),
+                }
             }),
-            Self::NotMoved { .. } | Self::NotInScope { .. } => {
-                Some("stop it by hand, or let it go with --stop-guests".into())
-            }
+            Self::NotMoved { .. } | Self::NotInScope { .. } => Some(Hint::StopByHand),
             Self::Job { unit, .. }
             | Self::Unwell { unit, .. }
             | Self::Unsteady { unit }
             | Self::Failed { unit, .. }
-            | Self::WrongVersion { unit, .. } => {
-                Some(format!("journalctl -u {unit} --since \"5 min ago\""))
-            }
-            Self::StillThere { .. } => {
-                Some("stop them first, or let them go with --stop-guests".into())
-            }
-            Self::InTheWay { path } => Some(format!("move {} away", path.display())),
+            | Self::WrongVersion { unit, .. } => Some(Hint::Text(format!(
+                "journalctl -u {unit} --since \"5 min ago\""
+            ))),
+            Self::StillThere { .. } => Some(Hint::StopFirst),
+            Self::InTheWay { path } => Some(Hint::Text(format!("move {} away", path.display()))),
             _ => None,
         }
     }

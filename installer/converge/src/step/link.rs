@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Where a plain file is kept.
 fn aside(link: &Path) -> PathBuf {
     let name = link.file_name().unwrap_or_default().to_string_lossy();
-    link.with_file_name(format!(".{name}.banger-old"))
+    link.with_file_name(format!(".{name}.installer-old"))
 }
 
 /// The folders above a path that are not there, the outermost first.

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use self::destination::Destination;
 use super::error::disk_full_hint;
 use crate::error_kind::ErrorKind;
-use banger_installer_host::{Digest, Product, ReleaseList, ReleaseListError, Version};
+use banger_installer_host::{Digest, Hint, Product, ReleaseList, ReleaseListError, Version};
 
 /// No file in an archive is larger, in bytes.
 const ENTRY_LIMIT: u64 = 256 * 1024 * 1024;
@@ -103,6 +103,7 @@ impl ExpectedEntries {
 
 /// An archive that is refused, or that the disk has no space for.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum UnpackError {
     /// Not gzip, not tar, or cut short.
     #[error("the archive is damaged")]
@@ -192,7 +193,7 @@ pub enum UnpackError {
 
 impl UnpackError {
     /// What to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::DiskFull { path, .. } => Some(disk_full_hint(path)),
             Self::Write { .. } => None,

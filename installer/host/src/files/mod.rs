@@ -20,7 +20,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ErrorKind;
+use crate::{ErrorKind, Hint};
 use crate::{FileImage, Fingerprint, Found};
 
 pub use disk::{Disk, Kind, Status};
@@ -42,12 +42,12 @@ pub struct FilesError {
 
 impl FilesError {
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self.source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(format!(
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(Hint::Text(format!(
                 "free space on its file system and try again: df -h {}",
                 self.path.parent().unwrap_or(&self.path).display()
-            )),
+            ))),
             io::ErrorKind::ReadOnlyFilesystem => {
                 Some("its file system is read-only; mount it writable and try again".into())
             }
@@ -254,6 +254,35 @@ mod tests {
         assert_eq!(found.mode() & 0o777, 0o644);
         let names = std::fs::read_dir(folder.path()).expect("a folder");
         assert_eq!(names.count(), 1);
+    }
+
+    #[test]
+    fn what_a_write_that_was_cut_off_left_goes_with_its_file_under_the_names_of_every_version() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.service");
+        let ours = [".a.service.installer-new", ".a.service.former-new"];
+        let others = [
+            ".b.service.installer-new",
+            "a.service.dpkg-new",
+            ".a.service.d",
+            ".a.service.x.y-new",
+        ];
+        let names = || {
+            let found = HostFiles.list(folder.path()).expect("a folder");
+            let found = found.into_iter().map(OsString::into_string);
+            found.collect::<Result<Vec<_>, _>>().expect("names")
+        };
+        for name in ours.iter().chain(&others).chain(&["a.service"]) {
+            std::fs::write(folder.path().join(name), "x").expect("written");
+        }
+        HostFiles.settle(&path).expect("settled");
+        assert!(path.exists());
+        assert!(names().iter().all(|name| !ours.contains(&name.as_str())));
+        std::fs::write(folder.path().join(ours[1]), "x").expect("written");
+        HostFiles.remove(&path).expect("removed");
+        let mut left = others.to_vec();
+        left.sort_unstable();
+        assert_eq!(names(), left);
     }
 
     #[test]

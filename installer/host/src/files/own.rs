@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ErrorKind;
 use crate::FileImage;
+use crate::{ErrorKind, Hint};
 
 /// A file that decides what root does, and that somebody else may have written.
 #[derive(Debug, thiserror::Error)]
@@ -28,13 +28,13 @@ pub enum Untrusted {
 
 impl Untrusted {
     /// What the user can type.
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> Hint {
         let (Self::Owner { path, .. } | Self::Writable { path, .. }) = self;
         let path = path.display();
-        format!(
+        Hint::Text(format!(
             "nothing was changed; see who wrote it: ls -l {path}; if it is in order: \
              sudo chown root:root {path} && sudo chmod go-w {path}"
-        )
+        ))
     }
 
     /// Which kind of failure it is.
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn what_others_can_have_written_is_not_believed() {
-        let path = Path::new("/var/lib/banger-install/seen.json");
+        let path = Path::new("/var/lib/acme-install/seen.json");
         let image = FileImage::private("x");
         trust(path, &image).expect("root's alone");
         for mode in [0o620, 0o602, 0o666] {
@@ -80,7 +80,7 @@ mod tests {
                 ..image.clone()
             };
             let error = trust(path, &image).expect_err("others may write it");
-            assert!(error.hint().contains("chmod go-w"), "{error}");
+            assert!(error.hint().to_string().contains("chmod go-w"), "{error}");
         }
         let image = FileImage { uid: 4242, ..image };
         let error = trust(path, &image).expect_err("it is another's");

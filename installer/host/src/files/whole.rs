@@ -130,8 +130,31 @@ pub(super) fn same_tree<D: Disk>(disk: &D, left: &Path, right: &Path) -> Io<bool
 fn beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(".banger-new");
+    name.push(".installer");
+    name.push(NEW);
     path.with_file_name(name)
+}
+
+/// What ends the name of a file that is to become another.
+const NEW: &str = "-new";
+
+/// Removes what a write that was interrupted left beside a path: `.NAME.WORD-new`, whichever word
+/// the version that wrote it used.
+fn remove_unfinished<D: Disk>(disk: &D, path: &Path) -> Io<()> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(());
+    };
+    let start = format!(".{}.", name.to_string_lossy());
+    for found in list(disk, folder)? {
+        let text = found.to_string_lossy();
+        let word = text
+            .strip_prefix(&start)
+            .and_then(|rest| rest.strip_suffix(NEW));
+        if word.is_some_and(|word| !word.is_empty() && !word.contains('.')) {
+            remove_one(disk, &folder.join(&found))?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn write<D: Disk>(disk: &D, path: &Path, image: &FileImage) -> Io<()> {
@@ -234,7 +257,7 @@ fn copy_beneath<D: Disk>(disk: &D, from: &Path, to: &Path) -> Io<()> {
 
 /// With what an operation that died may have left beside it.
 pub(super) fn remove<D: Disk>(disk: &D, path: &Path) -> Io<()> {
-    remove_one(disk, &beside(path))?;
+    remove_unfinished(disk, path)?;
     remove_one(disk, path)
 }
 
@@ -303,7 +326,7 @@ fn make_folders<D: Disk>(disk: &D, folder: &Path) -> Io<()> {
 
 /// As [`settle`], without what a write that was interrupted left beside the name.
 pub(super) fn settle_alone<D: Disk>(disk: &D, path: &Path) -> Io<()> {
-    remove_one(disk, &beside(path))?;
+    remove_unfinished(disk, path)?;
     settle(disk, path)
 }
 

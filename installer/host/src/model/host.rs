@@ -27,7 +27,8 @@ pub struct ProcessIdentity {
     pub start_time: u64,
 }
 
-/// A process that must outlive every stop the toolkit causes. For banger: a running guest.
+/// A process that must outlive every stop the toolkit causes. For a product that runs virtual machines:
+/// a running guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProtectedProcess {
     /// What a person calls it, say a VM's name.
@@ -37,13 +38,14 @@ pub struct ProtectedProcess {
     /// The process.
     pub identity: ProcessIdentity,
     /// Its control group on the unified hierarchy, as `/proc/PID/cgroup` gives it after `0::`, say
-    /// `/system.slice/bangerd-root.service`.
+    /// `/system.slice/acmed.service`.
     pub control_group: String,
 }
 
 /// How a protected process ended, as far as the product can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum End {
     /// Somebody who may do so asked for it.
     Asked,

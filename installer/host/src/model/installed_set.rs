@@ -40,6 +40,7 @@ pub struct InstalledUnit {
 
 /// Bytes that are no set.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InstalledSetError {
     /// Not JSON of the set's shape.
     #[error("it is damaged")]

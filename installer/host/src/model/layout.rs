@@ -5,9 +5,23 @@ use std::path::{Path, PathBuf};
 use super::UnitName;
 
 /// Where a product lies on the host. Every path is absolute.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use banger_installer_host::Layout;
+///
+/// let mut acme = Layout::new("acme");
+/// acme.versions = "/opt/acme".into();
+/// assert_eq!(acme.current(), Path::new("/opt/acme/current"));
+/// assert_eq!(acme.receipt(), Path::new("/etc/acme/install.json"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Layout {
-    /// Versions and the link `current`: `/usr/local/lib/banger`.
+    /// Whose it is; names of files that stand among others' are derived from it.
+    product: String,
+    /// Versions and the link `current`: `/usr/local/lib/acme`.
     pub versions: PathBuf,
     /// Where programs are called: `/usr/local/bin`.
     pub programs: PathBuf,
@@ -15,18 +29,38 @@ pub struct Layout {
     pub share: PathBuf,
     /// Where units are written: `/etc/systemd/system`.
     pub units: PathBuf,
-    /// Receipt, configuration and keys: `/etc/banger`.
+    /// Receipt, configuration and keys: `/etc/acme`.
     pub config: PathBuf,
-    /// The toolkit's own state, root 0700: `/var/lib/banger-install`.
+    /// The toolkit's own state, root 0700: `/var/lib/acme-install`.
     pub install_state: PathBuf,
     /// The lock of the one operation that may change the host, on a file system that a boot empties, so
-    /// that an operation which changes nothing leaves nothing: `/run/banger-install.lock`.
+    /// that an operation which changes nothing leaves nothing: `/run/acme-install.lock`.
     pub lock: PathBuf,
     /// Folders that belong to the product and go with `--purge`: state, caches, sockets.
     pub product_state: Vec<PathBuf>,
 }
 
 impl Layout {
+    /// The conventional places of a product: beneath `/usr/local`, `/etc`, `/var/lib` and `/run`.
+    pub fn new(product: &str) -> Self {
+        Self {
+            product: product.into(),
+            versions: format!("/usr/local/lib/{product}").into(),
+            programs: "/usr/local/bin".into(),
+            share: "/usr/local/share".into(),
+            units: "/etc/systemd/system".into(),
+            config: format!("/etc/{product}").into(),
+            install_state: format!("/var/lib/{product}-install").into(),
+            lock: format!("/run/{product}-install.lock").into(),
+            product_state: vec![format!("/var/lib/{product}").into()],
+        }
+    }
+
+    /// Whose layout it is.
+    pub fn product(&self) -> &str {
+        &self.product
+    }
+
     /// The link that names the version in use.
     pub fn current(&self) -> PathBuf {
         self.versions.join("current")
@@ -103,7 +137,15 @@ impl Layout {
     pub fn keep_guests_drop_in(&self, name: &UnitName) -> PathBuf {
         self.units
             .join(format!("{name}.d"))
-            .join("zzz-banger-keep-guests.conf")
+            .join(format!("zzz-{}-keep-guests.conf", self.product))
+    }
+
+    /// Where a file of somebody else's is moved that overrules a unit of ours. No reader takes it
+    /// there, and its name tells who moved it.
+    pub fn backup_of(&self, path: &Path) -> PathBuf {
+        let mut moved = path.as_os_str().to_owned();
+        moved.push(format!(".set-aside-by-{}", self.product));
+        moved.into()
     }
 
     /// The path under which a program is called.
@@ -116,6 +158,7 @@ impl Layout {
     pub fn beneath(&self, root: &Path) -> Self {
         let moved = |path: &PathBuf| root.join(path.strip_prefix("/").unwrap_or(path));
         Self {
+            product: self.product.clone(),
             versions: moved(&self.versions),
             programs: moved(&self.programs),
             share: moved(&self.share),

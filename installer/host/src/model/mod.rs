@@ -6,10 +6,13 @@
 mod answer;
 mod digest;
 mod found;
+mod hint;
 mod host;
 mod installed_set;
 mod layout;
 mod product;
+mod product_builder;
+mod product_error;
 mod receipt;
 mod release_list;
 mod schema;
@@ -20,10 +23,13 @@ mod version;
 pub use answer::{Answer, ForeignListener};
 pub use digest::{Digest, DigestError};
 pub use found::{Contents, FileImage, Fingerprint, Found};
+pub use hint::{Format, Hint, HintText, ids};
 pub use host::{End, Owner, ProcessIdentity, ProtectedProcess};
 pub use installed_set::{INSTALLED_SET_SCHEMA, InstalledSet, InstalledSetError, InstalledUnit};
 pub use layout::Layout;
 pub use product::{Delegate, Product, Program, Requirement, StateCheck, StateFiles, UnitSpec};
+pub use product_builder::ProductBuilder;
+pub use product_error::ProductError;
 pub use receipt::{InstallMethod, LastUpdate, RECEIPT_SCHEMA, Receipt, ReceiptError, RolledBack};
 pub use release_list::{
     ListedFile, RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, ReleaseList,

@@ -4,49 +4,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InstalledSet, Layout, ReleaseList, UnitKind, UnitName};
+use super::{HintText, InstalledSet, Layout, ReleaseList, UnitKind, UnitName};
 
-/// A product: the names, programs, units and places that the toolkit handles for it.
-///
-/// ```
-/// use std::path::Path;
-///
-/// use banger_installer_host::{Layout, Product, Program, UnitSpec};
-///
-/// let keeper = UnitSpec {
-///     name: "toyd.service".parse()?,
-///     enable: true,
-///     stateful: true,
-///     optional: false,
-/// };
-/// let toy = Product {
-///     name: "toy".into(),
-///     target: "x86_64-unknown-linux-gnu".into(),
-///     programs: vec![Program { name: "toyd".into() }],
-///     units: vec![keeper],
-///     shared: Vec::new(),
-///     layout: Layout {
-///         versions: "/usr/local/lib/toy".into(),
-///         programs: "/usr/local/bin".into(),
-///         share: "/usr/local/share".into(),
-///         units: "/etc/systemd/system".into(),
-///         config: "/etc/toy".into(),
-///         install_state: "/var/lib/toy-install".into(),
-///         lock: "/run/toy-install.lock".into(),
-///         product_state: vec!["/var/lib/toy".into()],
-///     },
-///     slice: "system.slice".parse()?,
-///     scope_prefix: "toy-".into(),
-///     required: Vec::new(),
-///     rescue: None,
-///     delegate: None,
-///     state_files: Vec::new(),
-///     state_checks: Vec::new(),
-/// };
-/// assert_eq!(toy.layout.receipt(), Path::new("/etc/toy/install.json"));
-/// assert_eq!(toy.stateful_services().count(), 1);
-/// # Ok::<(), banger_installer_host::UnitNameError>(())
-/// ```
+/// A product: the names, programs, units and places that the toolkit handles for it. Only
+/// [`ProductBuilder`](super::ProductBuilder) makes one, so each was checked as a whole.
+#[non_exhaustive]
 #[derive(Debug, Clone)]
 pub struct Product {
     /// Short name; the prefix of archives (`NAME-VERSION-TARGET.tar.gz`) and of the `product` field
@@ -64,7 +26,7 @@ pub struct Product {
     pub layout: Layout,
     /// The slice that holds the protected processes' scopes; one of `units`, or systemd's own.
     pub slice: UnitName,
-    /// What the name of a protected process's scope starts with: `banger-vm-` for `banger-vm-ID.scope`.
+    /// What the name of a protected process's scope starts with: `acme-job-` for `acme-job-ID.scope`.
     pub scope_prefix: String,
     /// What the host must have for the product to run.
     pub required: Vec<Requirement>,
@@ -77,6 +39,8 @@ pub struct Product {
     pub delegate: Option<Delegate>,
     /// The small files of the product's own state whose format a version may change.
     pub state_files: Vec<StateFiles>,
+    /// What is said for a hint.
+    pub hint_text: HintText,
     /// Which programs of a version say whether it can read the product's state.
     pub state_checks: Vec<StateCheck>,
 }
@@ -152,6 +116,37 @@ pub struct UnitSpec {
 }
 
 impl UnitSpec {
+    /// A unit that is written, and started by what needs it.
+    pub const fn new(name: UnitName) -> Self {
+        Self {
+            name,
+            enable: false,
+            stateful: false,
+            optional: false,
+        }
+    }
+
+    /// Enabled at install.
+    #[must_use]
+    pub const fn enabled(mut self) -> Self {
+        self.enable = true;
+        self
+    }
+
+    /// A service with protected children: see [`UnitSpec::stateful`].
+    #[must_use]
+    pub const fn stateful(mut self) -> Self {
+        self.stateful = true;
+        self
+    }
+
+    /// Enabled and started only where unattended updates were asked for.
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
     /// Whether it is to start at boot.
     pub fn is_enabled(&self, auto_update: bool) -> bool {
         self.enable && (auto_update || !self.optional)

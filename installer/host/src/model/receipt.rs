@@ -13,7 +13,7 @@ use super::{Digest, Owner, Version};
 /// The schema that this code writes.
 pub const RECEIPT_SCHEMA: u32 = 1;
 
-/// The contents of `/etc/banger/install.json`.
+/// The contents of [`Layout::receipt`](super::Layout::receipt).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// [`RECEIPT_SCHEMA`].
@@ -58,7 +58,7 @@ pub struct Receipt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InstallMethod {
-    /// By `banger system install`: `banger update` updates it.
+    /// By the product's own command, which updates it, too.
     #[serde(rename = "self")]
     SelfInstalled,
     /// By dpkg.
@@ -92,6 +92,7 @@ pub struct RolledBack {
 
 /// A receipt that cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReceiptError {
     /// Not JSON of the receipt's shape.
     #[error("the install receipt is damaged")]

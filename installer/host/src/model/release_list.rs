@@ -55,6 +55,7 @@ pub struct ListedFile {
 
 /// Bytes that are no list of a release.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReleaseListError {
     /// Not JSON of the list's shape.
     #[error("{RELEASE_LIST_NAME} is not the JSON that it must be")]

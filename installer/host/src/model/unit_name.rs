@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use banger_installer_host::{UnitKind, UnitName};
 ///
-/// let name: UnitName = "banger-vm-00112233445566aa.scope".parse()?;
+/// let name: UnitName = "acme-job-00112233445566aa.scope".parse()?;
 /// assert_eq!(name.kind(), UnitKind::Scope);
 /// assert!("../../etc/passwd".parse::<UnitName>().is_err());
 /// # Ok::<(), banger_installer_host::UnitNameError>(())
@@ -43,6 +43,11 @@ pub struct UnitNameError {
 }
 
 impl UnitName {
+    /// systemd's own slice of system services (systemd.special(7)).
+    pub fn system_slice() -> Self {
+        Self("system.slice".into())
+    }
+
     /// The whole name, suffix included.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -107,10 +112,10 @@ mod tests {
     #[test]
     fn good_names_are_taken_with_their_kind() {
         for (text, kind) in [
-            ("bangerd.service", UnitKind::Service),
-            ("bangerd-root.socket", UnitKind::Socket),
-            ("banger.slice", UnitKind::Slice),
-            ("banger-vm-0a1b.scope", UnitKind::Scope),
+            ("acmed.service", UnitKind::Service),
+            ("acmed-root.socket", UnitKind::Socket),
+            ("acme.slice", UnitKind::Slice),
+            ("acme-job-0a1b.scope", UnitKind::Scope),
         ] {
             assert_eq!(text.parse::<UnitName>().map(|name| name.kind()), Ok(kind));
         }
@@ -121,7 +126,7 @@ mod tests {
         for text in [
             "",
             ".service",
-            "bangerd",
+            "acmed",
             "a/b.service",
             "../a.service",
             "a b.service",

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use banger_installer_host::Version;
 ///
-/// let installed = Version::from_version_line("banger", "banger v0.2.0-rc.1+deb12\n")?;
+/// let installed = Version::from_version_line("acme", "acme v0.2.0-rc.1+deb12\n")?;
 /// let offered: Version = "0.2.0".parse()?;
 /// assert!(installed < offered);
 ///
-/// let error = Version::from_version_line("banger", "bangerd 0.2.0").unwrap_err();
-/// assert!(error.to_string().contains("bangerd 0.2.0"));
+/// let error = Version::from_version_line("acme", "acmed 0.2.0").unwrap_err();
+/// assert!(error.to_string().contains("acmed 0.2.0"));
 /// # Ok::<(), banger_installer_host::VersionError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,6 +24,7 @@ pub struct Version(semver::Version);
 
 /// A text that is not a version. It shows the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum VersionError {
     /// The text holds no version where one must stand.
     #[error("no version in {text:?}")]
@@ -119,17 +120,17 @@ mod tests {
     #[test]
     fn the_version_line_is_read_in_every_allowed_form() {
         for (line, expected) in [
-            ("banger 0.1.3", "0.1.3"),
-            ("banger 0.1.3\n", "0.1.3"),
-            ("banger v0.1.3", "0.1.3"),
-            ("banger 0.2.0-rc.1", "0.2.0-rc.1"),
-            ("banger 0.2.0+deb12", "0.2.0+deb12"),
+            ("acme 0.1.3", "0.1.3"),
+            ("acme 0.1.3\n", "0.1.3"),
+            ("acme v0.1.3", "0.1.3"),
+            ("acme 0.2.0-rc.1", "0.2.0-rc.1"),
+            ("acme 0.2.0+deb12", "0.2.0+deb12"),
             (
-                "banger v1.0.0-beta.2+build.7 (x86_64)",
+                "acme v1.0.0-beta.2+build.7 (x86_64)",
                 "1.0.0-beta.2+build.7",
             ),
         ] {
-            let version = Version::from_version_line("banger", line);
+            let version = Version::from_version_line("acme", line);
             assert_eq!(
                 version.map(|found| found.to_string()).as_deref(),
                 Ok(expected),
@@ -142,18 +143,18 @@ mod tests {
     fn any_other_version_line_is_an_error_that_shows_the_text() {
         for line in [
             "",
-            "banger",
-            "banger ",
-            "banger  0.1.0",
-            "bangerd 0.1.0",
-            "banger one",
-            "banger 0.1",
-            "banger 01.2.3",
-            "banger vv0.1.0",
+            "acme",
+            "acme ",
+            "acme  0.1.0",
+            "acmed 0.1.0",
+            "acme one",
+            "acme 0.1",
+            "acme 01.2.3",
+            "acme vv0.1.0",
             "0.1.0",
-            "banger 0.1.0\nbanger 0.1.1",
+            "acme 0.1.0\nacme 0.1.1",
         ] {
-            let Err(error) = Version::from_version_line("banger", line) else {
+            let Err(error) = Version::from_version_line("acme", line) else {
                 panic!("{line:?} was taken for a version line");
             };
             assert!(

@@ -69,7 +69,9 @@ impl Attempt<'_> {
     /// The error says what is wrong and what to type; a run that is stuck keeps its journal, and
     /// any other has left the machine as it was.
     fn told(&mut self, place: &str, error: &ToolkitError, pending: bool, machine: &Machine) {
-        let hint = error.hint().unwrap_or_default();
+        let hint = error
+            .hint()
+            .map_or_else(String::new, |hint| hint.to_string());
         let typed = ["df -h", "mount it writable", "run the same command again"];
         assert!(
             typed.iter().any(|words| hint.contains(words)),
@@ -97,7 +99,7 @@ impl Attempt<'_> {
 fn is_but_for_passing(end: &[String], wanted: &[String]) -> bool {
     let passing = |line: &str| {
         let empty = FOLDERS.iter().any(|folder| line.starts_with(folder));
-        empty || line.contains(".banger-new ") || line.contains("/.staging")
+        empty || line.contains(".installer-new ") || line.contains("/.staging")
     };
     end.iter()
         .filter(|line| wanted.contains(line) || !passing(line))

@@ -21,6 +21,7 @@ use machine::Machine;
 use super::{Outcome, ToolkitError};
 use crate::ErrorKind;
 use crate::engine::RunError;
+use crate::model::Hint;
 use crate::plan::{Purge, Step};
 
 #[test]
@@ -189,7 +190,7 @@ fn one_who_cannot_be_moved_is_named_and_goes_only_when_the_user_says_so() {
         panic!("{error:?}");
     };
     assert!(cause.to_string().contains("child (pid 77)"), "{cause}");
-    assert!(error.hint().unwrap_or_default().contains("--stop-guests"));
+    assert_eq!(error.hint(), Some(Hint::StopByHand));
     assert!(machine.child_lives());
     assert_eq!(machine.running().as_deref(), Some("0.1.0"));
     let machine = Machine::installed("0.1.0");
@@ -281,7 +282,7 @@ fn a_receipt_of_a_later_version_is_not_called_damaged() {
         let before = machine.snapshot();
         let error = machine.restart().expect_err("it was used");
         assert_eq!(error.kind(), ErrorKind::Damaged);
-        let hint = error.hint().unwrap_or_default();
+        let hint = error.hint().expect("a hint").to_string();
         assert_eq!(
             hint.contains("the newer version that wrote it"),
             is_later,

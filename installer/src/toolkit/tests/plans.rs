@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::model::{
-    FileImage, Found, Layout, Product, Program, ServiceFacts, UnitFacts, UnitName, UnitSpec,
+    FileImage, Found, Hint, Product, ProductBuilder, ServiceFacts, UnitFacts, UnitName, UnitSpec,
 };
 use crate::observe::{DropIn, Fragment, UnitState};
 use crate::plan::{Danger, Drift, findings};
@@ -13,32 +13,15 @@ const TEXT: &str = "[Service]\nExecStart=/bin/true\nKillMode=process\n";
 const OURS: &str = "/etc/systemd/system/toyd.service";
 
 fn product() -> Product {
-    Product {
-        name: "toy".into(),
-        target: "any".into(),
-        programs: vec![Program {
-            name: "toyd".into(),
-        }],
-        units: Vec::new(),
-        shared: Vec::new(),
-        delegate: None,
-        layout: Layout {
-            versions: "/v".into(),
-            programs: "/b".into(),
-            share: "/usr/local/share".into(),
-            units: "/etc/systemd/system".into(),
-            config: "/c".into(),
-            install_state: "/s".into(),
-            lock: "/l".into(),
-            product_state: Vec::new(),
-        },
-        slice: "toy.slice".parse().expect("a name"),
-        scope_prefix: "toy-".into(),
-        required: Vec::new(),
-        rescue: None,
-        state_files: Vec::new(),
-        state_checks: Vec::new(),
-    }
+    ProductBuilder::new("toy", "any")
+        .program("toyd")
+        .unit(UnitSpec::new("toyd.service".parse().expect("a name")))
+        .hint_text(|hint| match hint {
+            Hint::Install => "sudo toy system install".into(),
+            other => other.to_string(),
+        })
+        .build()
+        .expect("a product")
 }
 
 fn fragment(path: &str, text: &str) -> Fragment {
@@ -127,7 +110,7 @@ fn with_unread_drop_in(mut state: UnitState, path: &str, text: &str) -> UnitStat
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn every_kind_of_stale_unit_is_found() {
     let drop_in = "/etc/systemd/system/toyd.service.d/memory.conf";
-    let own = "/etc/systemd/system/toyd.service.d/zzz-banger-keep-guests.conf";
+    let own = "/etc/systemd/system/toyd.service.d/zzz-toy-keep-guests.conf";
     let shadow = "/run/systemd/system.control/toyd.service";
     let missing = || UnitState {
         file: Found::Missing,

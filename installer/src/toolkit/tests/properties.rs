@@ -336,8 +336,14 @@ fn read_journal(bytes: &[u8]) -> Result<Option<Journal>, (String, String)> {
     let path = Path::new("/journal.json");
     let written = disk.write_whole(path, &FileImage::private(bytes));
     written.expect("written");
-    Journal::load(path, &disk)
-        .map_err(|error| (error.to_string(), error.hint().unwrap_or_default()))
+    Journal::load(path, &disk).map_err(|error| {
+        (
+            error.to_string(),
+            error
+                .hint()
+                .map_or_else(String::new, |hint| hint.to_string()),
+        )
+    })
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn a_version_that_cannot_read_the_state_is_refused_and_nothing_is_changed() {
         assert!(
             error
                 .hint()
-                .is_some_and(|hint| hint.contains("nothing was changed"))
+                .is_some_and(|hint| hint.to_string().contains("nothing was changed"))
         );
         machine.recover().expect("nothing to recover");
         assert_eq!(machine.snapshot(), before);

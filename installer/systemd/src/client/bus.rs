@@ -15,7 +15,7 @@ use zbus::fdo::Error::FileNotFound;
 use zbus::proxy::CacheProperties;
 
 use super::proxies::{ManagerProxy, ServiceProperties, SocketProperties, UnitProperties};
-use super::{JobKind, JobResult, NewScope, ScopeRequest, SystemdError, scope};
+use super::{BusError, JobKind, JobResult, NewScope, ScopeRequest, SystemdError, scope};
 use crate::{RateLimit, ServiceFacts, UnitFacts, UnitKind, UnitName, UnitSearch};
 use banger_installer_host::descriptor;
 
@@ -48,12 +48,12 @@ impl Bus {
             Builder::system().method_timeout(METHOD_BOUND).build().await
         })
         .await?
-        .map_err(SystemdError::NoBus)?;
+        .map_err(|error| SystemdError::NoBus(BusError(error)))?;
         let manager = ManagerProxy::builder(&connection)
             .cache_properties(CacheProperties::No)
             .build()
             .await
-            .map_err(SystemdError::NoBus)?;
+            .map_err(|error| SystemdError::NoBus(BusError(error)))?;
         let bus = Self {
             connection,
             manager,
@@ -370,9 +370,14 @@ fn names(units: &[UnitName]) -> String {
 
 fn refused<T>(what: &str, answer: zbus::Result<T>) -> Result<T, SystemdError> {
     let what = what.into();
-    answer.map_err(|source| match source {
-        zbus::Error::InputOutput(_) => SystemdError::BusLost { what, source },
-        _ => SystemdError::Refused { what, source },
+    answer.map_err(|error| {
+        let is_lost = matches!(error, zbus::Error::InputOutput(_));
+        let source = BusError(error);
+        if is_lost {
+            SystemdError::BusLost { what, source }
+        } else {
+            SystemdError::Refused { what, source }
+        }
     })
 }
 

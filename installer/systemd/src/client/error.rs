@@ -1,18 +1,21 @@
 use std::time::Duration;
 
-use crate::client::{JobKind, JobResult};
+use banger_installer_host::Hint;
+
+use crate::client::{BusError, JobKind, JobResult};
 use banger_installer_host::ErrorKind;
 use banger_installer_host::FilesError;
 
 /// A request to systemd that was not fulfilled.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SystemdError {
     /// `/run/systemd/system` is missing (`sd_booted(3)`).
     #[error("systemd is not the init system of this machine")]
     NotBooted,
     /// The system bus cannot be reached.
     #[error("the D-Bus system bus does not answer")]
-    NoBus(#[source] zbus::Error),
+    NoBus(#[source] BusError),
     /// The runtime that drives the connection could not be made.
     #[error("the connection to D-Bus could not be set up")]
     Runtime(#[source] std::io::Error),
@@ -24,7 +27,7 @@ pub enum SystemdError {
         what: String,
         /// How it broke.
         #[source]
-        source: zbus::Error,
+        source: BusError,
     },
     /// systemd answered with an error.
     #[error("systemd refused to {what}")]
@@ -33,7 +36,7 @@ pub enum SystemdError {
         what: String,
         /// Its answer.
         #[source]
-        source: zbus::Error,
+        source: BusError,
     },
     /// The links by which units start at boot are made, and may be lost with the power.
     #[error(transparent)]
@@ -68,7 +71,7 @@ pub enum SystemdError {
 
 impl SystemdError {
     /// What the user can type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::NotBooted => Some(
                 "this software runs as systemd services; use a machine that was booted with systemd"
@@ -78,7 +81,7 @@ impl SystemdError {
             Self::BusLost { .. } => {
                 Some("see that the bus runs, then try again: sudo systemctl start dbus.socket".into())
             }
-            Self::Job { unit, .. } => Some(format!("journalctl -u {unit} --since \"5 min ago\"")),
+            Self::Job { unit, .. } => Some(Hint::Text(format!("journalctl -u {unit} --since \"5 min ago\""))),
             Self::Unsynced(error) => error.hint(),
             Self::Runtime(_) | Self::Refused { .. } | Self::TooSlow { .. } | Self::Gone { .. } => {
                 None

@@ -24,7 +24,9 @@ pub use host::HostSystemd;
 pub use scope::{NewScope, is_taken, limit_scope, start_scope};
 
 /// What the bus, or systemd by way of the bus, answers when it refuses.
-pub type BusError = zbus::Error;
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct BusError(pub(crate) zbus::Error);
 
 /// systemd refuses a Reload with less room than this in /run, where it keeps its state over it.
 pub const RELOAD_FLOOR: u64 = 16 * 1024 * 1024;

@@ -34,8 +34,8 @@ pub struct NewScope<'a> {
 /// # Errors
 /// When the bus cannot be reached, and what systemd refuses.
 pub async fn start_scope(scope: &NewScope<'_>) -> Result<(), BusError> {
-    let manager = manager().await?;
-    queue(&manager, scope).await?;
+    let manager = manager().await.map_err(BusError)?;
+    queue(&manager, scope).await.map_err(BusError)?;
     Ok(())
 }
 
@@ -44,15 +44,16 @@ pub async fn start_scope(scope: &NewScope<'_>) -> Result<(), BusError> {
 /// # Errors
 /// When the bus cannot be reached, and what systemd refuses.
 pub async fn limit_scope(name: &str, limits: &[(&str, u64)]) -> Result<(), BusError> {
-    let manager = manager().await?;
+    let manager = manager().await.map_err(BusError)?;
     let properties: Vec<_> = limits.iter().map(property).collect();
-    manager.set_unit_properties(name, true, &properties).await
+    let set = manager.set_unit_properties(name, true, &properties);
+    set.await.map_err(BusError)
 }
 
 /// systemd's answer when a unit of that name is there already (`bus_common_errors` in its sources).
 pub fn is_taken(error: &BusError) -> bool {
     const NAME: &str = "org.freedesktop.systemd1.UnitExists";
-    matches!(error, zbus::Error::MethodError(name, _, _) if name.as_str() == NAME)
+    matches!(&error.0, zbus::Error::MethodError(name, _, _) if name.as_str() == NAME)
 }
 
 /// Queues the start of a scope. The processes are named by their pidfds; systemd before 253 knows

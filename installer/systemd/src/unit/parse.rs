@@ -26,6 +26,7 @@ pub struct Directive {
 
 /// A text that is no unit file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParseError {
     /// A line that is neither section, assignment nor comment.
     #[error("line {line} is neither a section, an assignment nor a comment: {text:?}")]

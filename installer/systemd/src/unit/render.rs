@@ -12,6 +12,7 @@ pub struct Values(BTreeMap<String, Option<String>>);
 
 /// A template that cannot be filled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RenderError {
     /// A placeholder that nobody has a value for.
     #[error("line {line} of the unit template uses @{name}@, for which there is no value")]

@@ -37,6 +37,7 @@ pub struct KeyList {
 
 /// Bytes that are no list.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyListError {
     /// Not JSON of the list's shape.
     #[error("the list of keys is not the JSON that it must be")]
@@ -132,7 +133,7 @@ mod tests {
     fn list() -> KeyList {
         KeyList {
             schema: KEY_LIST_SCHEMA,
-            product: "banger".into(),
+            product: "acme".into(),
             sequence: 3,
             released: "2026-11-23T12:00:00Z".parse().unwrap(),
             expires: "2027-11-23T12:00:00Z".parse().unwrap(),

@@ -44,6 +44,7 @@ pub struct Manifest {
 /// How soon a release should be taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
+#[non_exhaustive]
 pub enum Urgency {
     /// Whenever.
     Low,
@@ -110,6 +111,7 @@ pub struct Artefact {
 /// Kinds of artefact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ArtefactKind {
     /// `NAME-VERSION-TARGET.tar.gz`: programs and unit templates.
     Release,
@@ -132,6 +134,7 @@ pub enum ArtefactKind {
 
 /// Bytes that are no manifest.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ManifestError {
     /// Not JSON of the manifest's shape.
     #[error("the manifest is not the JSON that a manifest must be")]

@@ -51,6 +51,7 @@ pub struct SeenRelease {
 
 /// A memory that cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AntiRollbackError {
     /// Not JSON of its shape.
     #[error("the record of releases that were seen is damaged")]

@@ -11,7 +11,8 @@ use super::{Machine, name};
 use crate::effect::{Effects, Lock};
 use crate::journal::JournalError;
 use crate::model::{
-    FileImage, InstallMethod, Layout, Owner, Product, Program, StateCheck, StateFiles, UnitSpec,
+    FileImage, InstallMethod, Layout, Owner, Product, ProductBuilder, StateCheck, StateFiles,
+    UnitSpec,
 };
 use crate::plan::Purge;
 use crate::toolkit::keeper::by_kept_program;
@@ -29,52 +30,29 @@ pub(super) const SERVICE: &str = "[Unit]\nDescription=toy @version@\n[Service]\n
 const TWIN: &str = "toyd-twin.service";
 
 pub(super) fn product(root: &Path) -> Product {
-    let layout = Layout {
-        versions: "/usr/local/lib/toy".into(),
-        programs: "/usr/local/bin".into(),
-        share: "/usr/local/share".into(),
-        units: "/etc/systemd/system".into(),
-        config: "/etc/toy".into(),
-        install_state: "/var/lib/toy-install".into(),
-        lock: "/run/toy-install.lock".into(),
-        product_state: vec!["/var/lib/toy".into()],
-    };
-    let spec = |text, enable, stateful| UnitSpec {
-        name: name(text),
-        enable,
-        stateful,
-        optional: false,
-    };
-    Product {
-        shared: Vec::new(),
-        delegate: None,
-        name: "toy".into(),
-        target: "any".into(),
-        programs: vec![Program {
-            name: "toyd".into(),
-        }],
-        units: vec![
-            spec("toy.slice", false, false),
-            spec("toyd.socket", true, false),
-            spec("toy-rescue.service", true, false),
-            spec("toyd.service", true, true),
-        ],
-        layout: layout.beneath(root),
-        slice: name("toy.slice"),
-        scope_prefix: "toy-child-".into(),
-        required: Vec::new(),
-        rescue: Some(name("toy-rescue.service")),
-        state_files: vec![StateFiles {
+    let unit = |text| UnitSpec::new(name(text));
+    ProductBuilder::new("toy", "any")
+        .program("toyd")
+        .unit(unit("toy.slice"))
+        .unit(unit("toyd.socket").enabled())
+        .unit(unit("toy-rescue.service").enabled())
+        .unit(unit("toyd.service").enabled().stateful())
+        .layout(Layout::new("toy").beneath(root))
+        .slice(name("toy.slice"))
+        .scope_prefix("toy-child-")
+        .rescue(name("toy-rescue.service"))
+        .state_files(StateFiles {
             folder: root.join("var/lib/toy/things"),
             name: "record.json".into(),
-        }],
-        state_checks: vec![StateCheck {
+        })
+        .state_check(StateCheck {
             unit: name("toyd.service"),
             program: "toyd".into(),
             words: vec!["--check-state".into()],
             as_owner: true,
-        }],
-    }
+        })
+        .build()
+        .expect("a product")
 }
 
 impl Machine {

@@ -255,7 +255,7 @@ impl Machine {
     }
 
     pub(super) fn own_drop_in(&self) -> PathBuf {
-        self.drop_in("zzz-banger-keep-guests.conf")
+        self.drop_in("zzz-toy-keep-guests.conf")
     }
 
     pub(super) fn write_drop_in(&self, file: &str, text: &str) {
