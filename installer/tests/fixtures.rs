@@ -5,7 +5,7 @@
 
 use banger_installer::effect::HostFiles;
 use banger_installer::journal::{Journal, Operation};
-use banger_installer::model::{AntiRollbackState, Receipt, Version};
+use banger_installer::model::{AntiRollbackState, Receipt, ReleaseList, Version};
 
 fn fixture(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -92,4 +92,18 @@ fn a_record_of_what_was_seen_is_read_as_it_was_written() {
     let future = text.replace("\"schema\": 1", "\"schema\": 2");
     let error = AntiRollbackState::from_json(future.as_bytes()).unwrap_err();
     assert!(error.to_string().contains("schema 2"), "{error}");
+}
+
+#[test]
+fn a_list_of_a_release_of_schema_1_is_read_and_written_as_it_is() {
+    let bytes = fs_err::read(fixture("release-1.json")).unwrap();
+    let list = ReleaseList::from_json(&bytes).unwrap();
+    let [socket, service, timer] = &list.units[..] else {
+        panic!("{:?}", list.units);
+    };
+    assert!(socket.enable && !socket.stateful);
+    assert!(service.stateful, "nothing would keep its children");
+    assert!(timer.optional);
+    assert_eq!(list.shared().collect::<Vec<_>>(), ["share/man/man8/toyd.8"]);
+    assert_eq!(list.to_json().unwrap(), bytes);
 }

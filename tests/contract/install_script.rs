@@ -12,7 +12,8 @@ use banger_tests::support::releases::Releases;
 use banger_tests::support::{Host, place};
 
 use self::bench::{
-    BUSYBOX, BUSYBOX_WGET, Bench, DEBIAN, Machine, Shell, VERSION, good_files, template,
+    BUSYBOX, BUSYBOX_WGET, Bench, DEBIAN, Machine, Shell, VERSION, good_bundle, good_files, target,
+    template,
 };
 
 const UNPACK: [&str; 2] = ["--unpack", "out"];
@@ -89,6 +90,51 @@ fn a_good_release_is_taken_by_either_shell_client_and_way_of_verifying() {
         ..BUSYBOX
     };
     taken(&bench, alone, folder.to_str().unwrap());
+}
+
+#[test]
+fn an_archive_with_a_list_is_taken_before_the_one_without() {
+    let bench = Bench::new();
+    bench.add_bundle(good_bundle());
+    let server = serve(&bench.public(), None);
+    let folder = bench.public();
+    for machine in [DEBIAN, BUSYBOX] {
+        for minisign in [true, false] {
+            let machine = Machine {
+                minisign,
+                ..machine
+            };
+            for from in [&server.url, folder.to_str().unwrap()] {
+                let output = bench.run(machine, &["--from", from, "--unpack", "out"]);
+                output.exited(0).unwrap();
+                for file in good_bundle() {
+                    let path = bench.path("work/out").join(&file.path);
+                    assert!(fs_err::read(path).unwrap() == file.content, "{}", file.path);
+                }
+                fs_err::remove_dir_all(bench.path("work/out")).unwrap();
+            }
+        }
+    }
+    // and what does not belong in it is refused
+    for path in [
+        "share/.hidden",
+        "share/a/.b",
+        "etc/x",
+        "bin/.x",
+        "bin/a/b",
+        "share",
+    ] {
+        let mut files = good_bundle();
+        files[0].path = path.into();
+        bench.add_bundle(files);
+        let words = ["--from", folder.to_str().unwrap(), "--unpack", "out"];
+        bench.refused(DEBIAN, &words, 6, "does not belong in a release");
+    }
+    let without_list = good_bundle().into_iter();
+    let without_list = without_list.filter(|file| file.path != "release.json");
+    bench.add_bundle(without_list.collect());
+    let words = ["--from", folder.to_str().unwrap(), "--unpack", "out"];
+    bench.refused(DEBIAN, &words, 6, "does not begin with the list");
 }
 
 #[test]
@@ -256,10 +302,8 @@ fn a_host_is_installed_from_a_folder_to_the_end() {
     let host = Host::new().user("alice").build().unwrap();
     let bench = Bench::new();
     let mut pins = bench.pins();
-    let mut artefacts = release.manifest.artefacts.iter();
-    let artefact = artefacts
-        .find(|one| one.kind == ArtefactKind::Release)
-        .unwrap();
+    let artefact = release.manifest.release_for(&target()).unwrap();
+    assert_eq!(artefact.kind, ArtefactKind::Bundle);
     for name in ["sha256_x86_64", "sha256_aarch64"] {
         pins.insert(name, artefact.digest.hex());
     }

@@ -13,6 +13,7 @@ mod dry_run;
 mod install_script;
 mod json;
 mod kept_program;
+mod landed;
 mod life;
 mod locks;
 mod manners;

@@ -10,7 +10,7 @@ use banger_tests::support::stage::{OWNER, Stage};
 use crate::commands::{assert_same, tree};
 
 /// What lies where people and systemd look: without state, and without the versions' own folders.
-fn in_place(stage: &Stage) -> BTreeMap<PathBuf, String> {
+pub(crate) fn in_place(stage: &Stage) -> BTreeMap<PathBuf, String> {
     let mut tree = tree(&stage.host);
     tree.retain(|path, _| {
         ["etc/systemd/system", "usr/local/bin", "usr/local/share"]

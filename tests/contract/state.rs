@@ -77,7 +77,8 @@ fn what_a_version_will_migrate_is_shown_and_what_says_nothing_changes_nothing() 
     stage.host.copy(&sound, place).unwrap();
     let script = |said: &str| {
         format!(
-            "#!/bin/sh\ncase $1$2 in --check-state--root-helper) {said} ;; esac\n\
+            "#!/bin/sh\ncase $1$2 in\n--version) echo bangerd 0.1.1; exit ;;\n\
+             --check-state--root-helper) {said} ;;\nesac\n\
              exec {place} \"$@\"\n"
         )
     };

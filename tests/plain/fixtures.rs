@@ -1,8 +1,10 @@
 //! What banger ever wrote or published must be read for ever. A file in `fixtures/` is never changed
 //! and never removed; a new schema adds one. Those that hold no word of banger lie with the toolkit.
 
+use banger_installer::effect::HostFiles;
+use banger_installer::journal::{Journal, Operation, Recorded};
 use banger_installer::model::{
-    ArtefactKind, KeyList, Manifest, Probation, Receipt, Urgency, Version,
+    AntiRollbackState, ArtefactKind, KeyList, Manifest, Probation, Receipt, Urgency, Version,
 };
 
 fn fixture(name: &str) -> std::path::PathBuf {
@@ -90,4 +92,40 @@ fn a_probation_of_schema_1_is_read_and_keeps_what_it_does_not_know() {
     let future = String::from_utf8(bytes).unwrap();
     let future = future.replace("\"schema\": 1,\n  \"version", "\"schema\": 2,\n  \"version");
     assert!(Probation::from_json(future.as_bytes()).is_err());
+}
+
+/// Written on a host by a program from before releases said what they consist of, and before words of
+/// the model changed: at an install, half way through an update, and after it.
+#[test]
+fn what_a_program_from_before_lists_left_on_a_host_is_read_whole() {
+    let landed = |name: &str| fixture(&format!("landed/{name}"));
+    for (name, previous) in [
+        ("receipt.json", None),
+        ("receipt-updated.json", Some(Version::new(0, 1, 0))),
+    ] {
+        let bytes = fs_err::read(landed(name)).unwrap();
+        let receipt = Receipt::from_json(&bytes).unwrap();
+        assert_eq!(receipt.previous, previous, "{name}");
+        assert!(receipt.contents.contains_key(&receipt.version), "{name}");
+        assert_eq!(receipt.to_json().unwrap(), bytes, "{name}");
+    }
+    let bytes = fs_err::read(landed("seen.json")).unwrap();
+    let seen = AntiRollbackState::from_json(&bytes).unwrap();
+    assert_eq!(seen.to_json().unwrap(), bytes);
+    let bytes = fs_err::read(landed("trial.json")).unwrap();
+    let probation = Probation::from_json(&bytes).unwrap();
+    assert_eq!(probation.previous, Version::new(0, 1, 0));
+    assert_eq!(probation.to_json().unwrap(), bytes);
+
+    let path = landed("journal-update.json");
+    let journal = Journal::load(&path, &HostFiles).unwrap().unwrap();
+    assert_eq!(journal.operation, Operation::Update);
+    let unknown = journal
+        .entries
+        .iter()
+        .filter(|entry| matches!(entry.step, Recorded::Unknown(_)));
+    assert_eq!(unknown.count(), 0, "a step has lost its name");
+    let written: serde_json::Value = serde_json::to_value(&journal).unwrap();
+    let read: serde_json::Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    assert_eq!(written, read, "it loses something");
 }

@@ -14,6 +14,7 @@ mod prepare;
 mod prepared;
 mod probe;
 mod recover;
+mod release_info;
 mod request;
 mod rescue;
 mod state;
@@ -36,11 +37,12 @@ pub use error::ToolkitError;
 pub use handover::{HANDOVER, Handed, HandedUpdate, Taken, take_over};
 pub use host_side::HostSide;
 pub use keeper::KeeperError;
-pub use memory::{remember_keys, seen};
+pub(crate) use memory::read_seen;
 pub use planner::{Planner, Preview};
 pub use prepared::{Prepared, Request};
 pub use probe::{Probe, Waits};
 pub use recover::{Recovered, recover};
+pub use release_info::ReleaseInfo;
 pub use request::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, UninstallRequest, UpdateRequest,
 };
@@ -70,7 +72,7 @@ pub struct Summary {
     /// Who ran before, and was ended as the user asked for, or by itself.
     pub ended: Vec<Ended>,
     /// What clients noticed meanwhile; none where no service was replaced, or nobody asked for it
-    /// ([`Toolkit::probe_with`]).
+    /// ([`Session::probe_with`]).
     pub waits: Option<Waits>,
     /// What was done.
     pub plan: Plan,
@@ -86,7 +88,7 @@ pub struct Ended {
 }
 
 /// One run of the toolkit: it holds the lock.
-pub struct Toolkit<'a> {
+pub struct Session<'a> {
     planner: Planner<'a>,
     report: &'a mut dyn Report,
     /// This program's own file, to be kept where another one may not be able to read its journal.
@@ -95,7 +97,7 @@ pub struct Toolkit<'a> {
     probe: Option<Arc<dyn Probe>>,
 }
 
-impl<'a> Toolkit<'a> {
+impl<'a> Session<'a> {
     /// Takes the lock, and rolls back or finishes what an interrupted operation left.
     ///
     /// # Errors
@@ -177,8 +179,7 @@ impl<'a> Toolkit<'a> {
     }
 
     fn run(&mut self, request: Request) -> Result<Outcome, ToolkitError> {
-        let prepared = self.planner.prepare(request)?;
-        self.execute(prepared)
+        self.planner.prepare(request)?.execute(self)
     }
 
     fn carry_out(&mut self, preview: Preview) -> Result<Outcome, ToolkitError> {

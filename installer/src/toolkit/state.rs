@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Planner, ToolkitError};
 use crate::effect::{BoxError, Question};
 use crate::model::{Product, Receipt, StateAnswer, StateCheck, Version};
-use crate::plan::Migration;
+use crate::plan::{CheckPrograms, Migration};
 
 /// The version that is asked: its receipt says for whom, and `folder` holds its programs now.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,15 @@ impl Planner<'_> {
             return Ok(migrations);
         }
         for check in asked_ones(product) {
+            // first without any rights; what says another version is refused before the switch
+            let versions = CheckPrograms {
+                folder: asked.folder.join("bin"),
+                programs: vec![check.program.clone()],
+                version: asked.version().clone(),
+            };
+            if versions.ask(&self.effects).is_err() {
+                continue;
+            }
             let answer = self.ask(check, asked);
             let answer = answer.map_err(|source| ToolkitError::StateUnknown {
                 version: asked.version().clone(),

@@ -32,11 +32,14 @@ fn each_thing_has_its_line() {
         &format!("signed by {}", bench.id("ann")),
         &archive_name("0.1.1"),
         &archive_name("0.1.2"),
+        &archive_name("0.1.2").replace(".bundle", ""),
         &format!("{} files unpacked", PROGRAMS.len() + UNITS.len()),
         "SHA256SUMS   8 files agree",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }
+    // archives of either kind, of two releases
+    assert_eq!(said.matches(" files unpacked").count(), 4, "{said}");
     let json = bench.ok("verify public/stable --key keys/ann.pub --json");
     let json: Value = serde_json::from_str(&json).unwrap();
     let names: Vec<_> = json["checked"]
@@ -282,31 +285,61 @@ fn a_stranger_an_expired_release_and_a_missing_key_are_named() {
     assert!(said.contains("expired at 2001-12-08"), "{said}");
 }
 
-#[test]
-fn a_signed_archive_that_is_no_release_is_named() {
-    let bench = published();
+/// Signs a release anew with other bytes in the place of one of its archives, and publishes it.
+fn publish_instead(bench: &Bench, index: usize, bytes: &[u8]) {
     let key = SigningKey::load(&bench.path("keys/ann.key"), None).unwrap();
-    let file = File {
-        path: "bin/other".into(),
-        mode: 0o755,
-        content: b"other".to_vec(),
-    };
-    let bytes = archive::write(vec![file], 0).unwrap();
     let mut manifest =
         Manifest::from_json(bench.read("out-0.1.2/manifest.json").as_bytes()).unwrap();
     manifest.sequence += 1;
-    manifest.artefacts[0].size = bytes.len() as u64;
-    manifest.artefacts[0].digest = digest(&bytes);
+    let artefact = &mut manifest.artefacts[index];
+    artefact.size = bytes.len() as u64;
+    artefact.digest = digest(bytes);
+    let name = artefact.name.clone();
     let text = manifest.to_json().unwrap();
     let signature = sign_all(&[key], &text, "a test").unwrap();
-    fs_err::write(bench.path("out-0.1.2").join(archive_name("0.1.2")), bytes).unwrap();
+    fs_err::write(bench.path("out-0.1.2").join(name), bytes).unwrap();
     fs_err::write(bench.path("out-0.1.2/manifest.json"), text).unwrap();
     fs_err::write(bench.path("out-0.1.2/manifest.json.minisig"), signature).unwrap();
     fs_err::write(bench.path("out-0.1.2/SHA256SUMS"), "").unwrap();
     bench.publish_anew("0.1.2");
+}
+
+#[test]
+fn a_signed_archive_of_either_kind_that_is_no_release_is_named() {
+    for index in [0, 1] {
+        let bench = published();
+        let file = File {
+            path: "bin/other".into(),
+            mode: 0o755,
+            content: b"other".to_vec(),
+        };
+        publish_instead(&bench, index, &archive::write(vec![file], 0).unwrap());
+        let said = bench.fails("verify public/stable --key keys/ann.pub", 6);
+        assert!(
+            said.contains("cannot unpack") && said.contains("bin/other"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn an_archive_of_one_kind_in_the_place_of_the_other_is_named() {
+    let bench = published();
+    let bundle = bench.path("out-0.1.2").join(archive_name("0.1.2"));
+    let without = bundle.to_string_lossy().replace(".bundle", "");
+    let (bundle, without) = (
+        fs_err::read(bundle).unwrap(),
+        fs_err::read(without).unwrap(),
+    );
+    publish_instead(&bench, 0, &without);
+    let said = bench.fails("verify public/stable --key keys/ann.pub", 6);
+    assert!(said.contains("no list of what belongs in it"), "{said}");
+
+    let bench = published();
+    publish_instead(&bench, 1, &bundle);
     let said = bench.fails("verify public/stable --key keys/ann.pub", 6);
     assert!(
-        said.contains("cannot unpack") && said.contains("bin/other"),
+        said.contains("cannot unpack") && said.contains("release.json"),
         "{said}"
     );
 }

@@ -140,6 +140,26 @@ impl Bench {
         })
     }
 
+    /// Puts an archive with a list beside the one without, in the folder, the manifest and the pins.
+    pub(crate) fn add_bundle(&self, files: Vec<File>) {
+        let name = format!("banger-{VERSION}-{}.bundle.tar.gz", target());
+        let bytes = archive::write(files, 0).unwrap();
+        fs_err::write(self.public().join(&name), &bytes).unwrap();
+        let mut manifest = self.manifest();
+        let assets = manifest["releases"][0]["assets"].as_array_mut().unwrap();
+        let mut bundle = assets.last().unwrap().clone();
+        bundle["name"] = name.as_str().into();
+        bundle["url"] = name.as_str().into();
+        bundle["kind"] = "bundle".into();
+        bundle["size"] = bytes.len().into();
+        bundle["digest"] = format!("sha256:{}", hex(&bytes)).into();
+        assets.push(bundle);
+        self.publish(&manifest);
+        let mut pins = self.pins();
+        pins.extend(["sha256_x86_64", "sha256_aarch64"].map(|pin| (pin, hex(&bytes))));
+        self.fill(&pins);
+    }
+
     /// Serves a manifest, on one line, signed by the key that is pinned.
     pub(crate) fn publish(&self, manifest: &Value) {
         self.publish_text(&serde_json::to_string(manifest).unwrap());
@@ -299,6 +319,22 @@ pub(crate) fn good_files() -> Vec<File> {
         file("bin/bangerd", 0o755, &program),
         file("units/banger.slice.in", 0o644, "[Slice]\n"),
     ]
+}
+
+/// The same with a list and with files that are shared.
+pub(crate) fn good_bundle() -> Vec<File> {
+    let file = |path: &str| File {
+        path: path.into(),
+        mode: 0o644,
+        content: b"text\n".to_vec(),
+    };
+    let more = [
+        "release.json",
+        "share/doc/banger/LICENSE-MIT",
+        "share/man/man1/banger.1",
+        "share/zsh/site-functions/_banger",
+    ];
+    good_files().into_iter().chain(more.map(file)).collect()
 }
 
 pub(crate) fn good_archive() -> Vec<u8> {

@@ -59,9 +59,9 @@ fn a_version_that_says_nothing_or_can_read_the_state_changes_no_plan() {
 
 #[test]
 fn a_version_that_cannot_read_the_state_is_refused_and_nothing_is_changed() {
+    type Operation = fn(&Machine) -> Result<Outcome, ToolkitError>;
     let machine = with_record(2);
     let before = machine.snapshot();
-    type Operation = fn(&Machine) -> Result<Outcome, ToolkitError>;
     let update: Operation = |machine| machine.update_to("0.1.1", "strict");
     let install: Operation = |machine| machine.install_set("0.1.1", "strict", 1000);
     for operation in [update, install] {

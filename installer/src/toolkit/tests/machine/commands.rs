@@ -20,7 +20,7 @@ use crate::plan::{Operation, Plan, Planned, Purge, Step};
 use crate::toolkit::keeper::by_kept_program;
 use crate::toolkit::{
     InstallRequest, Outcome, Probe, Recovered, ReleaseFolder, Report, RescueLimits, Rescued,
-    RestartRequest, RollbackRequest, Silent, Status, Toolkit, ToolkitError, UninstallRequest,
+    RestartRequest, RollbackRequest, Session, Silent, Status, ToolkitError, UninstallRequest,
     UpdateRequest, recover, rescue, status,
 };
 use crate::unit::Values;
@@ -129,10 +129,10 @@ impl Machine {
 
     fn run<T>(
         &self,
-        work: impl FnOnce(Toolkit<'_>) -> Result<T, ToolkitError>,
+        work: impl FnOnce(Session<'_>) -> Result<T, ToolkitError>,
     ) -> Result<T, ToolkitError> {
         self.interrupt.store(false, Ordering::Relaxed);
-        work(Toolkit::begin(&self.product, self.effects(), &mut Silent)?)
+        work(Session::begin(&self.product, self.effects(), &mut Silent)?)
     }
 
     /// Carries out these steps, whatever the host needs.
@@ -172,7 +172,7 @@ impl Machine {
         uid: u32,
     ) -> Result<Outcome, ToolkitError> {
         let request = self.install_request(version, behaviour, uid);
-        self.run(|mut toolkit| toolkit.install(&request))
+        self.run(|mut session| session.install(&request))
     }
 
     fn install_request(&self, version: &str, behaviour: &str, uid: u32) -> InstallRequest {
@@ -200,9 +200,9 @@ impl Machine {
         report: &mut dyn Report,
     ) -> Result<Outcome, ToolkitError> {
         let request = self.install_request(version, "", 1000);
-        let mut toolkit = Toolkit::begin(&self.product, self.effects(), report)?;
-        toolkit.probe_with(probe);
-        toolkit.install(&request)
+        let mut session = Session::begin(&self.product, self.effects(), report)?;
+        session.probe_with(probe);
+        session.install(&request)
     }
 
     /// A restart with a client that asks meanwhile.
@@ -215,9 +215,9 @@ impl Machine {
             values: Self::values(),
             stop_guests: self.stop_guests.get(),
         };
-        let mut toolkit = Toolkit::begin(&self.product, self.effects(), report)?;
-        toolkit.probe_with(probe);
-        toolkit.restart(&request)
+        let mut session = Session::begin(&self.product, self.effects(), report)?;
+        session.probe_with(probe);
+        session.restart(&request)
     }
 
     pub(in super::super) fn update(&self, version: &str) -> Result<Outcome, ToolkitError> {
@@ -229,9 +229,9 @@ impl Machine {
         version: &str,
         behaviour: &str,
     ) -> Result<Outcome, ToolkitError> {
-        self.run(|mut toolkit| {
+        self.run(|mut session| {
             let folder = self.product.layout.staging().join("fetched");
-            toolkit.update(&UpdateRequest {
+            session.update(&UpdateRequest {
                 release: self.release(version, behaviour, folder),
                 values: Self::values(),
                 channel: "stable".into(),
@@ -247,7 +247,7 @@ impl Machine {
             values: Self::values(),
             stop_guests: self.stop_guests.get(),
         };
-        self.run(|mut toolkit| toolkit.restart(&request))
+        self.run(|mut session| session.restart(&request))
     }
 
     pub(in super::super) fn rollback(&self) -> Result<Outcome, ToolkitError> {
@@ -256,7 +256,7 @@ impl Machine {
             why: None,
             stop_guests: self.stop_guests.get(),
         };
-        self.run(|mut toolkit| toolkit.rollback(&request))
+        self.run(|mut session| session.rollback(&request))
     }
 
     pub(in super::super) fn status(&self) -> Result<Status, ToolkitError> {
@@ -325,8 +325,8 @@ impl Machine {
     }
 
     pub(in super::super) fn uninstall(&self, purge: Purge) -> Result<Outcome, ToolkitError> {
-        self.run(|toolkit| {
-            toolkit.uninstall(UninstallRequest {
+        self.run(|session| {
+            session.uninstall(UninstallRequest {
                 purge,
                 stop_guests: self.stop_guests.get(),
             })

@@ -4,6 +4,7 @@ mod commands;
 mod death;
 mod ground;
 mod manager;
+mod programs;
 mod sets;
 mod world;
 

@@ -3,22 +3,21 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use banger_installer_host::schema_of;
 use jiff::Timestamp;
 
 use super::{CHILD, Deed, Machine, SERVICE, name};
 use crate::effect::systemd::{JobKind, JobResult, ScopeRequest, Systemd, SystemdError};
 use crate::effect::{
     Answer, BoxError, Clock, Files, FilesError, ForeignListener, Health, ProcessFacts, Processes,
-    ProgramError, Programs, ProtectedProcesses, Question, Said, Status,
+    ProtectedProcesses, Status,
 };
 use crate::model::{
-    End, FileImage, Fingerprint, Found, ProcessIdentity, ProtectedProcess, ServiceFacts,
-    StateAnswer, UnitFacts, UnitName, UnitSearch, Version,
+    End, FileImage, Fingerprint, Found, ProcessIdentity, ProtectedProcess, ServiceFacts, UnitFacts,
+    UnitName, UnitSearch, Version,
 };
 
 /// How hard the toolkit looked.
@@ -27,7 +26,7 @@ pub(super) struct Looks {
     /// Files that were hashed.
     hashed: Cell<usize>,
     /// As whom programs were asked of state.
-    questions: RefCell<Vec<Option<(u32, u32)>>>,
+    pub(super) questions: RefCell<Vec<Option<(u32, u32)>>>,
     /// How many services were asked for their health at the same time, each time.
     asked: RefCell<Vec<usize>>,
 }
@@ -36,11 +35,6 @@ impl Machine {
     /// How many files have been hashed since the last question.
     pub(in super::super) fn hashed(&self) -> usize {
         self.looks.hashed.take()
-    }
-
-    /// As whom programs were asked of state since the last question.
-    pub(in super::super) fn questions(&self) -> Vec<Option<(u32, u32)>> {
-        self.looks.questions.take()
     }
 
     /// How many services were asked at a time since the last question, each time.
@@ -287,53 +281,6 @@ impl Processes for Machine {
         assert_eq!(identity, CHILD);
         *self.child.borrow_mut() = None;
         Ok(())
-    }
-}
-
-impl Programs for Machine {
-    fn version_line(&self, program: &Path) -> Result<String, ProgramError> {
-        let text = self.ground.text(program).ok_or_else(|| ProgramError::Run {
-            program: program.into(),
-            source: io::ErrorKind::NotFound.into(),
-        })?;
-        Ok(text.lines().next().unwrap_or_default().to_owned())
-    }
-
-    fn say(&self, question: &Question<'_>) -> Result<Said, ProgramError> {
-        let text = self.ground.text(question.program).unwrap_or_default();
-        self.looks.questions.borrow_mut().push(question.user);
-        let behaviour = text.lines().nth(1).unwrap_or_default();
-        let record = self.ground.text(&self.record()).unwrap_or_default();
-        let found = schema_of(record.as_bytes()).unwrap_or(1);
-        let answer = match behaviour.rsplit('-').next().unwrap_or_default() {
-            "migrates" if found == 1 => StateAnswer::WillMigrate { from: 1, to: 2 },
-            "migrates" => StateAnswer::Compatible,
-            "strict" if found > 1 => StateAnswer::Cannot { found, reads: 1 },
-            "strict" => StateAnswer::Compatible,
-            "babbles" => {
-                let text = "let me see".into();
-                return Ok(Said {
-                    text,
-                    code: Some(0),
-                });
-            }
-            // of a version that does not know the question
-            _ => {
-                let text = String::new();
-                return Ok(Said {
-                    text,
-                    code: Some(2),
-                });
-            }
-        };
-        Ok(Said {
-            text: answer.to_line(),
-            code: Some(answer.exit_code().into()),
-        })
-    }
-
-    fn own(&self) -> Option<PathBuf> {
-        self.own_program.borrow().clone()
     }
 }
 
