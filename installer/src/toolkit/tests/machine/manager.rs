@@ -1,6 +1,7 @@
 //! What the machine's service manager does with units.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::ground::WANTS;
 use super::{Deed, Machine, Unit, name};
@@ -66,6 +67,11 @@ impl Machine {
         if let Some(state) = self.units.borrow_mut().get_mut(&unit) {
             self.stop(&unit, state);
         }
+    }
+
+    /// The service answers once it was restarted, and exits so long after.
+    pub(in super::super) fn let_service_die_after(&self, time: Duration) {
+        self.dies_after.set(Some(time));
     }
 
     /// Somebody starts a unit.

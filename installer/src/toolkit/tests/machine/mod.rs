@@ -411,11 +411,6 @@ impl Machine {
         self.restarts.set(1);
     }
 
-    /// The service answers once it was restarted, and exits so long after.
-    pub(super) fn let_service_die_after(&self, time: Duration) {
-        self.dies_after.set(Some(time));
-    }
-
     /// A version of the service answers nothing from here on.
     pub(super) fn mute(&self, version: &str) {
         *self.mute.borrow_mut() = Some(version.into());
