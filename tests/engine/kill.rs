@@ -15,8 +15,8 @@ fn without_rescue() -> Toy {
     toy
 }
 
-/// How many of the calls between two sets are left out for each at which the toolkit is killed; none
-/// are where this is set to 1.
+/// Between two sets the toolkit is killed at every so many of its calls: they are some hundred, and a kill
+/// takes its seconds. Set to 1, at each.
 const EVERY: &str = "BANGER_KILL_EVERY";
 
 fn kill_everywhere(operation: &str, at_least: usize) {
@@ -36,7 +36,7 @@ fn kill(toy: &Toy, name: &str, operation: &str, every: usize, at_least: usize) {
 
 /// An update from a version of one set to one of another, and its rollback.
 fn kill_between(first: &str, second: &str) {
-    let every = std::env::var(EVERY).map_or(8, |text| text.parse().unwrap());
+    let every = std::env::var(EVERY).map_or(16, |text| text.parse().unwrap());
     let toy = without_rescue();
     let script = include_str!("sets.sh");
     toy.host.write("/root/sets.sh", script).unwrap();
