@@ -1,278 +1,86 @@
-//! A toy product under the toolkit: a script as daemon, with a protected child.
+//! A second product under the toolkit, whole: `toyd`, a service with a protected child.
 //!
-//! `toy make-release DIR VERSION [broken|deaf]` writes a release; `toy install DIR VERSION`,
-//! `toy update DIR VERSION`, `toy rollback`, `toy restart`, `toy uninstall [--purge]` and `toy status`
-//! run the toolkit on this machine. The tests run it on a throwaway host; it is also the shortest
-//! answer to "how do I use this for a service of my own".
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "an example is a program for people"
-)]
+//! `toy install DIR VERSION` installs an unpacked release. `toy update` moves to the newest one of
+//! the source in `/etc/toy/config.toml` that a key in `/etc/toy/keys.d` signed. `toy rescue` is run
+//! by the rescue unit.
+#![allow(clippy::print_stdout, reason = "a program for people")]
 
 use std::error::Error;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use banger_installer::effect::{
-    Answer, BoxError, Health, HostProcesses, Processes, ProtectedProcesses,
-};
+use banger_installer::effect::{Answer, BoxError, Health, HostProcesses, ProtectedProcesses};
 use banger_installer::model::{
-    InstallMethod, Layout, Owner, ProcessIdentity, Product, ProductBuilder, ProtectedProcess,
-    UnitName, UnitSpec, Version,
+    Owner, Product, ProductBuilder, ProtectedProcess, UnitName, UnitSpec, Version,
 };
-use banger_installer::plan::Purge;
+use banger_installer::plan::Decision;
 use banger_installer::toolkit::{
-    Event, HostSide, InstallRequest, Outcome, ReleaseFolder, Report, RescueLimits, RestartRequest,
-    RollbackRequest, Toolkit, ToolkitError, UninstallRequest, UpdateRequest, rescue, status,
+    HostSide, InstallRequest, Outcome, ReleaseFolder, RescueLimits, Silent, rescue,
 };
-use banger_installer::unit::Values;
-
-/// The daemon: says its version, starts its child once, tells its pid and version, says ready.
-const DAEMON: &str = r#"#!/bin/sh
-if [ "$1" = --version ]; then echo "toyd @version@"; exit 0; fi
-if ! kill -0 "$(cat /var/lib/toy/child 2>/dev/null)" 2>/dev/null; then
-    sleep infinity & echo $! > /var/lib/toy/child
-fi
-@behave@
-echo "$$ @version@" > /run/toy/answer
-systemd-notify --ready
-while :; do sleep 3600 & echo $! > /run/toy/idle; wait $!; done
-"#;
-
-const SERVICE: &str = "\
-[Unit]
-Description=toy @version@
-[Service]
-Type=notify
-NotifyAccess=all
-ExecStart=@programs@/toyd
-KillMode=process
-StateDirectory=toy
-RuntimeDirectory=toy
-RuntimeDirectoryPreserve=yes
-Restart=always
-RestartSec=200ms
-[Install]
-WantedBy=multi-user.target
-";
-
-const RESCUE: &str = "toy-rescue.service";
-
-/// Here the program of the example is the one that rescues; it lies outside of all versions.
-const RESCUE_SERVICE: &str = "\
-[Unit]
-Description=rolls back an update of toy that died, or that fails its health checks
-ConditionPathExists=|/var/lib/toy-install/journal.json
-ConditionPathExists=|/var/lib/toy-install/trial.json
-StartLimitIntervalSec=60s
-StartLimitBurst=5
-[Service]
-Type=exec
-ExecStart=/usr/local/sbin/toy rescue
-Restart=on-failure
-RestartSec=1s
-[Install]
-WantedBy=multi-user.target
-";
-
-const SLICE: &str = "[Unit]\nDescription=toy children\n";
+use banger_installer::{Session, Updater, in_one_line, unit::Values};
 
 struct Toy;
 
 impl ProtectedProcesses for Toy {
     fn list(&self) -> Result<Vec<ProtectedProcess>, BoxError> {
-        let Ok(text) = std::fs::read_to_string("/var/lib/toy/child") else {
+        let Ok(pid) = std::fs::read_to_string("/var/lib/toy/child") else {
             return Ok(Vec::new());
         };
-        let pid = text.trim().parse()?;
-        let facts = HostProcesses.facts(pid);
-        Ok(facts
-            .map(|facts| ProtectedProcess {
-                name: "child".into(),
-                id: "child".into(),
-                identity: ProcessIdentity {
-                    pid,
-                    start_time: facts.start_time,
-                },
-                control_group: facts.control_group,
-            })
-            .into_iter()
-            .collect())
+        let child = HostProcesses.protected("child", "child", pid.trim().parse()?);
+        Ok(child.into_iter().collect())
     }
 }
 
 impl Health for Toy {
     fn probe(&self, _unit: &UnitName) -> Result<Answer, BoxError> {
-        let text = std::fs::read_to_string("/run/toy/answer")?;
-        let (pid, version) = text.trim().split_once(' ').ok_or("no answer yet")?;
-        HostProcesses
-            .facts(pid.parse()?)
-            .ok_or("who answered is gone")?;
-        let version: Version = version.parse()?;
-        Ok(version.into())
-    }
-}
-
-struct Print;
-
-impl Report for Print {
-    fn event(&mut self, event: &Event<'_>) {
-        match event {
-            Event::StepStarted { step, why } => println!("  … {step} ({why})"),
-            Event::StepDone { detail, .. } => println!("  ✓ {detail}"),
-            Event::StepFailed { cause, .. } => println!("  ✗ {cause}"),
-            Event::Finding { finding } => println!("  ! {finding}"),
-            other => println!("  . {other:?}"),
-        }
+        let said = std::fs::read_to_string("/run/toy/version")?;
+        Ok(said.trim().parse::<Version>()?.into())
     }
 }
 
 fn product() -> Result<Product, Box<dyn Error>> {
     let unit = |name: &str| name.parse().map(UnitSpec::new);
-    let mut layout = Layout::new("toy");
-    layout.product_state.push("/run/toy".into());
     Ok(ProductBuilder::new("toy", "any")
         .program("toyd")
         .unit(unit("toy.slice")?)
-        .unit(unit(RESCUE)?.enabled())
+        .unit(unit("toy-rescue.service")?.enabled())
         .unit(unit("toyd.service")?.enabled().stateful())
-        .layout(layout)
         .slice("toy.slice".parse()?)
         .scope_prefix("toy-child-")
-        .rescue(RESCUE.parse()?)
+        .rescue("toy-rescue.service".parse()?)
         .build()?)
 }
 
-fn make_release(folder: &Path, version: &str, behaviour: &str) -> Result<(), Box<dyn Error>> {
-    let behave = match behaviour {
-        "broken" => "exit 1",
-        "deaf" => "systemd-notify --ready; exec sleep infinity",
-        "liar" => {
-            "systemd-notify --ready; echo \"$$ 9.9.9\" > /run/toy/answer; exec sleep infinity"
-        }
-        // well for as long as an update looks, and then not
-        "mortal" => "(sleep 3; kill -9 $$) &",
-        _ => "",
-    };
-    let daemon = DAEMON
-        .replace("@behave@", behave)
-        .replace("@version@", version);
-    std::fs::create_dir_all(folder.join("bin"))?;
-    std::fs::create_dir_all(folder.join("units"))?;
-    let program = folder.join("bin/toyd");
-    std::fs::write(&program, daemon)?;
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
-    std::fs::write(
-        folder.join("units/toyd.service.in"),
-        SERVICE.replace("@version@", version),
-    )?;
-    std::fs::write(folder.join("units/toy.slice.in"), SLICE)?;
-    std::fs::write(folder.join(format!("units/{RESCUE}.in")), RESCUE_SERVICE)?;
-    Ok(())
-}
-
-fn values() -> Values {
-    Values::new().with("programs", "/usr/local/bin")
-}
-
-fn release(words: &[String]) -> Result<ReleaseFolder, Box<dyn Error>> {
-    let folder = words.get(1).ok_or("which folder?")?;
-    let version = words.get(2).ok_or("which version?")?;
-    Ok(ReleaseFolder {
-        path: PathBuf::from(folder),
-        version: version.parse()?,
-    })
-}
-
-fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
-    let command = words.first().map_or("", String::as_str);
-    if command == "make-release" {
-        let folder = PathBuf::from(words.get(1).ok_or("which folder?")?);
-        let behaviour = words.get(3).map_or("", String::as_str);
-        return make_release(&folder, words.get(2).ok_or("which version?")?, behaviour);
-    }
-    let product = product()?;
-    let side = HostSide::connect()?;
-    let interrupt = AtomicBool::new(false);
-    let effects = side.effects(&Toy, &Toy, &interrupt);
-    if command == "status" {
-        let status = status(&product, &effects, &|_| Some(values()))?;
-        println!("{}", serde_json::to_string_pretty(&status)?);
-        return Ok(());
-    }
-    if command == "rescue" {
+fn run(words: &[&str]) -> Result<(), Box<dyn Error>> {
+    let values = Values::new().with("programs", "/usr/local/bin");
+    let (product, side, interrupt) = (product()?, HostSide::connect()?, AtomicBool::new(false));
+    let (effects, mut silent) = (side.effects(&Toy, &Toy, &interrupt), Silent);
+    if words == ["rescue"] {
         let limits = RescueLimits::default();
-        let rescued = rescue(&product, effects, &mut Print, &|_| values(), &limits)?;
-        println!("{rescued:?}");
+        rescue(&product, effects, &mut silent, &|_| values.clone(), &limits)?;
         return Ok(());
     }
-    let stop_guests = words.iter().any(|word| word == "--stop-guests");
-    let mut report = Print;
-    let mut toolkit = Toolkit::begin(&product, effects, &mut report)?;
-    let outcome = match command {
-        "install" => toolkit.install(&InstallRequest {
-            owner: Owner {
-                user: "nobody".into(),
-                uid: 65534,
-                gid: 65534,
-                home: "/".into(),
-            },
-            release: release(words)?,
-            values: values(),
-            channel: None,
-            auto_update: None,
-            method: InstallMethod::SelfInstalled,
-            stop_guests,
-        })?,
-        "update" => toolkit.update(&UpdateRequest {
-            release: release(words)?,
-            values: values(),
-            channel: "stable".into(),
-            sequence: 1,
-            released: jiff::Timestamp::now(),
-            stop_guests,
-        })?,
-        "rollback" => toolkit.rollback(&RollbackRequest {
-            values: values(),
-            why: None,
-            stop_guests,
-        })?,
-        "restart" => toolkit.restart(&RestartRequest {
-            values: values(),
-            stop_guests,
-        })?,
-        "uninstall" => {
-            let purge = words.iter().any(|word| word == "--purge");
-            let purge = if purge { Purge::State } else { Purge::Keep };
-            toolkit.uninstall(UninstallRequest { purge, stop_guests })?
+    let mut session = Session::begin(&product, effects, &mut silent)?;
+    let outcome = if let ["install", folder, version] = words {
+        let owner = Owner::new("nobody", 65534, 65534, "/");
+        let release = ReleaseFolder::new(folder, version.parse()?);
+        session.install(&InstallRequest::new(owner, release, values))?
+    } else {
+        let candidate = Updater::new(&product).check(&session)?;
+        if *candidate.decision() != Decision::Take {
+            println!("not taken: {:?}", candidate.decision());
+            return Ok(());
         }
-        other => return Err(format!("no such command: {other:?}").into()),
+        let staged = candidate.download(session.planner(), &mut ())?;
+        let prepared = session.planner().plan(&staged, values, false)?;
+        print!("{}", prepared.preview().plan);
+        prepared.execute(&mut session)?
     };
-    match outcome {
-        Outcome::Unchanged => println!("unchanged"),
-        Outcome::Changed(_) => println!("changed"),
-    }
+    println!("changed: {}", matches!(outcome, Outcome::Changed(_)));
     Ok(())
 }
 
-fn main() -> std::process::ExitCode {
+fn main() -> Result<(), String> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let Err(error) = run(&words) else {
-        return std::process::ExitCode::SUCCESS;
-    };
-    eprintln!("error: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        eprintln!("  cause: {cause}");
-        source = cause.source();
-    }
-    if let Some(hint) = error
-        .downcast_ref::<ToolkitError>()
-        .and_then(ToolkitError::hint)
-    {
-        eprintln!("  hint: {hint}");
-    }
-    std::process::ExitCode::FAILURE
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    run(&words).map_err(|error| in_one_line(&*error))
 }

@@ -104,10 +104,10 @@
 //!
 //! use banger_installer::effect::{Health, NothingProtected};
 //! use banger_installer::model::{Owner, Product, Version};
-//! use banger_installer::toolkit::{
-//!     HostSide, InstallRequest, ReleaseFolder, Silent, Toolkit, UpdateRequest,
-//! };
+//! use banger_installer::plan::Decision;
+//! use banger_installer::toolkit::{HostSide, InstallRequest, ReleaseFolder, Silent};
 //! use banger_installer::unit::Values;
+//! use banger_installer::{Session, Updater};
 //!
 //! fn change(product: &Product, health: &dyn Health) -> Result<(), Box<dyn std::error::Error>> {
 //!     let side = HostSide::connect()?;
@@ -118,12 +118,19 @@
 //!
 //!     // takes the lock, and reverts or finishes what an interrupted operation left
 //!     let mut report = Silent;
-//!     let mut toolkit = Toolkit::begin(product, effects, &mut report)?;
+//!     let mut session = Session::begin(product, effects, &mut report)?;
 //!     let first = ReleaseFolder::new("/root/acme-1.2.3", Version::new(1, 2, 3));
-//!     toolkit.install(&InstallRequest::new(owner, first, values()))?;
+//!     session.install(&InstallRequest::new(owner, first, values()))?;
 //!
-//!     let next = ReleaseFolder::new("/root/acme-1.2.4", Version::new(1, 2, 4));
-//!     toolkit.update(&UpdateRequest::new(next, values()))?;
+//!     // each of these can be made by the one before it alone: what is carried out was planned for
+//!     // bytes that a trusted key signed
+//!     let candidate = Updater::new(product).check(&session)?;
+//!     if *candidate.decision() == Decision::Take {
+//!         let staged = candidate.download(session.planner(), &mut ())?;
+//!         let prepared = session.planner().plan(&staged, values(), false)?;
+//!         println!("{}", prepared.preview().plan);
+//!         prepared.execute(&mut session)?;
+//!     }
 //!     Ok(())
 //! }
 //! ```
@@ -156,16 +163,23 @@
 //! *product* has rewritten can be read by the old one, the small files apart that the description names
 //! ([`model::StateFiles`]).
 //!
-//! Releases from afar, signed and fetched over TLS, are the business of [`fetch`] and [`verify`].
+//! Releases come from sources that [`Updater`] asks one by one; [`fetch`] and [`verify`] are what it stands on.
 //! The examples `toy` and `httpd` are whole products; the first is a script with a child, the second
 //! serves HTTP with Debian's lighttpd. The parts stand in crates of their own, under the names that
 //! they have here.
 
 pub mod model;
 pub mod toolkit;
+pub mod updater;
 
-pub use banger_installer_converge::{effect, engine, journal, observe, plan, report, step};
+pub use banger_installer_converge::{effect, plan, report};
+use banger_installer_converge::{engine, step};
+// read by the tests of what is on the disk, and by a command that only looks; no product needs them
+#[doc(hidden)]
+pub use banger_installer_converge::{journal, observe};
 pub use banger_installer_fetch as fetch;
-pub use banger_installer_host::{ErrorKind, error_kind};
+pub use banger_installer_host::{ErrorKind, causes, error_kind, in_one_line};
 pub use banger_installer_systemd::unit;
 pub use banger_installer_trust as verify;
+pub use toolkit::{Outcome, Planner, Prepared, Session};
+pub use updater::{Candidate, Staged, Updater};

@@ -62,7 +62,7 @@ impl Follower {
             units: place::workspace().join("units"),
             version: version.parse().unwrap(),
             channel: channel.into(),
-            target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
+            target: banger_installer::fetch::host_target().to_owned(),
             keys: vec![SigningKey::load(key, None).unwrap()],
             out: self.folder.path().join(format!("{channel}-{sequence}")),
             sequence: Some(sequence),
@@ -327,36 +327,90 @@ fn keys_are_exchanged_without_a_new_program() {
 fn a_revocation_is_kept_whatever_becomes_of_the_manifest_that_came_with_it() {
     let host = Follower::new();
     host.trust_roots();
-    let ways: [(&str, &[&str]); 3] = [
-        ("checked", &["update", "--check"]),
-        ("dry", &["update", "--dry-run"]),
-        ("taken", &["update", "--yes"]),
-    ];
-    let names = ways.iter().map(|(name, _)| *name).chain(["kept"]);
+    let (stolen, kept) = (host.public("stolen"), host.public("kept"));
     let everybody = ListChange {
-        add: names.map(|name| host.public(name)).collect(),
+        add: vec![stolen.clone(), kept],
         ..ListChange::default()
     };
-    let mut before = host.list(&everybody, None, "root", "all");
-    for (number, (stolen, words)) in (10..).zip(ways) {
-        let thief = host.release("0.1.1", "stable", number, &host.key(stolen));
-        let revoking = ListChange {
-            revoke: vec![host.public(stolen).id()],
-            ..ListChange::default()
-        };
-        let after = host.list(&revoking, Some(&before), "spare", stolen);
-        // the list is to be believed, and what came with it is not
-        let news = host.source(&format!("new-{stolen}"), &thief, &after);
-        let old = host.source(&format!("old-{stolen}"), &thief, &before);
-        let both = [words, &["--from", &news, "--from", &old]].concat();
-        let said = host.stage.banger(&both).unwrap();
+    let before = host.list(&everybody, None, "root", "all");
+    let thief = host.release("0.1.1", "stable", 10, &host.key("stolen"));
+    let revoking = ListChange {
+        revoke: vec![stolen.id()],
+        ..ListChange::default()
+    };
+    let after = host.list(&revoking, Some(&before), "spare", "revoking");
+    // the list is to be believed, and what came with it is not
+    let news = host.source("news", &thief, &after);
+    let old = host.source("old", &thief, &before);
+    let older = "list of keys is older than what was seen";
+    let sources = ["--from", &news, "--from", &old];
+
+    // a look is held against what it learns itself, and keeps nothing of it
+    let files = files_of(&host.stage);
+    for look in ["--check", "--dry-run"] {
+        let words = [&["update", look], &sources[..]].concat();
+        let said = host.stage.banger(&words).unwrap();
         said.exited(6).unwrap();
-        // the next source, and the next command, are held against it
-        let older = "list of keys is older than what was seen";
         assert!(said.text().contains("was revoked"), "{}", said.text());
         assert!(said.text().contains(older), "{}", said.text());
-        host.assert_refused(&["--from", &old], older);
-        assert_eq!(host.version(), "banger 0.1.0");
-        before = after;
+        assert_eq!(files_of(&host.stage), files, "{look} wrote something");
     }
+
+    let said = host.update(&sources);
+    said.exited(6).unwrap();
+    // the next source, and the next command, are held against it
+    assert!(said.text().contains("was revoked"), "{}", said.text());
+    assert!(said.text().contains(older), "{}", said.text());
+    host.assert_refused(&["--from", &old], older);
+    assert_eq!(host.version(), "banger 0.1.0");
+}
+
+#[test]
+fn a_check_and_a_dry_run_write_nothing_even_where_keys_and_a_release_are_news() {
+    let host = Follower::new();
+    host.trust_roots();
+    let change = |name: &str| ListChange {
+        add: vec![host.public(name)],
+        ..ListChange::default()
+    };
+    let first = host.list(&change("old"), None, "root", "first");
+    let release = host.release("0.1.1", "stable", 10, &host.key("old"));
+    host.publish(&release, Some(first.path.clone()));
+    host.update(&[]).ok().unwrap();
+
+    // everything is news: the list, the key, the number and the version
+    let second = host.list(&change("new"), Some(&first), "root", "second");
+    let news = host.release("0.1.2", "stable", 11, &host.key("new"));
+    host.publish(&news, Some(second.path.clone()));
+    let before = files_of(&host.stage);
+    assert!(before.contains("/var/lib/banger-install/seen.json "));
+    let looks: [(&[&str], i32, &str); 4] = [
+        (&["--check"], 10, "0.1.1 → 0.1.2"),
+        (&["--check", "--json"], 10, "0.1.2"),
+        (&["--dry-run"], 0, "0.1.2"),
+        (&["--dry-run", "--json"], 0, "0.1.2"),
+    ];
+    for (words, code, said) in looks {
+        let look = host.stage.banger(&[&["update"], words].concat()).unwrap();
+        look.exited(code).unwrap();
+        assert!(look.stdout.contains(said), "{words:?}: {}", look.text());
+        assert_eq!(files_of(&host.stage), before, "{words:?} wrote something");
+    }
+    // what was looked at can be taken, and is remembered then
+    host.update(&[]).ok().unwrap();
+    assert_eq!(host.version(), "banger 0.1.2");
+    assert_ne!(files_of(&host.stage), before);
+}
+
+/// Every file of the host: its name, kind, mode, owner, size, time of its last change and end of its link.
+/// Of folders, the time does not count: something may have come and gone in them. Left out is what
+/// the host's own services write at any time.
+fn files_of(stage: &Stage) -> String {
+    let line = "find / /run /tmp -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /var/log \
+                -o -path /run/systemd -o -path /run/udev -o -path /run/log -o -path /run/dbus \
+                -o -path /run/lock -o -path /run/user -o -path /run/utmp -o -path /var/lib/systemd \
+                -o -path /var/lib/dbus \\) -prune \
+                -o -type d -printf '%p %y %m %u %g\\n' \
+                -o -printf '%p %y %m %u %g %s %T@ %l\\n' | sort";
+    stage.host.shell(line).unwrap().ok().unwrap()
 }

@@ -264,7 +264,7 @@ fn update_that_waits(stage: &Stage) -> (Child, String) {
         folder.join("banger"),
     )
     .unwrap();
-    let script = "#!/bin/sh\nif [ -d /usr/local/lib/banger ]; then\n  touch /srv/slow/waiting\n  \
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] || exit 2\nif [ -d /usr/local/lib/banger ]; then\n  touch /srv/slow/waiting\n  \
                   for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do\n    \
                   [ -e /srv/slow/go ] && break\n    sleep 0.1\n  done\nfi\necho bangerd 0.1.1\n";
     let slow = folder.join("bangerd");

@@ -127,7 +127,7 @@ pub(crate) fn competing_files() -> Vec<Scene> {
             "mkdir -p {folder}; sed /^KillMode=/d {UNIT} > {file}; touch -d 2001-01-01 {file}"
         );
         let undo =
-            format!("rm -f {file} {file}.set-aside-by-banger; rmdir {folder} 2>/dev/null || true");
+            format!("rm -f {file} {file}.set-aside-by-toy; rmdir {folder} 2>/dev/null || true");
         scenes.push(scene(unloaded, copy.clone(), "shadowed? not-loaded?").undone_by(undo.clone()));
         scenes.push(
             scene(loaded, format!("{copy}; {RELOAD}"), "shadowed! kill-mode!").undone_by(undo),
@@ -289,7 +289,7 @@ pub(crate) fn drop_ins() -> Vec<Scene> {
         with(
             "overruled by ours",
             format!(
-                "{}; printf '[Service]\\nKillMode=process\\n' > {FOLDER}/zzz-banger-keep-guests.conf; {RELOAD}",
+                "{}; printf '[Service]\\nKillMode=process\\n' > {FOLDER}/zzz-toy-keep-guests.conf; {RELOAD}",
                 write(mixed)
             ),
             "drop-in kept-by-drop-in",

@@ -1,13 +1,11 @@
-//! A host with the toolkit's toy product on it.
-
-use std::path::PathBuf;
+//! A host with the toy product on it whose releases nobody signs.
 
 use banger_tests::support::command::{self, Output};
 use banger_tests::support::race::Race;
 use banger_tests::support::tree::{Tree, tree};
-use banger_tests::support::{Host, Result, programs};
+use banger_tests::support::{Host, programs};
 
-/// Where the example lies on the host.
+/// Where the program lies on the host.
 const PROGRAM: &str = "/usr/local/sbin/toy";
 
 /// Where strace tells of a disturbed update.
@@ -24,13 +22,6 @@ pub(crate) struct Toy {
     pub(crate) host: Host,
 }
 
-/// Builds the installer's example.
-fn example() -> Result<PathBuf> {
-    let words = "build --quiet --locked -p banger-installer --example toy";
-    command::run(programs::cargo().args(words.split(' ')))?.ok()?;
-    programs::own("examples/toy")
-}
-
 impl Toy {
     /// A host on which nothing of the product is.
     pub(crate) fn new() -> Self {
@@ -39,8 +30,8 @@ impl Toy {
 
     /// The same on a host of another make.
     pub(crate) fn on(host: Host) -> Self {
-        let example = example().unwrap();
-        host.copy(&example, PROGRAM).unwrap();
+        let program = programs::own("unsigned-toy").unwrap();
+        host.copy(&program, PROGRAM).unwrap();
         let toy = Self { host };
         for words in ["0.1.0", "0.1.1", "0.1.2 broken", "0.1.3 liar"] {
             let version = words.split(' ').next().unwrap();

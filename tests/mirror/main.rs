@@ -23,4 +23,5 @@ mod release_tool;
 mod resume;
 mod rotation;
 mod transport;
+mod updater;
 mod world;

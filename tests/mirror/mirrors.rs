@@ -100,13 +100,7 @@ pub(crate) fn refused(world: &World, mirrors: &Mirrors) -> NoMirror<FetchError> 
 
 /// The error with all its causes.
 pub(crate) fn shown(error: &NoMirror<impl MirrorError>) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(link) = cause {
-        text = format!("{text}: {link}");
-        cause = link.source();
-    }
-    text
+    banger_installer::in_one_line(error)
 }
 
 #[test]

@@ -22,13 +22,8 @@ fn fetch_here(url: &str) {
         FetchError::BadProxy { .. } => "bad proxy",
         _ => "other",
     };
-    let mut text = format!("[{kind}] {error} ({:?}) {error:?}", error.hint());
-    let mut cause = std::error::Error::source(&error);
-    while let Some(link) = cause {
-        text = format!("{text}: {link}");
-        cause = link.source();
-    }
-    panic!("{text}");
+    let told = banger_installer::in_one_line(&error);
+    panic!("[{kind}] ({:?}) {error:?} {told}", error.hint());
 }
 
 fn fetch(world: &World, server: &ReleaseServer, url: &str, environment: &[(&str, &str)]) -> Output {

@@ -43,6 +43,25 @@ fn a_good_release_over_tls_is_taken() {
 }
 
 #[test]
+fn a_server_sees_the_name_of_the_product_or_else_of_the_toolkit() {
+    let world = World::new();
+    let server = ReleaseServer::start(&world.dist).unwrap();
+    let source = source_of(&server.url);
+    let plain = Transport::trusting(server.ca_pem.as_bytes()).unwrap();
+    source.manifest(&plain).unwrap();
+    source
+        .manifest(&plain.clone().with_user_agent("acme/1.2.3"))
+        .unwrap();
+    let asked = server.asked("manifest.json");
+    let names: Vec<&str> = asked
+        .iter()
+        .map(|request| request.user_agent.as_deref().unwrap())
+        .collect();
+    let own = concat!("banger-installer-fetch/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(names, [own, "acme/1.2.3"]);
+}
+
+#[test]
 fn an_authority_that_is_not_trusted() {
     let world = World::new();
     let (server, other) = (

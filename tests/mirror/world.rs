@@ -1,6 +1,5 @@
 //! A publisher, a server and an installation's view of them, in one expression.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -53,15 +52,8 @@ impl Stopped {
             Self::Verify(error) => (error, error.hint()),
             Self::Unpack(error) => (error, error.hint()),
         };
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(link) = cause {
-            let _ = write!(text, ": {link}");
-            cause = link.source();
-        }
-        text + &hint.map_or_else(String::new, |hint| {
-            format!(" ({})", banger_product::hint_text(&hint))
-        })
+        let hint = hint.map(|hint| format!(" ({})", banger_product::hint_text(&hint)));
+        banger_installer::in_one_line(error) + &hint.unwrap_or_default()
     }
 }
 

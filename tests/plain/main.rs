@@ -11,5 +11,6 @@ mod fixtures;
 mod linked;
 mod manual;
 mod modules;
+mod second_product;
 mod toolkit;
 mod units;

@@ -55,6 +55,8 @@ pub struct Request {
     pub range: Option<String>,
     /// The header `If-Range`.
     pub if_range: Option<String>,
+    /// The header `User-Agent`.
+    pub user_agent: Option<String>,
     is_head: bool,
 }
 
@@ -281,6 +283,7 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
             match name.to_ascii_lowercase().as_str() {
                 "range" => request.range = value(),
                 "if-range" => request.if_range = value(),
+                "user-agent" => request.user_agent = value(),
                 _ => {}
             }
         }

@@ -36,37 +36,68 @@ struct Known {
     tag: Option<String>,
 }
 
-/// See [`Mirrors::archive`].
-pub(super) fn fetch(
-    mirrors: &Mirrors,
-    transport: &Transport,
-    manifest: &Verified<Manifest>,
-    artefact: &Artefact,
-    staging: &Path,
-    progress: &mut dyn Progress,
-) -> Result<SpooledArchive, NoMirror<FetchError>> {
-    let ours = |error| NoMirror::new((staging.display().to_string(), error), Vec::new());
-    let mut download = Download {
-        transport,
-        manifest,
-        artefact,
-        spool: Spool::begin(artefact, staging).map_err(ours)?,
-        progress,
-    };
-    let mut failed = Vec::new();
-    for source in mirrors.each() {
-        match download.whole_from(source) {
-            Ok(place) => return download.spool.finish(place).map_err(ours),
-            // another mirror would not help
-            Err(error) if error.is_ours() => return Err(ours(error)),
-            Err(error) => failed.push((source.place(), error)),
-        }
+impl Mirrors {
+    /// Brings the archive for a target into an unnamed file in the staging folder and holds its
+    /// size and SHA-256 against the signed ones. What one mirror does not finish, the next does.
+    ///
+    /// `staging` is made when it is missing (0700); its parent must exist.
+    ///
+    /// # Errors
+    /// [`NoMirror`]; nothing stays behind in the staging folder then.
+    pub fn archive(
+        &self,
+        transport: &Transport,
+        manifest: &Verified<Manifest>,
+        target: &str,
+        staging: &Path,
+        progress: &mut dyn Progress,
+    ) -> Result<SpooledArchive, NoMirror<FetchError>> {
+        let Some(artefact) = manifest.release_for(target) else {
+            let target = target.into();
+            let error = FetchError::NoArchive { target };
+            return Err(NoMirror::new(
+                (staging.display().to_string(), error),
+                Vec::new(),
+            ));
+        };
+        self.artefact(transport, manifest, artefact, staging, progress)
     }
-    let mut failed = failed.into_iter();
-    Err(failed.next().map_or_else(
-        || ours(FetchError::NoSource),
-        |first| NoMirror::new(first, failed.collect()),
-    ))
+
+    /// The same for one artefact of the manifest, whichever an update would take.
+    ///
+    /// # Errors
+    /// As [`Self::archive`].
+    pub fn artefact(
+        &self,
+        transport: &Transport,
+        manifest: &Verified<Manifest>,
+        artefact: &Artefact,
+        staging: &Path,
+        progress: &mut dyn Progress,
+    ) -> Result<SpooledArchive, NoMirror<FetchError>> {
+        let ours = |error| NoMirror::new((staging.display().to_string(), error), Vec::new());
+        let mut download = Download {
+            transport,
+            manifest,
+            artefact,
+            spool: Spool::begin(artefact, staging).map_err(ours)?,
+            progress,
+        };
+        let mut failed = Vec::new();
+        for source in self.each() {
+            match download.whole_from(source) {
+                Ok(place) => return download.spool.finish(place).map_err(ours),
+                // another mirror would not help
+                Err(error) if error.is_ours() => return Err(ours(error)),
+                Err(error) => failed.push((source.place(), error)),
+            }
+        }
+        let mut failed = failed.into_iter();
+        Err(failed.next().map_or_else(
+            || ours(FetchError::NoSource),
+            |first| NoMirror::new(first, failed.collect()),
+        ))
+    }
 }
 
 impl Download<'_> {

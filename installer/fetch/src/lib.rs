@@ -12,6 +12,7 @@ pub mod config;
 mod error;
 mod local;
 mod mirrors;
+mod names;
 mod network;
 mod no_mirror;
 mod pace;
@@ -25,6 +26,10 @@ pub mod unpack;
 pub use config::{Config, ConfigError};
 pub use error::FetchError;
 pub use mirrors::Mirrors;
+pub use names::{
+    KEYS_NAME, MANIFEST_NAME, SIGNATURE_NAME, SIGNATURE_SUFFIX, manifest_name, signature_name,
+    version_of_manifest,
+};
 pub use no_mirror::{MirrorError, NoMirror, Unfit};
 pub use source::{SignedFile, Source};
 pub use spool::{Progress, SpooledArchive};
@@ -35,12 +40,8 @@ use banger_installer_host::error_kind;
 use banger_installer_trust as verify;
 use banger_installer_trust::model;
 
-/// The manifest's file name in a source.
-pub const MANIFEST_NAME: &str = "manifest.json";
-/// The signature's file name in a source.
-pub const SIGNATURE_NAME: &str = "manifest.json.minisig";
-/// What the name of a signature has beyond that of the file that it signs.
-pub const SIGNATURE_SUFFIX: &str = ".minisig";
+/// No list of signing keys is larger, in bytes.
+pub const KEYS_LIMIT: u64 = 64 * 1024;
 /// No manifest is larger, in bytes.
 pub const MANIFEST_LIMIT: u64 = 1024 * 1024;
 /// No signature is larger, in bytes.

@@ -6,13 +6,7 @@
 //! each of them did, and its kind is that of the worst: a refusal is never passed off as a network
 //! that is down.
 
-use std::path::Path;
-
-use super::archive;
-use super::spool::{Progress, SpooledArchive};
-use super::{Config, FetchError, MirrorError, NoMirror, Source, Transport};
-use crate::model::{Artefact, Manifest};
-use crate::verify::Verified;
+use super::{Config, FetchError, MirrorError, NoMirror, Source};
 
 /// One source or more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,47 +95,6 @@ impl Mirrors {
         }
         Err(NoMirror::new(first, others))
     }
-
-    /// Brings the archive for a target into an unnamed file in the staging folder and holds its
-    /// size and SHA-256 against the signed ones. What one mirror does not finish, the next does.
-    ///
-    /// `staging` is made when it is missing (0700); its parent must exist.
-    ///
-    /// # Errors
-    /// [`NoMirror`]; nothing stays behind in the staging folder then.
-    pub fn archive(
-        &self,
-        transport: &Transport,
-        manifest: &Verified<Manifest>,
-        target: &str,
-        staging: &Path,
-        progress: &mut dyn Progress,
-    ) -> Result<SpooledArchive, NoMirror<FetchError>> {
-        let Some(artefact) = manifest.release_for(target) else {
-            let target = target.into();
-            let error = FetchError::NoArchive { target };
-            return Err(NoMirror::new(
-                (staging.display().to_string(), error),
-                Vec::new(),
-            ));
-        };
-        self.artefact(transport, manifest, artefact, staging, progress)
-    }
-
-    /// The same for one artefact of the manifest, whichever an update would take.
-    ///
-    /// # Errors
-    /// As [`Self::archive`].
-    pub fn artefact(
-        &self,
-        transport: &Transport,
-        manifest: &Verified<Manifest>,
-        artefact: &Artefact,
-        staging: &Path,
-        progress: &mut dyn Progress,
-    ) -> Result<SpooledArchive, NoMirror<FetchError>> {
-        archive::fetch(self, transport, manifest, artefact, staging, progress)
-    }
 }
 
 impl From<Source> for Mirrors {
@@ -156,6 +109,7 @@ impl From<Source> for Mirrors {
 #[cfg(test)]
 mod tests {
     use std::error::Error;
+    use std::path::Path;
 
     use banger_installer_host::Hint;
 

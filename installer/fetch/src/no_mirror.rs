@@ -200,21 +200,20 @@ impl MirrorError for Unfit {
 impl Unfit {
     /// For the exit code.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Fetch(error) => error.kind(),
-            Self::Verify(error) => error.kind(),
-            Self::List(error) => error.kind(),
-            Self::Keys(error) => error.kind(),
-        }
+        self.advice().0
     }
 
-    /// What to type.
+    /// What would help.
     pub fn hint(&self) -> Option<Hint> {
+        self.advice().1
+    }
+
+    fn advice(&self) -> (ErrorKind, Option<Hint>) {
         match self {
-            Self::Fetch(error) => error.hint(),
-            Self::Verify(error) => error.hint(),
-            Self::List(error) => error.hint(),
-            Self::Keys(error) => error.hint(),
+            Self::Fetch(error) => (error.kind(), error.hint()),
+            Self::Verify(error) => (error.kind(), error.hint()),
+            Self::List(error) => (error.kind(), error.hint()),
+            Self::Keys(error) => (error.kind(), error.hint()),
         }
     }
 }

@@ -5,10 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
+use banger_installer_host::is_word;
+
 use super::transport::{Ask, Deadline, Incoming};
 use super::{
-    FetchError, MANIFEST_LIMIT, MANIFEST_NAME, SIGNATURE_LIMIT, SIGNATURE_SUFFIX, Transport,
-    address, local,
+    FetchError, MANIFEST_LIMIT, MANIFEST_NAME, SIGNATURE_LIMIT, Transport, address, local,
+    signature_name,
 };
 
 /// Stands for the channel in the text of a source.
@@ -54,7 +56,7 @@ impl Source {
         if !text.contains(CHANNEL) {
             return Self::parse_filled(text);
         }
-        if !is_plain_word(channel) {
+        if !is_channel(channel) {
             return Err(bad(
                 "the channel that stands for {channel} is no plain word",
             ));
@@ -126,7 +128,7 @@ impl Source {
         limit: u64,
     ) -> Result<SignedFile, FetchError> {
         let bytes = self.read_capped(transport, name, limit)?;
-        let name = format!("{name}{SIGNATURE_SUFFIX}");
+        let name = signature_name(name);
         let place = self.place_of(&name);
         let signature = self.read_capped(transport, &name, SIGNATURE_LIMIT);
         let signature = match signature {
@@ -204,10 +206,9 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// Letters, digits and what joins them; no dot first, no slash: a channel cannot leave its folder.
-fn is_plain_word(channel: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    !channel.is_empty() && !channel.starts_with('.') && channel.bytes().all(plain)
+/// No dot first, no slash: a channel cannot leave its folder.
+fn is_channel(channel: &str) -> bool {
+    !channel.starts_with('.') && is_word(channel, b"-_.")
 }
 
 fn parse_url(text: &str) -> Result<Source, FetchError> {

@@ -34,7 +34,8 @@ pub use model::{
     Product, ProductBuilder, ProductError, Program, ProtectedProcess, RECEIPT_SCHEMA,
     RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, Receipt, ReceiptError, ReleaseList,
     ReleaseListError, Requirement, RolledBack, StateAnswer, StateAnswerError, StateCheck,
-    StateFiles, UnitKind, UnitName, UnitNameError, UnitSpec, Version, VersionError, ids, schema_of,
+    StateFiles, UnitKind, UnitName, UnitNameError, UnitSpec, Version, VersionError, ids, is_word,
+    read_document, schema_of, write_document,
 };
 pub use processes::{HostProcesses, ProcessFacts, Processes, descriptor};
 

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::BoxError;
-use crate::ProcessIdentity;
 use crate::proc::{
     LONGEST_FILE, Stat, file_of, has_exited, number, open_pidfd, read_bounded, read_text,
     unified_group,
 };
+use crate::{ProcessIdentity, ProtectedProcess};
 
 /// How long a process may take to go after SIGTERM, and then after SIGKILL.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,6 +33,22 @@ pub struct ProcessFacts {
     pub stopped: bool,
 }
 
+impl ProcessFacts {
+    /// The process, as one that must outlive every stop: `name` is what people call it, `id` a word
+    /// that is safe in a unit name.
+    pub fn protected(self, name: &str, id: &str, pid: u32) -> ProtectedProcess {
+        ProtectedProcess {
+            name: name.into(),
+            id: id.into(),
+            identity: ProcessIdentity {
+                pid,
+                start_time: self.start_time,
+            },
+            control_group: self.control_group,
+        }
+    }
+}
+
 /// The process table.
 pub trait Processes {
     /// Facts on a process that lives, be it by one thread; none when there is no such process, or
@@ -46,6 +62,14 @@ pub trait Processes {
 /// This machine's process table, by `/proc`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HostProcesses;
+
+impl HostProcesses {
+    /// A process that lives, as a protected one: see [`ProcessFacts::protected`].
+    pub fn protected(self, name: &str, id: &str, pid: u32) -> Option<ProtectedProcess> {
+        let facts = self.facts(pid)?;
+        Some(facts.protected(name, id, pid))
+    }
+}
 
 impl Processes for HostProcesses {
     fn facts(&self, pid: u32) -> Option<ProcessFacts> {

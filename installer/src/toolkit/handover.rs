@@ -8,18 +8,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use banger_installer_host::HANDOVER;
 
-use super::{Planner, Report, Toolkit, ToolkitError};
+use super::{Planner, ReleaseInfo, Report, Session, ToolkitError};
 use crate::effect::systemd::BeforeServices;
 use crate::effect::{BoxError, Call, Called, Effects, HandoverError, Lock, hand_over};
 use crate::journal;
-use crate::model::{KeyId, Product, ReleaseList, Urgency, Version};
+use crate::model::{Product, Version};
 use crate::observe::Freshness;
 use crate::plan::CheckPrograms;
+use crate::updater::Staged;
 
 /// How long a program may take to make a plan: as long as systemd may to read its units, and more.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,25 +42,15 @@ pub enum Handed {
 
 /// An update whose release was verified and unpacked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct HandedUpdate {
     /// [`HANDOVER`].
     pub handover: u32,
     /// Where the release lies.
     pub release: PathBuf,
-    /// Its version.
-    pub version: Version,
-    /// The channel that it is from.
-    pub channel: String,
-    /// The sequence number of its manifest.
-    pub sequence: u64,
-    /// When the manifest was signed.
-    pub released: Timestamp,
-    /// By which keys.
-    pub signed_by: Vec<KeyId>,
-    /// How soon people should take it.
-    pub urgency: Urgency,
-    /// What changed, for people.
-    pub notes: String,
+    /// What its manifest says of it.
+    #[serde(flatten)]
+    pub info: ReleaseInfo,
     /// End protected processes that would be killed and cannot be moved, instead of refusing.
     pub stop_guests: bool,
     /// What the product's own command line was told beyond that.
@@ -77,8 +67,7 @@ struct Planned {
 
 /// An operation that was handed to this program.
 pub struct Taken {
-    /// What is asked.
-    pub handed: Handed,
+    handed: Handed,
     called: Called,
 }
 
@@ -94,6 +83,11 @@ pub fn take_over(product: &Product, numbers: &str) -> Result<(Taken, Lock), Tool
 }
 
 impl Taken {
+    /// What is asked.
+    pub const fn handed(&self) -> &Handed {
+        &self.handed
+    }
+
     /// Says that the plan is made, and waits for the word to go on.
     ///
     /// # Errors
@@ -143,23 +137,32 @@ fn check(said: &[u8], product: &str, version: &Version) -> Result<(), BoxError> 
 }
 
 impl Planner<'_> {
-    /// Lets the release's own program plan the update, show it, and carry it out. Gives its exit
-    /// status; what it had to say, it has said.
+    /// Lets the release's own program plan the update, show it, and carry it out. `options` is what the
+    /// product's command line was told beyond `stop_guests` (see [`Planner::plan`]). Gives the
+    /// program's exit status; what it had to say, it has said.
     ///
     /// # Errors
+    /// [`ToolkitError::NoDelegate`], for a release that does not plan for itself;
     /// [`ToolkitError::Handover`], [`ToolkitError::LaterHandover`]: nothing was changed.
     /// [`ToolkitError::Program`], when it does not say the right version.
     pub fn hand_over(
         &self,
-        handed: HandedUpdate,
-        list: &ReleaseList,
+        staged: &Staged<'_>,
+        stop_guests: bool,
+        options: serde_json::Value,
     ) -> Result<ExitStatus, ToolkitError> {
+        let list = staged.list.as_ref().ok_or(ToolkitError::NoDelegate)?;
+        let (version, release) = (staged.release.version.clone(), staged.release.path.clone());
         if list.handover != HANDOVER {
-            return Err(ToolkitError::LaterHandover {
-                version: handed.version,
-            });
+            return Err(ToolkitError::LaterHandover { version });
         }
-        let (version, release) = (handed.version.clone(), handed.release.clone());
+        let handed = HandedUpdate {
+            handover: HANDOVER,
+            release: release.clone(),
+            info: staged.info.clone(),
+            stop_guests,
+            options,
+        };
         let delegate = self.product.delegate.as_ref();
         let delegate = delegate.ok_or(ToolkitError::NoDelegate)?;
         let folder = release.join("bin");
@@ -217,7 +220,7 @@ pub(super) fn call(
     Ok(hand_over(&call, accept)?)
 }
 
-impl<'a> Toolkit<'a> {
+impl<'a> Session<'a> {
     /// The operation of another program, whose lock this one shares now, carried on by this one:
     /// `program`, which is kept until nothing is left that only it can read.
     pub fn carry_on(
@@ -275,6 +278,23 @@ impl<'a> Planner<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_update_is_handed_over_in_the_form_that_every_version_reads() {
+        let wire = serde_json::json!({
+            "ask": "update", "handover": 1, "release": "/usr/local/lib/toy/.staging/0.2.0",
+            "version": "0.2.0", "channel": "stable", "sequence": 7,
+            "released": "2026-11-01T00:00:00Z", "signed_by": ["6F2A00112233445C"],
+            "urgency": "high", "notes": "- A hole.\n", "stop_guests": false,
+            "options": { "yes": true },
+        });
+        let handed: Handed = serde_json::from_value(wire.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&handed).unwrap(), wire);
+        let Handed::Update(update) = handed else {
+            panic!("{handed:?}");
+        };
+        assert_eq!(update.info.version, Version::new(0, 2, 0));
+    }
 
     #[test]
     fn only_the_plan_of_that_product_and_version_is_followed() {

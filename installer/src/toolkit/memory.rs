@@ -3,18 +3,19 @@
 //! Guarantees: written whole and synced before anything is done with what was seen; a record that
 //! cannot be read is an error, never an empty one: forgetting would let old releases in.
 
-use super::{Planner, RunError, Toolkit, ToolkitError};
-use crate::effect::{Effects, Lock, trust};
-use crate::model::{
-    AntiRollbackState, FileImage, Found, KeyList, Product, RolledBack, SignedText, Version,
-};
+use super::{RunError, Session, ToolkitError};
+use crate::effect::{Effects, trust};
+use crate::model::{AntiRollbackState, FileImage, Found, Product, RolledBack, SignedText, Version};
 use crate::observe::ObserveError;
 
 /// What this host has seen; nothing, when it keeps no record yet.
 ///
 /// # Errors
 /// [`ToolkitError::AntiRollbackState`], when the record cannot be read; [`ToolkitError::Files`].
-pub fn seen(product: &Product, effects: &Effects<'_>) -> Result<AntiRollbackState, ToolkitError> {
+pub(crate) fn read_seen(
+    product: &Product,
+    effects: &Effects<'_>,
+) -> Result<AntiRollbackState, ToolkitError> {
     let path = product.layout.seen();
     match effects.files.look(&path)? {
         Found::Missing => Ok(AntiRollbackState::default()),
@@ -25,38 +26,6 @@ pub fn seen(product: &Product, effects: &Effects<'_>) -> Result<AntiRollbackStat
         }
         _ => Err(ToolkitError::NoRecord { path }),
     }
-}
-
-/// Writes down a list of keys that was believed, unless a later one is there by now. For a mere look,
-/// which holds no lock: it is taken for as long as the writing takes.
-///
-/// # Errors
-/// [`ToolkitError::Lock`] when an operation is in progress; [`ToolkitError::AntiRollbackState`],
-/// [`ToolkitError::Files`].
-pub fn remember_keys(
-    product: &Product,
-    effects: &Effects<'_>,
-    keys: &SignedText,
-) -> Result<(), ToolkitError> {
-    let _lock = Lock::take(&product.layout.lock)?;
-    write_keys(product, effects, keys)
-}
-
-fn write_keys(
-    product: &Product,
-    effects: &Effects<'_>,
-    keys: &SignedText,
-) -> Result<(), ToolkitError> {
-    let sequence = |keys: &SignedText| {
-        let list = KeyList::from_json(keys.text.as_bytes());
-        list.map_or(0, |list| list.sequence)
-    };
-    let mut seen = seen(product, effects)?;
-    if seen.keys.as_ref().map_or(0, sequence) > sequence(keys) {
-        return Ok(());
-    }
-    seen.keys = Some(keys.clone());
-    write(product, effects, &seen)
 }
 
 fn write(
@@ -76,17 +45,7 @@ fn write(
         .write_whole(&path, &FileImage::private(bytes))?)
 }
 
-impl Planner<'_> {
-    /// Writes down a list of keys that was believed: that much even a dry run does.
-    ///
-    /// # Errors
-    /// [`ToolkitError::AntiRollbackState`], [`ToolkitError::Files`]; the record is as it was then.
-    pub fn remember_keys(&self, keys: &SignedText) -> Result<(), ToolkitError> {
-        write_keys(self.product, &self.effects, keys)
-    }
-}
-
-impl Toolkit<'_> {
+impl Session<'_> {
     /// Writes down a version that failed, so that no timer tries it day after day.
     pub(super) fn remember_failure(
         &self,
@@ -101,20 +60,33 @@ impl Toolkit<'_> {
             return Ok(());
         }
         let effects = &self.planner.effects;
-        let mut seen = seen(self.planner.product, effects)?;
+        let mut seen = self.read_seen()?;
         seen.failed = Some(RolledBack {
             version: version.clone(),
             at: effects.clock.now(),
             why: Some(cause.to_string()),
         });
-        self.remember(&seen)
+        self.write_seen(&seen)
+    }
+
+    /// What this host has seen.
+    pub(crate) fn read_seen(&self) -> Result<AntiRollbackState, ToolkitError> {
+        read_seen(self.planner.product, &self.planner.effects)
     }
 
     /// Writes down what was seen.
     ///
     /// # Errors
     /// [`ToolkitError::AntiRollbackState`], [`ToolkitError::Files`]; the record is as it was then.
-    pub fn remember(&self, seen: &AntiRollbackState) -> Result<(), ToolkitError> {
+    pub(crate) fn write_seen(&self, seen: &AntiRollbackState) -> Result<(), ToolkitError> {
         write(self.planner.product, &self.planner.effects, seen)
+    }
+
+    /// Writes down a list of keys that was believed. It is the latest: it was held against the one that
+    /// the record had.
+    pub(crate) fn write_keys(&self, keys: &SignedText) -> Result<(), ToolkitError> {
+        let mut seen = self.read_seen()?;
+        seen.keys = Some(keys.clone());
+        self.write_seen(&seen)
     }
 }

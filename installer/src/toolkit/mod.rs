@@ -13,6 +13,7 @@ mod planner;
 mod prepare;
 mod prepared;
 mod recover;
+mod release_info;
 mod request;
 mod rescue;
 mod state;
@@ -33,10 +34,11 @@ pub use error::ToolkitError;
 pub use handover::{HANDOVER, Handed, HandedUpdate, Taken, take_over};
 pub use host_side::HostSide;
 pub use keeper::KeeperError;
-pub use memory::{remember_keys, seen};
+pub(crate) use memory::read_seen;
 pub use planner::{Planner, Preview};
 pub use prepared::{Prepared, Request};
 pub use recover::{Recovered, recover};
+pub use release_info::ReleaseInfo;
 pub use request::{
     InstallRequest, ReleaseFolder, RestartRequest, RollbackRequest, UninstallRequest, UpdateRequest,
 };
@@ -79,14 +81,14 @@ pub struct Ended {
 }
 
 /// One run of the toolkit: it holds the lock.
-pub struct Toolkit<'a> {
+pub struct Session<'a> {
     planner: Planner<'a>,
     report: &'a mut dyn Report,
     /// This program's own file, to be kept where another one may not be able to read its journal.
     program: Option<PathBuf>,
 }
 
-impl<'a> Toolkit<'a> {
+impl<'a> Session<'a> {
     /// Takes the lock, and rolls back or finishes what an interrupted operation left.
     ///
     /// # Errors
@@ -162,8 +164,7 @@ impl<'a> Toolkit<'a> {
     }
 
     fn run(&mut self, request: Request) -> Result<Outcome, ToolkitError> {
-        let prepared = self.planner.prepare(request)?;
-        self.execute(prepared)
+        self.planner.prepare(request)?.execute(self)
     }
 
     fn carry_out(&mut self, preview: Preview) -> Result<Outcome, ToolkitError> {

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::ReleaseInfo;
 use crate::model::{InstallMethod, Owner, Version};
 use crate::plan::Purge;
 use crate::unit;
@@ -61,34 +62,50 @@ impl InstallRequest {
     }
 }
 
-/// What to update to. The caller has verified it.
+/// What to update to: a release that was verified, by this program or by the one that called it.
 #[derive(Debug, Clone)]
 pub struct UpdateRequest {
     /// What.
-    pub release: ReleaseFolder,
+    pub(crate) release: ReleaseFolder,
     /// What the unit templates are filled with.
-    pub values: unit::Values,
+    pub(crate) values: unit::Values,
     /// The channel that it is from, and that later ones are to come from.
-    pub channel: String,
+    pub(crate) channel: String,
     /// The sequence number of the manifest.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// When the manifest was signed.
-    pub released: Timestamp,
+    pub(crate) released: Timestamp,
     /// End protected processes that would be killed and cannot be moved, instead of refusing.
-    pub stop_guests: bool,
+    pub(crate) stop_guests: bool,
 }
 
 impl UpdateRequest {
-    /// An update to a release that came without a manifest: from the channel `stable`, the first of its
-    /// numbers, signed at the beginning of time.
-    pub fn new(release: ReleaseFolder, values: unit::Values) -> Self {
+    pub(crate) fn of(
+        release: ReleaseFolder,
+        info: &ReleaseInfo,
+        values: unit::Values,
+        stop_guests: bool,
+    ) -> Self {
+        Self {
+            release,
+            values,
+            channel: info.channel.clone(),
+            sequence: info.sequence,
+            released: info.released,
+            stop_guests,
+        }
+    }
+
+    /// For tests of the engine alone: a release that nobody has verified, in a folder that is root's.
+    #[doc(hidden)]
+    pub fn unverified(release: ReleaseFolder, values: unit::Values, stop_guests: bool) -> Self {
         Self {
             release,
             values,
             channel: "stable".into(),
-            sequence: 0,
+            sequence: 1,
             released: Timestamp::UNIX_EPOCH,
-            stop_guests: false,
+            stop_guests,
         }
     }
 }

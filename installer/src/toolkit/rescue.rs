@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Event, Report, RollbackRequest, Toolkit, ToolkitError};
+use super::{Event, Report, RollbackRequest, Session, ToolkitError};
 use crate::effect::{Effects, Lock, LockError};
 use crate::model::{Found, Probation, Product, Receipt, UnitFacts, UnitName, Version};
 use crate::observe::read_probation;
@@ -83,7 +83,7 @@ pub fn rescue(
         }
         if effects.files.look(&product.layout.journal())? != Found::Missing {
             // whoever wrote it holds no lock, so it is dead; taking the lock takes it back
-            match Toolkit::begin(product, effects, report) {
+            match Session::begin(product, effects, report) {
                 Ok(_) | Err(ToolkitError::Lock(LockError::Held { .. })) => {}
                 Err(error) => return Err(error),
             }
@@ -142,17 +142,17 @@ fn go_back(
         version: &probation.version,
         why: &why,
     });
-    let mut toolkit = match Toolkit::begin(product, effects, report) {
+    let mut session = match Session::begin(product, effects, report) {
         Err(ToolkitError::Lock(LockError::Held { .. })) => return Ok(None),
         begun => begun?,
     };
-    let receipt = toolkit.receipt()?;
+    let receipt = session.receipt()?;
     if receipt.version != probation.version {
         // the probation of a version that is not installed any more
         effects.files.remove(&product.layout.probation())?;
         return Ok(None);
     }
-    toolkit.rollback(&RollbackRequest {
+    session.rollback(&RollbackRequest {
         values: values(&receipt),
         why: Some(why.clone()),
         stop_guests: false,

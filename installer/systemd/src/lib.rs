@@ -1,7 +1,7 @@
 //! systemd for the toolkit and for daemons alike: unit files as text, what the manager holds of a unit,
 //! and the one client on the system bus.
 //!
-//! Guarantees: [`unit`] is text and nothing else; only [`client`] speaks to the manager.
+//! Guarantees: [`mod@unit`] is text and nothing else; only [`client`] speaks to the manager.
 
 pub mod client;
 pub mod unit;

@@ -8,8 +8,8 @@ mod error;
 use std::path::{Path, PathBuf};
 
 use banger_installer_fetch::{
-    ExpectedEntries, MANIFEST_LIMIT, MANIFEST_NAME, Mirrors, NoMirror, SignedFile, Source,
-    Transport, host_target,
+    ExpectedEntries, KEYS_LIMIT, KEYS_NAME, MANIFEST_LIMIT, MANIFEST_NAME, Mirrors, NoMirror,
+    SignedFile, Source, Transport, host_target, manifest_name, version_of_manifest,
 };
 use banger_installer_trust::model::{Artefact, ArtefactKind, KeyList, Manifest};
 use banger_installer_trust::{
@@ -20,12 +20,8 @@ use jiff::Timestamp;
 
 pub use error::CheckError;
 
-use crate::publish::versioned_manifest;
 use crate::sums::{SUMS_NAME, Sums};
 use crate::{PRODUCT, PROGRAMS, ReleaseError, UNITS, public_key, sbom_name};
-
-/// No list of keys is larger, in bytes (RELEASES.md).
-const KEYS_LIMIT: u64 = 64 * 1024;
 
 /// Options of [`check`].
 #[derive(Debug, Clone)]
@@ -93,7 +89,7 @@ fn check_list(
     pinned: &Pinned,
     tell: &mut dyn FnMut(Checked),
 ) -> Result<Verified<KeyList>, CheckError> {
-    let name = "keys.json";
+    let name = KEYS_NAME;
     let file = signed(&options.folder, name, KEYS_LIMIT)?;
     let expectation = ListExpectation {
         product: PRODUCT.into(),
@@ -130,7 +126,7 @@ impl Run<'_> {
     fn check(&self, tell: &mut dyn FnMut(Checked)) -> Result<(), CheckError> {
         let folder = &self.options.folder;
         let newest = self.manifest(MANIFEST_NAME, false, tell)?;
-        let own = versioned_manifest(&newest.version);
+        let own = manifest_name(&newest.version);
         if read(&folder.join(&own))? != newest.bytes() {
             return Err(CheckError::NotTheNewest { name: own });
         }
@@ -170,9 +166,7 @@ impl Run<'_> {
             product: PRODUCT.into(),
             target: target.unwrap_or_else(|| host_target().into()),
             channel: claimed.map_or_else(String::new, |manifest| manifest.channel),
-            version: name
-                .strip_prefix("manifest-")
-                .and_then(|rest| rest.strip_suffix(".json")?.parse().ok()),
+            version: version_of_manifest(name),
             highest_sequence: 0,
             now: self.options.now,
             clock_floor: None,

@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use banger_installer_fetch::SIGNATURE_SUFFIX;
 use banger_installer_trust::SIGNATURES_LIMIT;
 use banger_installer_trust::model::{KEY_LIST_SCHEMA, KeyId, KeyList, PublicKeyText};
 use jiff::{SignedDuration, Timestamp};
@@ -289,7 +290,7 @@ fn comment(list: &KeyList, bytes: &[u8]) -> String {
 
 fn signature_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".minisig");
+    name.push(SIGNATURE_SUFFIX);
     name.into()
 }
 

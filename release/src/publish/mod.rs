@@ -17,8 +17,10 @@ mod withdraw;
 
 use std::path::{Path, PathBuf};
 
-use banger_installer_fetch::{MANIFEST_NAME, SIGNATURE_NAME};
-use banger_installer_trust::model::{KeyList, Manifest, Version};
+use banger_installer_fetch::{
+    KEYS_NAME, MANIFEST_NAME, SIGNATURE_NAME, manifest_name, signature_name,
+};
+use banger_installer_trust::model::{KeyList, Manifest};
 
 pub use error::PublishError;
 use folder::Next;
@@ -28,9 +30,6 @@ pub use withdraw::{WithdrawOptions, Withdrawn, withdraw};
 use crate::key::{SignedList, split_signatures};
 use crate::sums::{SUMS_NAME, Sums, digest};
 use crate::{ReleaseError, sbom_name};
-
-/// The list of signing keys in a published folder.
-const KEYS_NAME: &str = "keys.json";
 
 /// Options of [`publish`].
 #[derive(Debug, Clone)]
@@ -53,11 +52,6 @@ pub struct Published {
     pub manifest: Manifest,
     /// What the folder's `SHA256SUMS` names.
     pub files: usize,
-}
-
-/// The name under which a release's manifest stays when a newer one has come.
-pub(crate) fn versioned_manifest(version: &Version) -> String {
-    format!("manifest-{version}.json")
 }
 
 /// Publishes a release.
@@ -85,8 +79,8 @@ pub fn publish(options: &PublishOptions) -> Result<Published, ReleaseError> {
         next.copy(&options.release.join(name), name, *digest)?;
         sums.set(name, *digest);
     }
-    let manifest = versioned_manifest(&offer.manifest.version);
-    let signature = format!("{manifest}.minisig");
+    let manifest = manifest_name(&offer.manifest.version);
+    let signature = signature_name(&manifest);
     next.write(&signature, offer.signature.as_bytes())?;
     next.write(&manifest, &offer.bytes)?;
     // manifest.json is left out: it is manifest-VERSION.json, and moves on
@@ -94,7 +88,7 @@ pub fn publish(options: &PublishOptions) -> Result<Published, ReleaseError> {
     sums.set(&manifest, digest(&offer.bytes));
     next.write(SUMS_NAME, sums.to_string().as_bytes())?;
     if let Some(keys) = &keys {
-        next.write(&format!("{KEYS_NAME}.minisig"), keys.signatures.as_bytes())?;
+        next.write(&signature_name(KEYS_NAME), keys.signatures.as_bytes())?;
         next.write(KEYS_NAME, &keys.bytes)?;
     }
     next.write(SIGNATURE_NAME, offer.signature.as_bytes())?;

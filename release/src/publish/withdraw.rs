@@ -8,7 +8,9 @@
 
 use std::path::{Path, PathBuf};
 
-use banger_installer_fetch::{MANIFEST_NAME, SIGNATURE_NAME};
+use banger_installer_fetch::{
+    MANIFEST_NAME, SIGNATURE_NAME, manifest_name, signature_name, version_of_manifest,
+};
 use banger_installer_host::Version;
 use banger_installer_trust::model::{Artefact, Manifest, PublicKeyText};
 use banger_installer_trust::{
@@ -17,7 +19,7 @@ use banger_installer_trust::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::folder::Next;
-use super::{PublishError, optional, read_standing, versioned_manifest};
+use super::{PublishError, optional, read_standing};
 use crate::key::{SigningKey, sign_all};
 use crate::pack::{default_sequence, signature_comment};
 use crate::sums::{SUMS_NAME, digest};
@@ -87,12 +89,12 @@ pub fn withdraw(
 
     next.build()?;
     let mut sums = standing.sums;
-    let gone = versioned_manifest(&newest.version);
+    let gone = manifest_name(&newest.version);
     next.remove(&gone)?;
-    next.remove(&format!("{gone}.minisig"))?;
+    next.remove(&signature_name(&gone))?;
     sums.retain(|name| next.has(name));
-    let name = versioned_manifest(&version);
-    let signature_name = format!("{name}.minisig");
+    let name = manifest_name(&version);
+    let signature_name = signature_name(&name);
     next.write(&signature_name, signature.as_bytes())?;
     next.write(&name, &bytes)?;
     sums.set(&signature_name, digest(signature.as_bytes()));
@@ -125,10 +127,7 @@ fn before(folder: &Path, version: &Version) -> Result<Version, ReleaseError> {
     let mut found: Option<Version> = None;
     for entry in fs_err::read_dir(folder).map_err(ReleaseError::read(folder))? {
         let name = entry.map_err(ReleaseError::read(folder))?.file_name();
-        let other = name.to_str().and_then(|name| {
-            let rest = name.strip_prefix("manifest-")?;
-            rest.strip_suffix(".json")?.parse::<Version>().ok()
-        });
+        let other = name.to_str().and_then(version_of_manifest);
         found = found.max(other.filter(|other| other < version));
     }
     Ok(found.ok_or_else(|| PublishError::NothingBefore {
@@ -145,12 +144,12 @@ fn believed(
     channel: &str,
     trusted: &[PublicKeyText],
 ) -> Result<Verified<Manifest>, ReleaseError> {
-    let name = versioned_manifest(version);
+    let name = manifest_name(version);
     let path = folder.join(&name);
     let there =
         |found: Option<Vec<u8>>| found.ok_or_else(|| PublishError::NotThere { name: name.clone() });
     let bytes = there(optional(&path)?)?;
-    let signature = folder.join(format!("{name}.minisig"));
+    let signature = folder.join(signature_name(&name));
     let signature = optional(&signature)?.ok_or(PublishError::Unsigned { path: path.clone() })?;
     let refused = |source: VerifyError| PublishError::NotBelieved {
         path: path.clone(),

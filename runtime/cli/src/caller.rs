@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::Owner;
+use banger_installer_host::is_word;
 
 use super::Failure;
 
@@ -106,8 +107,7 @@ fn not_root(words: impl Iterator<Item = String>) -> String {
 
 /// A word as a POSIX shell must be given it.
 fn shell_word(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) {
+    if is_word(word, b"-_./:=@%+,") {
         word.into()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))

@@ -5,19 +5,20 @@
 
 mod arguments;
 mod caller;
+mod candidate;
 mod carry_out;
 mod check;
+mod download;
 mod dry_run;
 mod failure;
+mod handed;
 pub mod health;
 mod host;
 mod man;
-mod offer;
 mod preview;
 mod probation;
 pub mod product;
 mod question;
-mod release;
 mod report;
 mod root;
 mod screen;

@@ -4,7 +4,7 @@
 
 use banger_installer::model::{KeyId, Receipt, UnitName, Urgency};
 use banger_installer::plan::{Fate, FateKind, Plan, Step, fates};
-use banger_installer::toolkit::{HandedUpdate, Preview};
+use banger_installer::toolkit::{Preview, ReleaseInfo};
 
 use super::dry_run::told;
 use super::failure::printable;
@@ -40,7 +40,7 @@ fn tell_news(notes: &str, screen: &Screen) {
 
 /// Prints the header, what changes, and the fate of each guest.
 pub(super) fn announce(
-    manifest: &HandedUpdate,
+    manifest: &ReleaseInfo,
     receipt: &Receipt,
     preview: &Preview,
     screen: &Screen,

@@ -3,7 +3,7 @@
 //! Guarantees: what is carried out is what was shown. Where the host has changed while somebody thought
 //! about it, that is said, and the new plan is shown and asked about.
 
-use banger_installer::toolkit::{Prepared, Preview, Toolkit};
+use banger_installer::toolkit::{Prepared, Preview, Session};
 
 use super::{Failure, Screen};
 
@@ -23,7 +23,7 @@ impl Question<'_> {
     /// [`Failure`], when the host cannot be looked at again.
     pub(super) fn settle(
         self,
-        toolkit: &Toolkit<'_>,
+        session: &Session<'_>,
         mut prepared: Prepared,
         screen: &Screen,
         show: &dyn Fn(&Preview),
@@ -37,7 +37,7 @@ impl Question<'_> {
                 screen.line("Nothing was changed.");
                 return Ok(None);
             }
-            match toolkit.planner().refresh(&prepared)? {
+            match session.planner().refresh(&prepared)? {
                 None => return Ok(Some(prepared)),
                 Some(anew) => {
                     screen.note("the host has changed meanwhile, and so has what would be done:");

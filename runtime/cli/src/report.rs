@@ -3,9 +3,8 @@
 //! Guarantees: a line stands only for something that has happened; steps that say nothing to a
 //! person (a reload, a receipt) print nothing; guests are always named.
 
-use banger_installer::journal::Phase;
 use banger_installer::model::UnitName;
-use banger_installer::step::Step;
+use banger_installer::plan::{Phase, Step};
 use banger_installer::toolkit::{Event, Report, Summary};
 
 use super::{Screen, Tone};

@@ -8,7 +8,7 @@ use banger_installer::model::{InstallMethod, Owner, Receipt};
 use banger_installer::plan::{Plan, Purge};
 use banger_installer::toolkit::{
     InstallRequest, Outcome, Planner, ReleaseFolder, Request, RescueLimits, Rescued,
-    RestartRequest, Toolkit, ToolkitError, UninstallRequest, recover, rescue,
+    RestartRequest, Session, ToolkitError, UninstallRequest, recover, rescue,
 };
 use nix::errno::Errno;
 
@@ -67,8 +67,8 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
-    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let installed = installed_owner(toolkit.receipt())?;
+    let mut session = Session::begin(&host.product, host.effects(), &mut report)?;
+    let installed = installed_owner(session.receipt())?;
     let owner = owner(options, installed.as_ref(), screen)?;
     if let Some(installed) = installed.filter(|installed| installed.user != owner.user)
         && !may_change_owner(options, &installed, &owner, screen)?
@@ -78,7 +78,7 @@ fn install(options: &InstallOptions, build: &Build, screen: &Screen) -> Result<E
     }
     let (request, _unpacked) = install_request(options, build, &host, owner)?;
     host.hold_signals()?;
-    match toolkit.install(&request)? {
+    match session.install(&request)? {
         Outcome::Unchanged => screen.line(&format!(
             "banger {} is installed for {}, as it should be; nothing was changed.",
             request.release.version, request.owner.user
@@ -297,10 +297,10 @@ fn restart(
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
-    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let request = request(&toolkit.receipt()?.owner)?;
+    let mut session = Session::begin(&host.product, host.effects(), &mut report)?;
+    let request = request(&session.receipt()?.owner)?;
     host.hold_signals()?;
-    if let Outcome::Changed(summary) = toolkit.restart(&request)? {
+    if let Outcome::Changed(summary) = session.restart(&request)? {
         let guests = told_of_guests(&summary);
         screen.line(&format!("\nRestarted; {guests}."));
     }
@@ -321,20 +321,20 @@ fn uninstall(
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
-    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let prepared = toolkit.planner().prepare(Request::Uninstall(request))?;
+    let mut session = Session::begin(&host.product, host.effects(), &mut report)?;
+    let prepared = session.planner().prepare(Request::Uninstall(request))?;
     let question = Question {
         text: "Remove all this?",
         yes,
     };
-    let agreed = question.settle(&toolkit, prepared, screen, &|preview| {
+    let agreed = question.settle(&session, prepared, screen, &|preview| {
         list_removals(&preview.plan, screen);
     })?;
     let Some(prepared) = agreed else {
         return Ok(ExitCode::SUCCESS);
     };
     host.hold_signals()?;
-    toolkit.execute(prepared)?;
+    prepared.execute(&mut session)?;
     screen.line("\nbanger is removed.");
     Ok(ExitCode::SUCCESS)
 }

@@ -4,19 +4,20 @@ use std::process::{ExitCode, ExitStatus};
 
 use banger_installer::error_kind::ErrorKind;
 use banger_installer::model::{InstallMethod, Receipt};
-use banger_installer::plan::{Judgement, Operation};
+use banger_installer::plan::{Decision, Operation};
 use banger_installer::toolkit::{
-    HANDOVER, HandedUpdate, InstallRequest, Outcome, Planner, Prepared, Preview, ReleaseFolder,
-    Request, RollbackRequest, Toolkit, UpdateRequest,
+    InstallRequest, Outcome, Planner, Prepared, Preview, ReleaseFolder, Request, RollbackRequest,
+    Session,
 };
+use banger_installer::updater::{Candidate, Look, Staged};
 
 use super::arguments::{DryRunOptions, UpdateOptions};
-use super::carry_out::HandedOptions;
+use super::candidate::{nothing_to_take, updater};
+use super::download::download;
+use super::handed::HandedOptions;
 use super::host::Host;
-use super::offer::{Offer, look};
 use super::preview::{announce, announce_rollback};
 use super::question::Question;
-use super::release::Staged;
 use super::report::{ScreenReport, told_of_guests};
 use super::{Failure, Screen, caller, check, dry_run, root};
 use crate::build::Build;
@@ -46,34 +47,27 @@ pub(super) fn run(
         return look_ahead(options, build, &host, screen);
     }
     let mut report = ScreenReport::new(screen);
-    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let receipt = toolkit.receipt()?;
+    let mut session = Session::begin(&host.product, host.effects(), &mut report)?;
+    let receipt = session.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
-    let offer = look(options, build, &host, &receipt, &|keys| {
-        toolkit.planner().remember_keys(keys)
-    })?;
-    // before anything is done with it: what was seen once is never forgotten
-    if let Some(seen) = &offer.seen {
-        toolkit.remember(seen)?;
+    let candidate = updater(options, build, &host).check(&session)?;
+    refuse_older(&candidate)?;
+    if *candidate.decision() == Decision::Take {
+        return take(options, &candidate, &mut session, &host, screen);
     }
-    match refuse_older(&offer, &receipt)? {
-        Judgement::Take => take(options, &offer, &receipt, &mut toolkit, &host, screen),
-        judgement => {
-            mend(options, &mut toolkit, &host, &receipt, screen)?;
-            screen.line(&nothing_to_take(&judgement, &offer, &receipt));
-            Ok(ExitCode::SUCCESS)
-        }
-    }
+    mend(options, &mut session, &host, &receipt, screen)?;
+    screen.line(&nothing_to_take(&candidate));
+    Ok(ExitCode::SUCCESS)
 }
 
-/// The judgement; an older version that was asked for by its name is an error, not an answer.
-fn refuse_older(offer: &Offer, receipt: &Receipt) -> Result<Judgement, Failure> {
-    let judgement = offer.judge(receipt);
-    if judgement != Judgement::Older || !offer.was_asked_for() {
-        return Ok(judgement);
+/// An older version that was asked for by its name is an error, not an answer.
+fn refuse_older(candidate: &Candidate<'_>) -> Result<(), Failure> {
+    if *candidate.decision() != Decision::Older || !candidate.was_asked_for() {
+        return Ok(());
     }
-    let (installed, offered) = (&receipt.version, &offer.manifest.version);
+    let installed = &candidate.installed().version;
+    let offered = &candidate.manifest().version;
     Err(Failure::plain(
         format!("{offered} is older than {installed}, which is installed"),
         Some(format!(
@@ -83,83 +77,38 @@ fn refuse_older(offer: &Offer, receipt: &Receipt) -> Result<Judgement, Failure> 
     ))
 }
 
-/// Why an offer is not taken, in a line.
-pub(super) fn nothing_to_take(judgement: &Judgement, offer: &Offer, receipt: &Receipt) -> String {
-    let (installed, offered) = (&receipt.version, &offer.manifest.version);
-    let channel = &offer.manifest.channel;
-    match judgement {
-        Judgement::LeftBefore(left) => {
-            let why = left
-                .why
-                .as_ref()
-                .map_or(String::new(), |why| format!(" ({why})"));
-            format!(
-                "banger {offered} was rolled back here on {}{why}; to install it all the same: \
-                 sudo banger update --version {offered}",
-                left.at.strftime("%Y-%m-%d")
-            )
-        }
-        Judgement::Older => format!(
-            "banger {installed} is newer than {offered}, the newest release of channel {channel}; \
-             to go down: sudo banger update --channel {channel} --allow-downgrade"
-        ),
-        Judgement::Installed if offer.was_asked_for() => format!("banger {installed} is installed"),
-        Judgement::Installed | Judgement::Take => {
-            format!("banger {installed} is the newest release of channel {channel}")
-        }
-    }
-}
-
-/// Fetches what is offered. A release that says what it consists of plans for itself; for any other
-/// this program tells what it changes, asks, and updates.
+/// Takes a release. One that says what it consists of plans for itself; for any other this program
+/// tells what it changes, asks, and updates.
 fn take(
     options: &UpdateOptions,
-    offer: &Offer,
-    receipt: &Receipt,
-    toolkit: &mut Toolkit<'_>,
+    candidate: &Candidate<'_>,
+    session: &mut Session<'_>,
     host: &Host,
     screen: &Screen,
 ) -> Result<ExitCode, Failure> {
-    // a release that is refused or fails is not kept; the next try fetches it anew
-    let clear = || drop(fs_err::remove_dir_all(host.product.layout.staging()));
-    let taken = offer
-        .stage(&host.product, receipt, screen)
-        .and_then(|staged| match &staged.list {
-            Some(list) => {
-                host.hold_signals()?;
-                let handed = handed(options, offer, &staged)?;
-                let status = toolkit.planner().hand_over(handed, list)?;
-                ended(status)
-            }
-            None => take_by_own_plan(options, offer, &staged, receipt, toolkit, host, screen),
-        });
-    // what was taken has left it, and anything else is of no use any more
-    clear();
-    taken
+    let staged = download(candidate, session.planner(), screen)?;
+    if staged.plans_for_itself() {
+        host.hold_signals()?;
+        return hand_over(options, &staged, session.planner());
+    }
+    let receipt = candidate.installed();
+    let values = host.unit_values(&receipt.owner);
+    let planner = session.planner();
+    let prepared = planner.plan(&staged, values, options.stop_guests)?;
+    ask_and_execute(session, prepared, options.yes, host, screen, &|preview| {
+        announce(staged.info(), receipt, preview, screen);
+    })
 }
 
-/// The update as it is handed to the release's own program.
-fn handed(
+/// Has the release's own program plan, show and carry out the update.
+fn hand_over(
     options: &UpdateOptions,
-    offer: &Offer,
-    staged: &Staged,
-) -> Result<HandedUpdate, Failure> {
-    let manifest = &offer.manifest;
-    let options_for_it = serde_json::to_value(HandedOptions::of(options))
+    staged: &Staged<'_>,
+    planner: &Planner<'_>,
+) -> Result<ExitCode, Failure> {
+    let told = serde_json::to_value(HandedOptions::of(options))
         .map_err(|error| Failure::new(&error, None, ErrorKind::Other))?;
-    Ok(HandedUpdate {
-        handover: HANDOVER,
-        release: staged.path.clone(),
-        version: manifest.version.clone(),
-        channel: manifest.channel.clone(),
-        sequence: manifest.sequence,
-        released: manifest.released,
-        signed_by: manifest.signed_by().to_vec(),
-        urgency: manifest.urgency,
-        notes: manifest.notes.clone(),
-        stop_guests: options.stop_guests,
-        options: options_for_it,
-    })
+    ended(planner.hand_over(staged, options.stop_guests, told)?)
 }
 
 /// The exit code of the release's own program, which has said all that there is to say, unless it was
@@ -183,27 +132,9 @@ fn ended(status: ExitStatus) -> Result<ExitCode, Failure> {
     ))
 }
 
-/// A release from before releases planned for themselves.
-fn take_by_own_plan(
-    options: &UpdateOptions,
-    offer: &Offer,
-    staged: &Staged,
-    receipt: &Receipt,
-    toolkit: &mut Toolkit<'_>,
-    host: &Host,
-    screen: &Screen,
-) -> Result<ExitCode, Failure> {
-    let request = Request::Update(own_request(options, offer, staged, receipt, host));
-    let prepared = toolkit.planner().prepare(request)?;
-    let handed = handed(options, offer, staged)?;
-    ask_and_execute(toolkit, prepared, options.yes, host, screen, &|preview| {
-        announce(&handed, receipt, preview, screen);
-    })
-}
-
 /// Shows what would be done, asks unless that was answered on the command line, and does it.
 pub(super) fn ask_and_execute(
-    toolkit: &mut Toolkit<'_>,
+    session: &mut Session<'_>,
     prepared: Prepared,
     yes: bool,
     host: &Host,
@@ -211,35 +142,16 @@ pub(super) fn ask_and_execute(
     show: &dyn Fn(&Preview),
 ) -> Result<ExitCode, Failure> {
     let text = "Continue?";
-    let agreed = Question { text, yes }.settle(toolkit, prepared, screen, show)?;
+    let agreed = Question { text, yes }.settle(session, prepared, screen, show)?;
     if let Some(prepared) = agreed {
         host.hold_signals()?;
-        conclude(&toolkit.execute(prepared)?, screen);
+        conclude(&prepared.execute(session)?, screen);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn own_request(
-    options: &UpdateOptions,
-    offer: &Offer,
-    staged: &Staged,
-    receipt: &Receipt,
-    host: &Host,
-) -> UpdateRequest {
-    UpdateRequest {
-        release: ReleaseFolder {
-            path: staged.path.clone(),
-            version: offer.manifest.version.clone(),
-        },
-        values: host.unit_values(&receipt.owner),
-        channel: offer.manifest.channel.clone(),
-        sequence: offer.manifest.sequence,
-        released: offer.manifest.released,
-        stop_guests: options.stop_guests,
-    }
-}
-
-/// `--dry-run`: what an update would do. The release is fetched and verified for it, and thrown away.
+/// `--dry-run`: what an update would do. The release is fetched and verified for it, and thrown away;
+/// what was learnt of keys and releases counts for this time alone.
 fn look_ahead(
     options: &UpdateOptions,
     build: &Build,
@@ -250,30 +162,23 @@ fn look_ahead(
     let receipt = planner.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
-    let offer = look(options, build, host, &receipt, &|keys| {
-        planner.remember_keys(keys)
-    })?;
-    if refuse_older(&offer, &receipt)? != Judgement::Take {
-        let request = Request::Install(as_installed(options, &receipt, host));
-        let prepared = planner.prepare(request)?;
-        dry_run::show(prepared.preview(), showing(options), screen)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let quiet = Screen::silent();
-    let told = if options.json { &quiet } else { screen };
-    let shown = offer
-        .stage(&host.product, &receipt, told)
-        .and_then(|staged| {
-            if let Some(list) = &staged.list {
-                return ended(planner.hand_over(handed(options, &offer, &staged)?, list)?);
-            }
-            let request = own_request(options, &offer, &staged, &receipt, host);
-            let prepared = planner.prepare(Request::Update(request))?;
-            dry_run::show(prepared.preview(), showing(options), screen)?;
-            Ok(ExitCode::SUCCESS)
-        });
-    drop(fs_err::remove_dir_all(host.product.layout.staging()));
-    shown
+    let look = Look::new(&host.product, host.effects());
+    let candidate = updater(options, build, host).check(&look)?;
+    refuse_older(&candidate)?;
+    let prepared = if *candidate.decision() == Decision::Take {
+        let quiet = Screen::silent();
+        let told = if options.json { &quiet } else { screen };
+        let staged = download(&candidate, &planner, told)?;
+        if staged.plans_for_itself() {
+            return hand_over(options, &staged, &planner);
+        }
+        let values = host.unit_values(&receipt.owner);
+        planner.plan(&staged, values, options.stop_guests)?
+    } else {
+        planner.prepare(Request::Install(as_installed(options, &receipt, host)))?
+    };
+    dry_run::show(prepared.preview(), showing(options), screen)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 const fn showing(options: &UpdateOptions) -> DryRunOptions {
@@ -298,14 +203,14 @@ fn roll_back(options: &UpdateOptions, host: &Host, screen: &Screen) -> Result<Ex
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = ScreenReport::new(screen);
-    let mut toolkit = Toolkit::begin(&host.product, host.effects(), &mut report)?;
-    let receipt = toolkit.receipt()?;
+    let mut session = Session::begin(&host.product, host.effects(), &mut report)?;
+    let receipt = session.receipt()?;
     refuse_foreign(&receipt)?;
     caller::require_user(&receipt.owner)?;
     let request = Request::Rollback(request(&receipt));
-    let prepared = toolkit.planner().prepare(request)?;
+    let prepared = session.planner().prepare(request)?;
     ask_and_execute(
-        &mut toolkit,
+        &mut session,
         prepared,
         options.yes,
         host,
@@ -337,13 +242,13 @@ fn refuse_foreign(receipt: &Receipt) -> Result<(), Failure> {
 /// There is nothing newer: then what is installed is at least made what it should be.
 fn mend(
     options: &UpdateOptions,
-    toolkit: &mut Toolkit<'_>,
+    session: &mut Session<'_>,
     host: &Host,
     receipt: &Receipt,
     screen: &Screen,
 ) -> Result<(), Failure> {
     host.hold_signals()?;
-    let outcome = toolkit.install(&as_installed(options, receipt, host))?;
+    let outcome = session.install(&as_installed(options, receipt, host))?;
     if let Outcome::Changed(summary) = outcome {
         let follows = options
             .channel

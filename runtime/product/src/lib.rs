@@ -236,6 +236,25 @@ mod tests {
     }
 
     #[test]
+    fn names_that_lie_on_hosts_already_stay_as_they_are() {
+        let layout = layout();
+        let unit = OWNER_SERVICE.parse().unwrap();
+        let folder = "/etc/systemd/system/bangerd.service.d";
+        let own = layout.keep_guests_drop_in(&unit);
+        assert_eq!(own, Path::new(folder).join("zzz-banger-keep-guests.conf"));
+        let backup = layout.backup_of(Path::new("/run/systemd/system/x.conf"));
+        let expected = "/run/systemd/system/x.conf.set-aside-by-banger";
+        assert_eq!(backup, Path::new(expected));
+        assert_eq!(layout.receipt(), Path::new("/etc/banger/install.json"));
+        assert_eq!(
+            layout.journal(),
+            Path::new("/var/lib/banger-install/journal.json")
+        );
+        assert_eq!(layout.lock, Path::new("/run/banger-install.lock"));
+        assert_eq!(layout.current(), Path::new("/usr/local/lib/banger/current"));
+    }
+
+    #[test]
     fn an_empty_coverage_variable_counts_as_unset() {
         let coverage = Coverage::from_environment(|_| Some(std::ffi::OsString::new()));
         assert_eq!(coverage, Coverage::default());

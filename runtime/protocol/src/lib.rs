@@ -11,6 +11,7 @@ mod fault;
 mod framing;
 mod messages;
 mod names;
+mod page_key;
 mod pages;
 mod rate;
 pub mod server;
@@ -23,7 +24,8 @@ pub use messages::{
     StopVm, VmList, VmState, VmSummary,
 };
 pub use names::{Cpus, GraceSeconds, InputError, MemoryMib, VmId, VmName};
-pub use pages::{BadPageKey, PageKey, page};
+pub use page_key::{BadPageKey, PageKey};
+pub use pages::page;
 
 #[cfg(test)]
 mod tests;

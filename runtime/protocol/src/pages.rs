@@ -3,67 +3,13 @@
 //! Guarantees: whoever asks for one page after the other sees every VM that was there all the time,
 //! once, however many come and go meanwhile; a page has at most [`limits::VMS_PER_PAGE`] VMs.
 
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-use super::{ListVms, VmList, VmSummary, limits};
-
-/// A place in the list: what names the last VM of a page for certain, its id or its process.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PageKey(String);
-
-/// No key that an earlier page could have named.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no place in the list of VMs")]
-pub struct BadPageKey(String);
-
-impl PageKey {
-    /// More than an id and more than `process-` with a process id.
-    const LONGEST: usize = 32;
-
-    fn of(vm: &VmSummary) -> Self {
-        Self(match (&vm.id, vm.pid) {
-            (Some(id), _) => id.to_string(),
-            (None, Some(pid)) => format!("process-{pid}"),
-            (None, None) => String::new(),
-        })
-    }
-}
-
-impl FromStr for PageKey {
-    type Err = BadPageKey;
-
-    fn from_str(text: &str) -> Result<Self, BadPageKey> {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if text.len() <= Self::LONGEST && text.bytes().all(plain) {
-            Ok(Self(text.into()))
-        } else {
-            Err(BadPageKey(text.chars().take(Self::LONGEST).collect()))
-        }
-    }
-}
-
-impl TryFrom<String> for PageKey {
-    type Error = BadPageKey;
-
-    fn try_from(text: String) -> Result<Self, BadPageKey> {
-        text.parse()
-    }
-}
-
-impl From<PageKey> for String {
-    fn from(key: PageKey) -> Self {
-        key.0
-    }
-}
+use super::{ListVms, PageKey, VmList, VmSummary, limits};
 
 /// The page of `vms` that was asked for, by name.
 pub fn page(vms: Vec<VmSummary>, which: &ListVms) -> VmList {
     let mut keyed: Vec<(PageKey, VmSummary)> = vms
         .into_iter()
-        .map(|vm| (PageKey::of(&vm), vm))
+        .map(|vm| (PageKey::of(vm.id.as_ref(), vm.pid), vm))
         .filter(|(key, _)| which.after.as_ref().is_none_or(|after| key > after))
         .collect();
     keyed.sort_by(|one, other| one.0.cmp(&other.0));

@@ -17,6 +17,7 @@ pub mod programs;
 pub mod race;
 pub mod releases;
 pub mod root;
+pub mod server;
 pub mod stage;
 pub mod tools;
 pub mod tree;

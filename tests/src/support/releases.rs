@@ -203,7 +203,7 @@ impl Releases {
             legacy,
             version: parsed(version)?,
             channel: "stable".to_owned(),
-            target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
+            target: banger_installer::fetch::host_target().to_owned(),
             keys: vec![SigningKey::load(&self.keys.secret, None).map_err(|error| wrong(&error))?],
             out: self.folder.path().join(format!("out-{version}")),
             sequence: Some(sequence),

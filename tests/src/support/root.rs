@@ -36,19 +36,25 @@ const UNITS: &str = "usr/lib/systemd/system";
 
 /// The base root; built when it is not cached (about a minute).
 pub fn base() -> Result<PathBuf> {
-    let list = format!("{} {} {FINISH}", suite(), PACKAGES.join(","));
+    with(&[])
+}
+
+/// A root with more of Debian's packages, for a test of its own: the base stays as it is.
+pub fn with(extra: &[&str]) -> Result<PathBuf> {
+    let packages = [PACKAGES, extra].concat();
+    let list = format!("{} {} {FINISH}", suite(), packages.join(","));
     let key: String = firecracker::sha256(list.as_bytes())
         .chars()
         .take(12)
         .collect();
-    place::cached(&format!("root-{key}"), build)
+    place::cached(&format!("root-{key}"), |part| build(part, &packages, extra))
 }
 
 fn suite() -> String {
     std::env::var(SUITE).unwrap_or_else(|_| OLDEST.to_owned())
 }
 
-fn build(part: &Path) -> Result<()> {
+fn build(part: &Path, packages: &[&str], extra: &[&str]) -> Result<()> {
     command::run(
         Command::new("mmdebstrap")
             .args([
@@ -57,12 +63,25 @@ fn build(part: &Path) -> Result<()> {
                 "--mode=root",
                 "--format=directory",
             ])
-            .arg(format!("--include={}", PACKAGES.join(",")))
+            .arg(format!("--include={}", packages.join(",")))
             .args(["--aptopt=Acquire::Languages \"none\"", &suite()])
             .arg(part),
     )?
     .ok()?;
+    mask_services(part, extra)?;
     mask_timers(part)
+}
+
+/// Masks the services that packages bring under their own names: a test starts what it needs.
+fn mask_services(root: &Path, packages: &[&str]) -> Result<()> {
+    for package in packages {
+        let name = format!("{package}.service");
+        if root.join(UNITS).join(&name).exists() {
+            let mask = root.join("etc/systemd/system").join(name);
+            fs::os::unix::fs::symlink("/dev/null", mask)?;
+        }
+    }
+    Ok(())
 }
 
 /// The timers that the distribution brought, by name: those that it enables, and those that it does

@@ -1,23 +1,20 @@
 //! A host with banger on it: releases served over TLS on its loopback, an installed version, guests.
 
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
 
 use banger_installer::model::ProcessIdentity;
 use banger_release::Packed;
 use fs_err as fs;
 use serde::Deserialize;
 
-use super::command::{self, Output};
+use super::command::Output;
 use super::releases::Releases;
-use super::{Error, Host, Result, console, guest, process, programs};
+use super::server::{self, Server};
+use super::{Error, Host, Result, console, guest, process};
 
 /// Who owns the guests.
 pub const OWNER: &str = "alice";
-const ADDRESS: &str = "127.0.0.1:8443";
 const KERNEL: &str = "/home/alice/ticker.elf";
-/// Where the host's TLS clients look for authorities.
-const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// A host that can update from its own release server.
 #[derive(Debug)]
@@ -95,10 +92,10 @@ impl Stage {
 
     /// The same as [`Stage::new`] on a host that stands.
     pub fn on(host: Host, releases: Releases) -> Result<Self> {
-        let server = Server::start(&host, &releases)?;
+        let server = Server::start(&host, &releases.public())?;
         host.write(
             "/etc/banger/config.toml",
-            format!("[update]\nsource = \"https://{ADDRESS}/manifest.json\"\n"),
+            format!("[update]\nsource = \"{}/manifest.json\"\n", server::URL),
         )?;
         host.write(
             "/etc/banger/keys.d/bench.pub",
@@ -216,54 +213,5 @@ impl Stage {
             "{} was {guest:?}, is {now:?}, {state}",
             guest.name
         )))
-    }
-}
-
-/// The release server, on the host's loopback. It runs as a program of this machine in the host's
-/// network and reads a folder outside of the host.
-#[derive(Debug)]
-struct Server {
-    child: Child,
-}
-
-impl Server {
-    fn start(host: &Host, releases: &Releases) -> Result<Self> {
-        let program = programs::own("release-server")?;
-        let authority = releases.public().with_file_name("authority.pem");
-        let mut command = host.command_in_network([program]);
-        command.arg("--dir").arg(releases.public());
-        command
-            .args(["--listen", ADDRESS, "--ca-out"])
-            .arg(&authority);
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(Error::io("start the release server"))?;
-        let mut server = Self { child };
-        let certificate = server.authority(&authority)?;
-        host.write(AUTHORITIES, certificate)?;
-        Ok(server)
-    }
-
-    /// The authority's certificate, which the server writes when it listens.
-    fn authority(&mut self, path: &std::path::Path) -> Result<String> {
-        command::wait_for("the release server", 10, || {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(format!("it ended with {status}"));
-            }
-            match fs::read_to_string(path) {
-                Ok(text) if text.contains("END CERTIFICATE") => Ok(text),
-                Ok(_) => Err("an unfinished certificate".to_owned()),
-                Err(error) => Err(error.to_string()),
-            }
-        })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

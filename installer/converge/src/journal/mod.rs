@@ -18,6 +18,7 @@ use crate::model::{FileImage, Found, UnitName};
 use crate::plan::Step;
 use crate::report::{Event, Report};
 use crate::step::{StepError, Undo, restart_those_that_may, revert};
+use banger_installer_host::{read_document, write_document};
 
 pub use crate::plan::{Cleanup, Operation, Phase};
 
@@ -159,10 +160,6 @@ impl Journal {
     /// # Errors
     /// [`JournalError`], when it cannot be read, is damaged or from the future.
     pub fn load(path: &Path, files: &dyn Files) -> Result<Option<Self>, JournalError> {
-        #[derive(Deserialize)]
-        struct Schema {
-            schema: u32,
-        }
         let image = match files.look(path)? {
             Found::Missing => return Ok(None),
             Found::File(image) => image,
@@ -173,15 +170,12 @@ impl Journal {
             path: path.into(),
             source,
         };
+        let later = |found| JournalError::Schema {
+            path: path.into(),
+            found,
+        };
         let bytes = image.contents.as_bytes();
-        let Schema { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
-        if schema != JOURNAL_SCHEMA {
-            return Err(JournalError::Schema {
-                path: path.into(),
-                found: schema,
-            });
-        }
-        serde_json::from_slice(bytes).map(Some).map_err(damaged)
+        read_document(bytes, JOURNAL_SCHEMA..=JOURNAL_SCHEMA, damaged, later).map(Some)
     }
 
     /// Writes it whole and synced.
@@ -189,12 +183,10 @@ impl Journal {
     /// # Errors
     /// [`JournalError`], when the disk does not take it.
     pub fn save(&self, path: &Path, files: &dyn Files) -> Result<(), JournalError> {
-        let mut bytes =
-            serde_json::to_vec_pretty(self).map_err(|source| JournalError::Damaged {
-                path: path.into(),
-                source,
-            })?;
-        bytes.push(b'\n');
+        let bytes = write_document(self).map_err(|source| JournalError::Damaged {
+            path: path.into(),
+            source,
+        })?;
         Ok(files.write_whole(path, &FileImage::private(bytes))?)
     }
 

@@ -12,4 +12,4 @@ pub use banger_installer_host::{
 pub use banger_installer_systemd::{RateLimit, ServiceFacts, UnitFacts, UnitSearch};
 pub use probation::{PROBATION_SCHEMA, Probation, ProbationError, SavedFile};
 
-use banger_installer_host::schema_of;
+use banger_installer_host::{read_document, schema_of, write_document};

@@ -65,11 +65,12 @@ impl Probation {
     /// # Errors
     /// [`ProbationError`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, ProbationError> {
-        let schema = super::schema_of(bytes).map_err(ProbationError::Shape)?;
-        if schema != PROBATION_SCHEMA {
-            return Err(ProbationError::Schema { found: schema });
-        }
-        serde_json::from_slice(bytes).map_err(ProbationError::Shape)
+        super::read_document(
+            bytes,
+            PROBATION_SCHEMA..=PROBATION_SCHEMA,
+            ProbationError::Shape,
+            |found| ProbationError::Schema { found },
+        )
     }
 
     /// Pretty JSON with a final newline.
@@ -77,9 +78,7 @@ impl Probation {
     /// # Errors
     /// [`ProbationError::Shape`], which no probation made by this code can cause.
     pub fn to_json(&self) -> Result<Vec<u8>, ProbationError> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(ProbationError::Shape)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        super::write_document(self).map_err(ProbationError::Shape)
     }
 }
 

@@ -1,84 +1,16 @@
 //! From any state to a version that runs: install, update and restart are one road.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use jiff::Timestamp;
-
+use super::goal::owner_changes;
+use super::links::{program_link, shared_link};
 use super::{
     BeginProbation, CheckKillMode, CheckPrograms, CheckState, Cleanup, DisableUnits, EnableUnits,
-    Link, Migration, Operation, Plan, ReloadSystemd, RemoveFile, RestoreState, StageRelease,
+    Goal, Link, Operation, Plan, ReloadSystemd, RemoveFile, Rendered, RestoreState, StageRelease,
     StartRescue, StopUnits, WriteReceipt, WriteSet, WriteUnit, mend, retire, running,
 };
-use crate::model::{
-    Found, INSTALLED_SET_SCHEMA, InstalledSet, InstalledUnit, PROBATION_SCHEMA, Probation, Product,
-    Receipt, UnitName, UnitSpec, Version,
-};
+use crate::model::{Found, PROBATION_SCHEMA, Probation, Product, Receipt, UnitName, Version};
 use crate::observe::{HostState, UnitState};
-
-/// What the host is to become.
-#[derive(Debug, Clone)]
-pub struct Goal {
-    /// What the operation is about.
-    pub operation: Operation,
-    /// The version that runs in the end.
-    pub version: Version,
-    /// How the version's folder gets there; none when it is there.
-    pub stage: Option<Stage>,
-    /// The unit files, in the product's order.
-    pub units: Vec<Rendered>,
-    /// The receipt in the end.
-    pub receipt: Receipt,
-    /// The time, for what is written down.
-    pub now: Timestamp,
-    /// What the version will migrate.
-    pub migrations: Vec<Migration>,
-    /// Restart the services even if nothing changed.
-    pub restart: bool,
-    /// End those who would be killed and cannot be moved, instead of refusing.
-    pub stop_guests: bool,
-}
-
-/// A unit's text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rendered {
-    /// The unit.
-    pub unit: UnitName,
-    /// The whole file.
-    pub text: String,
-}
-
-/// A release that has to be published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stage {
-    /// The unpacked release.
-    pub from: PathBuf,
-    /// It may be moved: it lies in the staging folder.
-    pub may_move: bool,
-    /// Another folder of the same version lies there.
-    pub replaces: bool,
-}
-
-impl Goal {
-    /// What the version puts on the host.
-    fn set(&self, product: &Product) -> InstalledSet {
-        let text = |unit: &UnitName| {
-            let rendered = self.units.iter().find(|found| found.unit == *unit);
-            rendered.map(|found| found.text.clone()).unwrap_or_default()
-        };
-        let unit = |spec: &UnitSpec| InstalledUnit {
-            text: text(&spec.name),
-            spec: spec.clone(),
-        };
-        InstalledSet {
-            schema: INSTALLED_SET_SCHEMA,
-            version: self.version.clone(),
-            programs: product.programs.clone(),
-            units: product.units.iter().map(unit).collect(),
-            shared: product.shared.clone(),
-            unknown: serde_json::Map::new(),
-        }
-    }
-}
 
 /// The plan that leads there.
 pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
@@ -120,11 +52,6 @@ pub fn converge(product: &Product, state: &HostState, goal: &Goal) -> Plan {
         prune(product, state, goal, &mut plan);
     }
     plan
-}
-
-pub(super) fn owner_changes(state: &HostState, goal: &Goal) -> bool {
-    let before = state.receipt.as_ref();
-    before.is_some_and(|before| before.owner.uid != goal.receipt.owner.uid)
 }
 
 fn receipt(product: &Product, goal: &Goal) -> WriteReceipt {
@@ -308,38 +235,6 @@ fn write_set(product: &Product, state: &HostState, goal: &Goal, plan: &mut Plan)
             "so that a rollback brings back the very same",
         );
     }
-}
-
-/// The link of a file that is looked for beneath the host's `share` folder, and what it names.
-pub(super) fn shared_link(product: &Product, path: &str) -> (PathBuf, PathBuf) {
-    let named = product.layout.current().join(path);
-    let link = product.layout.shared(path);
-    let folder = link.parent().unwrap_or(&product.layout.share);
-    let target = relative(folder, &named);
-    (link, target)
-}
-
-/// A program's link, and what it names.
-pub(super) fn program_link(product: &Product, program: &str) -> (PathBuf, PathBuf) {
-    let named = product.layout.current().join("bin").join(program);
-    let target = relative(&product.layout.programs, &named);
-    (product.layout.program(program), target)
-}
-
-/// The way from a folder to a path, both absolute.
-fn relative(folder: &Path, path: &Path) -> PathBuf {
-    let common = folder
-        .components()
-        .zip(path.components())
-        .take_while(|(left, right)| left == right)
-        .count();
-    let ups = folder.components().skip(common).map(|_| Path::new(".."));
-    ups.chain(
-        path.components()
-            .skip(common)
-            .map(|part| Path::new(part.as_os_str())),
-    )
-    .collect()
 }
 
 fn enable(state: &HostState, goal: &Goal, plan: &mut Plan) {

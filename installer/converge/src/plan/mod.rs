@@ -6,13 +6,15 @@
 
 mod blame;
 mod converge;
+mod decision;
 mod fate;
 mod finding;
 mod folders;
+mod goal;
+mod links;
 mod loading;
 mod mend;
 mod obstacle;
-mod offer;
 mod published;
 mod retire;
 mod running;
@@ -25,14 +27,16 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use blame::{Evidence, Inquiry, Outside, SILENCE};
-pub use converge::{Goal, Rendered, Stage, converge};
+pub use converge::converge;
+pub use decision::{Decision, Selection, decide};
 pub use fate::{Fate, FateKind, fates};
 pub use finding::{Danger, Drift, Finding};
 pub use folders::{FolderMode, findings_of_folders};
+pub use goal::{Goal, Rendered, Stage};
 pub use obstacle::{Obstacle, obstacle};
-pub use offer::{Judgement, Wish, judge};
 pub use published::{findings_of_release, is_sound};
 pub use staleness::{findings, in_danger};
+pub(crate) use step::every_step;
 pub use step::listed;
 pub use step::{
     BackUp, BeginProbation, CheckHealth, CheckKillMode, CheckPrograms, CheckProtected, CheckState,

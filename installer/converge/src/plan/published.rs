@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
-use super::converge::{program_link, shared_link};
 use super::finding::{Danger, Drift, Finding};
+use super::links::{program_link, shared_link};
 use crate::model::{Fingerprint, Hint, Product, Receipt};
 use crate::observe::HostState;
 

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use super::converge::{program_link, shared_link};
+use super::links::{program_link, shared_link};
 use super::{CheckKillMode, DisableUnits, Goal, Plan, ReloadSystemd, RemoveFile, StopUnits};
 use crate::model::{Found, Product, UnitName};
 use crate::observe::{HostState, UnitState};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::converge::owner_changes;
+use super::goal::owner_changes;
 use super::{
     CheckHealth, CheckKillMode, CheckProtected, Goal, Plan, RestartUnits, StartUnits, mend,
 };

@@ -18,6 +18,7 @@ mod probation;
 mod reload_systemd;
 mod remove_file;
 mod rescope_guests;
+mod restore;
 mod run_units;
 mod set_aside;
 mod stage_release;
@@ -31,6 +32,7 @@ mod write_unit;
 
 use crate::effect::Effects;
 pub use crate::plan::Step;
+use crate::plan::every_step;
 use crate::report::Report;
 
 pub use check_health::HEALTH_BOUND;
@@ -51,36 +53,17 @@ pub(crate) trait Act {
     fn act(&self, effects: &Effects<'_>, report: &mut dyn Report) -> Result<Detail, StepError>;
 }
 
-/// Who carries a step out.
-fn actor(step: &Step) -> &dyn Act {
-    match step {
-        Step::StageRelease(step) => step,
-        Step::CheckPrograms(step) => step,
-        Step::CheckState(step) => step,
-        Step::Link(step) => step,
-        Step::WriteUnit(step) => step,
-        Step::KeepGuests(step) => step,
-        Step::RemoveFile(step) => step,
-        Step::BackUp(step) => step,
-        Step::ReloadSystemd(step) => step,
-        Step::CheckKillMode(step) => step,
-        Step::RescopeGuests(step) => step,
-        Step::EnableUnits(step) => step,
-        Step::DisableUnits(step) => step,
-        Step::StartUnits(step) => step,
-        Step::StopUnits(step) => step,
-        Step::RestartUnits(step) => step,
-        Step::CheckHealth(step) => step,
-        Step::CheckProtected(step) => step,
-        Step::CheckVacant(step) => step,
-        Step::StopGuests(step) => step,
-        Step::StartRescue(step) => step,
-        Step::BeginProbation(step) => step,
-        Step::RestoreState(step) => step,
-        Step::WriteReceipt(step) => step,
-        Step::WriteSet(step) => step,
-    }
+macro_rules! actors {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// Who carries a step out.
+        fn actor(step: &Step) -> &dyn Act {
+            match step {
+                $(Step::$name(step) => step,)+
+            }
+        }
+    };
 }
+every_step!(actors);
 
 impl Step {
     pub(crate) fn prepare(&self, effects: &Effects<'_>) -> Result<Undo, StepError> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::probation::restore;
+use super::restore::restore;
 use super::{Act as _, StepError};
 use crate::effect::Effects;
 use crate::model::{Found, SavedFile, UnitName, Version};

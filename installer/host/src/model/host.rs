@@ -17,6 +17,18 @@ pub struct Owner {
     pub home: PathBuf,
 }
 
+impl Owner {
+    /// See the fields.
+    pub fn new(user: &str, uid: u32, gid: u32, home: impl Into<PathBuf>) -> Self {
+        Self {
+            user: user.into(),
+            uid,
+            gid,
+            home: home.into(),
+        }
+    }
+}
+
 /// A process that cannot be mistaken for another with the same number: the pair stays unique until
 /// the next boot, since a reused pid gets a later start time (`proc_pid_stat(5)`, field 22).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Program, UnitSpec, Version};
+use super::{Product, Program, UnitSpec, Version};
 
 /// The schema that this code writes and reads.
 pub const INSTALLED_SET_SCHEMA: u32 = 1;
@@ -59,11 +59,12 @@ impl InstalledSet {
     /// # Errors
     /// [`InstalledSetError`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, InstalledSetError> {
-        let schema = super::schema_of(bytes).map_err(InstalledSetError::Shape)?;
-        if schema != INSTALLED_SET_SCHEMA {
-            return Err(InstalledSetError::Schema { found: schema });
-        }
-        serde_json::from_slice(bytes).map_err(InstalledSetError::Shape)
+        super::read_document(
+            bytes,
+            INSTALLED_SET_SCHEMA..=INSTALLED_SET_SCHEMA,
+            InstalledSetError::Shape,
+            |found| InstalledSetError::Schema { found },
+        )
     }
 
     /// The bytes of a set: pretty JSON with a final newline.
@@ -71,13 +72,24 @@ impl InstalledSet {
     /// # Errors
     /// [`InstalledSetError::Shape`], which no set that was parsed or planned causes.
     pub fn to_json(&self) -> Result<Vec<u8>, InstalledSetError> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(InstalledSetError::Shape)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        super::write_document(self).map_err(InstalledSetError::Shape)
     }
 
     /// What the toolkit must know of the units.
     pub fn specs(&self) -> impl Iterator<Item = &UnitSpec> {
         self.units.iter().map(|unit| &unit.spec)
+    }
+}
+
+impl Product {
+    /// The same product with what a version put on the host.
+    #[must_use]
+    pub fn with_set(&self, set: &InstalledSet) -> Self {
+        Self {
+            programs: set.programs.clone(),
+            units: set.specs().cloned().collect(),
+            shared: set.shared.clone(),
+            ..self.clone()
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod digest;
+mod document;
 mod found;
 mod hint;
 mod host;
@@ -15,13 +16,14 @@ mod product_builder;
 mod product_error;
 mod receipt;
 mod release_list;
-mod schema;
 mod state_answer;
 mod unit_name;
 mod version;
+mod word;
 
 pub use answer::{Answer, ForeignListener};
 pub use digest::{Digest, DigestError};
+pub use document::{read_document, schema_of, write_document};
 pub use found::{Contents, FileImage, Fingerprint, Found};
 pub use hint::{Format, Hint, HintText, ids};
 pub use host::{End, Owner, ProcessIdentity, ProtectedProcess};
@@ -35,7 +37,7 @@ pub use release_list::{
     ListedFile, RELEASE_LIST_LIMIT, RELEASE_LIST_NAME, RELEASE_LIST_SCHEMA, ReleaseList,
     ReleaseListError,
 };
-pub use schema::schema_of;
 pub use state_answer::{StateAnswer, StateAnswerError};
 pub use unit_name::{UnitKind, UnitName, UnitNameError};
 pub use version::{Version, VersionError};
+pub use word::is_word;

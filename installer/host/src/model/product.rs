@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{HintText, InstalledSet, Layout, ReleaseList, UnitKind, UnitName};
+use super::{HintText, Layout, UnitKind, UnitName};
 
 /// A product: the names, programs, units and places that the toolkit handles for it. Only
 /// [`ProductBuilder`](super::ProductBuilder) makes one, so each was checked as a whole.
@@ -171,27 +171,5 @@ impl Product {
             .iter()
             .filter(|unit| unit.stateful)
             .map(|unit| &unit.name)
-    }
-
-    /// The same product with what a release says that it consists of.
-    #[must_use]
-    pub fn with_list(&self, list: &ReleaseList) -> Self {
-        Self {
-            programs: list.programs.clone(),
-            units: list.units.clone(),
-            shared: list.shared().map(str::to_owned).collect(),
-            ..self.clone()
-        }
-    }
-
-    /// The same product with what a version put on the host.
-    #[must_use]
-    pub fn with_set(&self, set: &InstalledSet) -> Self {
-        Self {
-            programs: set.programs.clone(),
-            units: set.specs().cloned().collect(),
-            shared: set.shared.clone(),
-            ..self.clone()
-        }
     }
 }

@@ -111,11 +111,9 @@ impl Receipt {
     /// # Errors
     /// [`ReceiptError`], when the bytes are damaged or from the future.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ReceiptError> {
-        let schema = super::schema_of(bytes).map_err(ReceiptError::Shape)?;
-        if schema == 0 || schema > RECEIPT_SCHEMA {
-            return Err(ReceiptError::Schema { found: schema });
-        }
-        serde_json::from_slice(bytes).map_err(ReceiptError::Shape)
+        super::read_document(bytes, 1..=RECEIPT_SCHEMA, ReceiptError::Shape, |found| {
+            ReceiptError::Schema { found }
+        })
     }
 
     /// Pretty JSON with a final newline.
@@ -123,8 +121,6 @@ impl Receipt {
     /// # Errors
     /// [`ReceiptError::Shape`], which no receipt made by this code can cause.
     pub fn to_json(&self) -> Result<Vec<u8>, ReceiptError> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(ReceiptError::Shape)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        super::write_document(self).map_err(ReceiptError::Shape)
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Program, UnitSpec, Version};
+use super::{Digest, Product, Program, UnitSpec, Version};
 
 /// The schema that this code writes and reads.
 pub const RELEASE_LIST_SCHEMA: u32 = 1;
@@ -110,11 +110,12 @@ impl ReleaseList {
     /// # Errors
     /// [`ReleaseListError`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, ReleaseListError> {
-        let schema = super::schema_of(bytes).map_err(ReleaseListError::Shape)?;
-        if schema != RELEASE_LIST_SCHEMA {
-            return Err(ReleaseListError::Schema { found: schema });
-        }
-        let list: Self = serde_json::from_slice(bytes).map_err(ReleaseListError::Shape)?;
+        let list: Self = super::read_document(
+            bytes,
+            RELEASE_LIST_SCHEMA..=RELEASE_LIST_SCHEMA,
+            ReleaseListError::Shape,
+            |found| ReleaseListError::Schema { found },
+        )?;
         list.check()?;
         Ok(list)
     }
@@ -125,9 +126,7 @@ impl ReleaseList {
     /// [`ReleaseListError`], when something in it cannot stand.
     pub fn to_json(&self) -> Result<Vec<u8>, ReleaseListError> {
         self.check()?;
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(ReleaseListError::Shape)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        super::write_document(self).map_err(ReleaseListError::Shape)
     }
 
     /// That it is the list of that release.
@@ -192,13 +191,7 @@ impl ReleaseList {
 
 /// `bin/NAME`, `units/NAME` or `share/.../NAME`, each part plain.
 fn check_path(path: &str) -> Result<(), ReleaseListError> {
-    let plain = |part: &&str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.+@:\\".contains(&byte))
-    };
+    let plain = |part: &&str| !part.starts_with('.') && super::is_word(part, b"-_.+@:\\");
     let parts: Vec<&str> = path.split('/').collect();
     let depth = match parts.first() {
         Some(&("bin" | "units")) => Some(2..=2),
@@ -213,6 +206,19 @@ fn check_path(path: &str) -> Result<(), ReleaseListError> {
     Err(ReleaseListError::Path {
         path: path.chars().take(2 * PATH_LIMIT).collect(),
     })
+}
+
+impl Product {
+    /// The same product with what a release says that it consists of.
+    #[must_use]
+    pub fn with_list(&self, list: &ReleaseList) -> Self {
+        Self {
+            programs: list.programs.clone(),
+            units: list.units.clone(),
+            shared: list.shared().map(str::to_owned).collect(),
+            ..self.clone()
+        }
+    }
 }
 
 #[cfg(test)]

@@ -62,11 +62,12 @@ impl KeyList {
     /// # Errors
     /// [`KeyListError`], when the bytes are not a list of our schema or its values cannot stand.
     pub fn from_json(bytes: &[u8]) -> Result<Self, KeyListError> {
-        let found = super::schema_of(bytes).map_err(KeyListError::Shape)?;
-        if found != KEY_LIST_SCHEMA {
-            return Err(KeyListError::Schema { found });
-        }
-        let list: Self = serde_json::from_slice(bytes).map_err(KeyListError::Shape)?;
+        let list: Self = super::read_document(
+            bytes,
+            KEY_LIST_SCHEMA..=KEY_LIST_SCHEMA,
+            KeyListError::Shape,
+            |found| KeyListError::Schema { found },
+        )?;
         list.check()?;
         Ok(list)
     }
@@ -77,9 +78,7 @@ impl KeyList {
     /// [`KeyListError`], when its values cannot stand.
     pub fn to_json(&self) -> Result<Vec<u8>, KeyListError> {
         self.check()?;
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(KeyListError::Shape)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        super::write_document(self).map_err(KeyListError::Shape)
     }
 
     fn check(&self) -> Result<(), KeyListError> {

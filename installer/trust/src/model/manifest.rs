@@ -183,11 +183,12 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`], when the bytes are not a manifest of our schema or a field cannot stand.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let schema = super::schema_of(bytes).map_err(ManifestError::Shape)?;
-        if schema != MANIFEST_SCHEMA {
-            return Err(ManifestError::Schema { found: schema });
-        }
-        let wire: Wire = serde_json::from_slice(bytes).map_err(ManifestError::Shape)?;
+        let wire: Wire = super::read_document(
+            bytes,
+            MANIFEST_SCHEMA..=MANIFEST_SCHEMA,
+            ManifestError::Shape,
+            |found| ManifestError::Schema { found },
+        )?;
         let [release] = <[WireRelease; 1]>::try_from(wire.releases).map_err(|releases| {
             field(
                 "releases",
@@ -234,9 +235,7 @@ impl Manifest {
                 assets: self.artefacts.clone(),
             }],
         };
-        let mut bytes = serde_json::to_vec_pretty(&wire).map_err(ManifestError::Shape)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        super::write_document(&wire).map_err(ManifestError::Shape)
     }
 
     /// The release archive for a target, when there is one: the one with a list, else the one without.
@@ -297,8 +296,5 @@ fn field(field: &'static str, why: String) -> ManifestError {
 }
 
 fn is_plain_word(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    text.len() <= 64 && super::is_word(text, b"-_.")
 }

@@ -20,4 +20,4 @@ pub use seen::{
     ANTI_ROLLBACK_SCHEMA, AntiRollbackError, AntiRollbackState, SeenRelease, SignedText,
 };
 
-use banger_installer_host::schema_of;
+use banger_installer_host::{is_word, read_document, write_document};

@@ -85,11 +85,12 @@ impl AntiRollbackState {
     /// # Errors
     /// [`AntiRollbackError`], when the bytes are damaged or from the future.
     pub fn from_json(bytes: &[u8]) -> Result<Self, AntiRollbackError> {
-        let found = super::schema_of(bytes).map_err(AntiRollbackError::Shape)?;
-        if found == 0 || found > ANTI_ROLLBACK_SCHEMA {
-            return Err(AntiRollbackError::Schema { found });
-        }
-        serde_json::from_slice(bytes).map_err(AntiRollbackError::Shape)
+        super::read_document(
+            bytes,
+            1..=ANTI_ROLLBACK_SCHEMA,
+            AntiRollbackError::Shape,
+            |found| AntiRollbackError::Schema { found },
+        )
     }
 
     /// Pretty JSON with a final newline.
@@ -97,8 +98,6 @@ impl AntiRollbackState {
     /// # Errors
     /// [`AntiRollbackError::Shape`], which no value made by this code can cause.
     pub fn to_json(&self) -> Result<Vec<u8>, AntiRollbackError> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(AntiRollbackError::Shape)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        super::write_document(self).map_err(AntiRollbackError::Shape)
     }
 }

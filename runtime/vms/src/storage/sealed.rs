@@ -4,7 +4,7 @@
 //! this version does not know count too. So a file that a later version added members to is whole,
 //! and one of version 0.1.0, which has no checksum, is taken as it is.
 
-use banger_installer_host::Digest;
+use banger_installer_host::{Digest, write_document};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -34,9 +34,7 @@ pub fn seal(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     if let Some(members) = value.as_object_mut() {
         members.insert(CHECKSUM.into(), checksum.into());
     }
-    let mut bytes = serde_json::to_vec_pretty(&value)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    write_document(&value)
 }
 
 /// Reads what [`seal`] wrote.

@@ -18,6 +18,7 @@ pub struct HostBuilder {
     dbus: bool,
     vmm: Vmm,
     mounted: Vec<String>,
+    packages: Vec<&'static str>,
 }
 
 /// What is installed as `firecracker`, with a jailer beside it.
@@ -42,6 +43,7 @@ impl Default for HostBuilder {
             dbus: true,
             vmm: Vmm::Firecracker,
             mounted: Vec::new(),
+            packages: Vec::new(),
         }
     }
 }
@@ -100,6 +102,14 @@ impl HostBuilder {
         self
     }
 
+    /// More of Debian's packages. The root with them is built once, beside the base; services that they
+    /// bring under their own names are masked.
+    #[must_use]
+    pub fn packages(mut self, packages: &[&'static str]) -> Self {
+        self.packages = packages.to_vec();
+        self
+    }
+
     /// Boots the host; gives it when systemd reports `running`.
     pub fn build(self) -> Result<Host> {
         let mut devices = vec!["/dev/net/tun"];
@@ -109,7 +119,7 @@ impl HostBuilder {
                 return Err(Error::Lacking(format!("this machine has no {device}")));
             }
         }
-        let ground = Ground::prepare()?;
+        let ground = Ground::prepare(&self.packages)?;
         self.furnish(ground.root())?;
         for folder in &self.mounted {
             ground.mount_own(folder)?;

@@ -23,9 +23,9 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Sweeps leftovers, takes a free name and mounts the overlay.
-    pub(super) fn prepare() -> Result<Self> {
-        let base = root::base()?;
+    /// Sweeps leftovers, takes a free name and mounts the overlay over a root with these packages, too.
+    pub(super) fn prepare(packages: &[&str]) -> Result<Self> {
+        let base = root::with(packages)?;
         let hosts = hosts();
         let ground = {
             let _door = place::lock(&hosts.join(".server"))?;

@@ -56,61 +56,69 @@ macro_rules! steps {
     };
 }
 
-steps! {
-    /// Publish a version's folder.
-    StageRelease,
-    /// Ask new programs for their version.
-    CheckPrograms,
-    /// Ask new programs what they will do to the state.
-    CheckState,
-    /// Switch a link (`current`, a program) elsewhere, in one rename.
-    Link,
-    /// Write a unit file.
-    WriteUnit,
-    /// Write the toolkit's own drop-in.
-    KeepGuests,
-    /// Remove a file or link.
-    RemoveFile,
-    /// Move a folder out of the way.
-    #[serde(rename = "set-aside")]
-    BackUp,
-    /// Make systemd read its units anew.
-    ReloadSystemd,
-    /// Verify that a stop reaches the main process alone.
-    CheckKillMode,
-    /// Move protected processes out of the services' control groups.
-    RescopeGuests,
-    /// Enable units.
-    EnableUnits,
-    /// Disable units.
-    DisableUnits,
-    /// Start units.
-    StartUnits,
-    /// Stop units.
-    StopUnits,
-    /// Restart services.
-    RestartUnits,
-    /// Wait until services answer with the right version.
-    CheckHealth,
-    /// Compare protected processes with what they were.
-    #[serde(rename = "check-survivors")]
-    CheckProtected,
-    /// Verify that no protected process runs.
-    CheckVacant,
-    /// End protected processes, as the user asked for.
-    StopGuests,
-    /// Start the unit that rolls the operation back if the updater dies.
-    StartRescue,
-    /// Put a version on probation.
-    #[serde(rename = "begin-trial")]
-    BeginProbation,
-    /// Put back state of a later format.
-    RestoreState,
-    /// Write the receipt.
-    WriteReceipt,
-    /// Write down what a version put on the host.
-    WriteSet,
+/// Every step, by its name: the one list of them. What is said of each step for itself is made of it.
+macro_rules! every_step {
+    ($each:ident) => {
+        $each! {
+            /// Publish a version's folder.
+            StageRelease,
+            /// Ask new programs for their version.
+            CheckPrograms,
+            /// Ask new programs what they will do to the state.
+            CheckState,
+            /// Switch a link (`current`, a program) elsewhere, in one rename.
+            Link,
+            /// Write a unit file.
+            WriteUnit,
+            /// Write the toolkit's own drop-in.
+            KeepGuests,
+            /// Remove a file or link.
+            RemoveFile,
+            /// Move a folder out of the way.
+            #[serde(rename = "set-aside")]
+            BackUp,
+            /// Make systemd read its units anew.
+            ReloadSystemd,
+            /// Verify that a stop reaches the main process alone.
+            CheckKillMode,
+            /// Move protected processes out of the services' control groups.
+            RescopeGuests,
+            /// Enable units.
+            EnableUnits,
+            /// Disable units.
+            DisableUnits,
+            /// Start units.
+            StartUnits,
+            /// Stop units.
+            StopUnits,
+            /// Restart services.
+            RestartUnits,
+            /// Wait until services answer with the right version.
+            CheckHealth,
+            /// Compare protected processes with what they were.
+            #[serde(rename = "check-survivors")]
+            CheckProtected,
+            /// Verify that no protected process runs.
+            CheckVacant,
+            /// End protected processes, as the user asked for.
+            StopGuests,
+            /// Start the unit that rolls the operation back if the updater dies.
+            StartRescue,
+            /// Put a version on probation.
+            #[serde(rename = "begin-trial")]
+            BeginProbation,
+            /// Put back state of a later format.
+            RestoreState,
+            /// Write the receipt.
+            WriteReceipt,
+            /// Write down what a version put on the host.
+            WriteSet,
+        }
+    };
 }
+pub(crate) use every_step;
+
+every_step!(steps);
 
 /// `CheckHealth` as `check-health`.
 fn kebab(name: &str) -> String {

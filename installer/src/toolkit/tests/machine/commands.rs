@@ -18,7 +18,7 @@ use crate::plan::Purge;
 use crate::toolkit::keeper::by_kept_program;
 use crate::toolkit::{
     InstallRequest, Outcome, Recovered, ReleaseFolder, Report, RescueLimits, Rescued,
-    RestartRequest, RollbackRequest, Silent, Status, Toolkit, ToolkitError, UninstallRequest,
+    RestartRequest, RollbackRequest, Session, Silent, Status, ToolkitError, UninstallRequest,
     UpdateRequest, recover, rescue, status,
 };
 use crate::unit::Values;
@@ -127,10 +127,10 @@ impl Machine {
 
     fn run<T>(
         &self,
-        work: impl FnOnce(Toolkit<'_>) -> Result<T, ToolkitError>,
+        work: impl FnOnce(Session<'_>) -> Result<T, ToolkitError>,
     ) -> Result<T, ToolkitError> {
         self.interrupt.store(false, Ordering::Relaxed);
-        work(Toolkit::begin(&self.product, self.effects(), &mut Silent)?)
+        work(Session::begin(&self.product, self.effects(), &mut Silent)?)
     }
 
     pub(in super::super) fn recover(&self) -> Result<(), ToolkitError> {
@@ -156,8 +156,8 @@ impl Machine {
         uid: u32,
     ) -> Result<Outcome, ToolkitError> {
         let release = self.release(version, behaviour, self.path("root/release"));
-        self.run(|mut toolkit| {
-            toolkit.install(&InstallRequest {
+        self.run(|mut session| {
+            session.install(&InstallRequest {
                 owner: Owner {
                     user: "alice".into(),
                     uid,
@@ -183,9 +183,9 @@ impl Machine {
         version: &str,
         behaviour: &str,
     ) -> Result<Outcome, ToolkitError> {
-        self.run(|mut toolkit| {
+        self.run(|mut session| {
             let folder = self.product.layout.staging().join("fetched");
-            toolkit.update(&UpdateRequest {
+            session.update(&UpdateRequest {
                 release: self.release(version, behaviour, folder),
                 values: Self::values(),
                 channel: "stable".into(),
@@ -201,7 +201,7 @@ impl Machine {
             values: Self::values(),
             stop_guests: self.stop_guests.get(),
         };
-        self.run(|mut toolkit| toolkit.restart(&request))
+        self.run(|mut session| session.restart(&request))
     }
 
     pub(in super::super) fn rollback(&self) -> Result<Outcome, ToolkitError> {
@@ -210,7 +210,7 @@ impl Machine {
             why: None,
             stop_guests: self.stop_guests.get(),
         };
-        self.run(|mut toolkit| toolkit.rollback(&request))
+        self.run(|mut session| session.rollback(&request))
     }
 
     pub(in super::super) fn status(&self) -> Result<Status, ToolkitError> {
@@ -279,8 +279,8 @@ impl Machine {
     }
 
     pub(in super::super) fn uninstall(&self, purge: Purge) -> Result<Outcome, ToolkitError> {
-        self.run(|toolkit| {
-            toolkit.uninstall(UninstallRequest {
+        self.run(|session| {
+            session.uninstall(UninstallRequest {
                 purge,
                 stop_guests: self.stop_guests.get(),
             })
