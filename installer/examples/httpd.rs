@@ -7,6 +7,7 @@
 //!
 //! `httpd make-release DIR VERSION [broken|liar]` writes a release; `httpd install DIR VERSION`,
 //! `httpd update DIR VERSION`, `httpd rollback` and `httpd uninstall` run the toolkit on this machine.
+//! Releases are taken out of folders as they lie there; how they are taken from a signed source `toy` shows.
 //! There is no rescue here: what a dead update leaves, the next command rolls back.
 #![allow(
     clippy::print_stdout,

@@ -173,10 +173,10 @@ pub mod toolkit;
 pub mod updater;
 
 pub use banger_installer_converge::{effect, plan, report};
-use banger_installer_converge::{engine, step};
-// read by the tests of what is on the disk, and by a command that only looks; no product needs them
+use banger_installer_converge::{engine, observe, step};
+// the tests of what lies on disks read it; no product needs it
 #[doc(hidden)]
-pub use banger_installer_converge::{journal, observe};
+pub use banger_installer_converge::journal;
 pub use banger_installer_fetch as fetch;
 pub use banger_installer_host::{ErrorKind, causes, error_kind, in_one_line};
 pub use banger_installer_systemd::unit;

@@ -9,6 +9,7 @@ use crate::unit;
 
 /// A release as it lies in a folder: `bin/PROGRAM` and `units/NAME.in`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReleaseFolder {
     /// The folder. One beneath `Layout::staging` is moved to its place, any other is copied.
     pub path: PathBuf,
@@ -28,6 +29,7 @@ impl ReleaseFolder {
 
 /// What to install.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct InstallRequest {
     /// For whom.
     pub owner: Owner,
@@ -60,10 +62,18 @@ impl InstallRequest {
             stop_guests: false,
         }
     }
+
+    /// Whether to end protected processes that would be killed and cannot be moved, instead of refusing.
+    #[must_use]
+    pub const fn stop_guests(mut self, stop_guests: bool) -> Self {
+        self.stop_guests = stop_guests;
+        self
+    }
 }
 
 /// What to update to: a release that was verified, by this program or by the one that called it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct UpdateRequest {
     /// What.
     pub(crate) release: ReleaseFolder,
@@ -112,6 +122,7 @@ impl UpdateRequest {
 
 /// A way back to the version before.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RollbackRequest {
     /// What the unit templates are filled with.
     pub values: unit::Values,
@@ -130,10 +141,18 @@ impl RollbackRequest {
             stop_guests: false,
         }
     }
+
+    /// Whether to end protected processes that would be killed and cannot be moved, instead of refusing.
+    #[must_use]
+    pub const fn stop_guests(mut self, stop_guests: bool) -> Self {
+        self.stop_guests = stop_guests;
+        self
+    }
 }
 
 /// A restart of the services.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RestartRequest {
     /// What the unit templates are filled with.
     pub values: unit::Values,
@@ -149,10 +168,18 @@ impl RestartRequest {
             stop_guests: false,
         }
     }
+
+    /// Whether to end protected processes that would be killed and cannot be moved, instead of refusing.
+    #[must_use]
+    pub const fn stop_guests(mut self, stop_guests: bool) -> Self {
+        self.stop_guests = stop_guests;
+        self
+    }
 }
 
 /// A removal.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct UninstallRequest {
     /// Whether state goes, too.
     pub purge: Purge,
@@ -167,5 +194,12 @@ impl UninstallRequest {
             purge,
             stop_guests: false,
         }
+    }
+
+    /// Whether to end protected processes that are running, instead of refusing.
+    #[must_use]
+    pub const fn stop_guests(mut self, stop_guests: bool) -> Self {
+        self.stop_guests = stop_guests;
+        self
     }
 }

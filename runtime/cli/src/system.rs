@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use banger_installer::error_kind::ErrorKind;
-use banger_installer::model::{InstallMethod, Owner, Receipt};
+use banger_installer::model::{Owner, Receipt};
 use banger_installer::plan::{Plan, Purge};
 use banger_installer::toolkit::{
     InstallRequest, Outcome, Planner, ReleaseFolder, Request, RescueLimits, Rescued,
@@ -49,7 +49,7 @@ pub(super) fn run(
         } => {
             let purge = if purge { Purge::State } else { Purge::Keep };
             uninstall(
-                UninstallRequest { purge, stop_guests },
+                UninstallRequest::new(purge).stop_guests(stop_guests),
                 yes,
                 dry_run,
                 screen,
@@ -128,18 +128,10 @@ fn install_request(
     vm_uids::check_host()
         .map_err(|conflict| Failure::new(&conflict, Some(conflict.hint()), ErrorKind::InTheWay))?;
     let unpacked = UnpackedRelease::beside_this_program(host, &caller_of_root())?;
-    let request = InstallRequest {
-        values: host.unit_values(&owner),
-        owner,
-        release: ReleaseFolder {
-            path: unpacked.path.clone(),
-            version,
-        },
-        channel: None,
-        auto_update: options.auto_update.map(|choice| choice == Switch::On),
-        method: InstallMethod::SelfInstalled,
-        stop_guests: options.stop_guests,
-    };
+    let values = host.unit_values(&owner);
+    let release = ReleaseFolder::new(&unpacked.path, version);
+    let mut request = InstallRequest::new(owner, release, values).stop_guests(options.stop_guests);
+    request.auto_update = options.auto_update.map(|choice| choice == Switch::On);
     Ok((request, unpacked))
 }
 
@@ -288,10 +280,8 @@ fn restart(
 ) -> Result<ExitCode, Failure> {
     let host = Host::connect()?;
     let request = |owner: &Owner| {
-        caller::require_user(owner).map(|()| RestartRequest {
-            values: host.unit_values(owner),
-            stop_guests,
-        })
+        caller::require_user(owner)
+            .map(|()| RestartRequest::new(host.unit_values(owner)).stop_guests(stop_guests))
     };
     if options.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;

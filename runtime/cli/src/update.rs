@@ -195,10 +195,8 @@ const fn showing(options: &UpdateOptions) -> DryRunOptions {
 
 /// `--rollback`.
 fn roll_back(options: &UpdateOptions, host: &Host, screen: &Screen) -> Result<ExitCode, Failure> {
-    let request = |receipt: &Receipt| RollbackRequest {
-        values: host.unit_values(&receipt.owner),
-        why: None,
-        stop_guests: options.stop_guests,
+    let request = |receipt: &Receipt| {
+        RollbackRequest::new(host.unit_values(&receipt.owner)).stop_guests(options.stop_guests)
     };
     if options.dry_run {
         let planner = Planner::look(&host.product, host.effects())?;
@@ -275,18 +273,14 @@ fn mend(
 
 /// What is installed, as something to install.
 fn as_installed(options: &UpdateOptions, receipt: &Receipt, host: &Host) -> InstallRequest {
-    InstallRequest {
-        owner: receipt.owner.clone(),
-        release: ReleaseFolder {
-            path: host.product.layout.version(&receipt.version),
-            version: receipt.version.clone(),
-        },
-        values: host.unit_values(&receipt.owner),
-        channel: options.channel.clone(),
-        auto_update: None,
-        method: receipt.method,
-        stop_guests: options.stop_guests,
-    }
+    let folder = host.product.layout.version(&receipt.version);
+    let release = ReleaseFolder::new(folder, receipt.version.clone());
+    let values = host.unit_values(&receipt.owner);
+    let mut request = InstallRequest::new(receipt.owner.clone(), release, values)
+        .stop_guests(options.stop_guests);
+    request.channel.clone_from(&options.channel);
+    request.method = receipt.method;
+    request
 }
 
 fn conclude(outcome: &Outcome, screen: &Screen) {

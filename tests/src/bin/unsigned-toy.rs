@@ -21,8 +21,7 @@ use banger_installer::effect::{
     Answer, BoxError, Health, HostProcesses, Processes, ProtectedProcesses,
 };
 use banger_installer::model::{
-    InstallMethod, Layout, Owner, Product, ProductBuilder, ProtectedProcess, UnitName, UnitSpec,
-    Version,
+    Layout, Owner, Product, ProductBuilder, ProtectedProcess, UnitName, UnitSpec, Version,
 };
 use banger_installer::plan::Purge;
 use banger_installer::toolkit::{
@@ -170,10 +169,7 @@ fn values() -> Values {
 fn release(words: &[String]) -> Result<ReleaseFolder, Box<dyn Error>> {
     let folder = words.get(1).ok_or("which folder?")?;
     let version = words.get(2).ok_or("which version?")?;
-    Ok(ReleaseFolder {
-        path: PathBuf::from(folder),
-        version: version.parse()?,
-    })
+    Ok(ReleaseFolder::new(folder, version.parse()?))
 }
 
 fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
@@ -202,37 +198,26 @@ fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
     let mut report = Print;
     let mut session = Session::begin(&product, effects, &mut report)?;
     let outcome = match command {
-        "install" => session.install(&InstallRequest {
-            owner: Owner {
+        "install" => {
+            let owner = Owner {
                 user: "nobody".into(),
                 uid: 65534,
                 gid: 65534,
                 home: "/".into(),
-            },
-            release: release(words)?,
-            values: values(),
-            channel: None,
-            auto_update: None,
-            method: InstallMethod::SelfInstalled,
-            stop_guests,
-        })?,
+            };
+            let request = InstallRequest::new(owner, release(words)?, values());
+            session.install(&request.stop_guests(stop_guests))?
+        }
         "update" => {
             let request = UpdateRequest::unverified(release(words)?, values(), stop_guests);
             session.update(&request)?
         }
-        "rollback" => session.rollback(&RollbackRequest {
-            values: values(),
-            why: None,
-            stop_guests,
-        })?,
-        "restart" => session.restart(&RestartRequest {
-            values: values(),
-            stop_guests,
-        })?,
+        "rollback" => session.rollback(&RollbackRequest::new(values()).stop_guests(stop_guests))?,
+        "restart" => session.restart(&RestartRequest::new(values()).stop_guests(stop_guests))?,
         "uninstall" => {
             let purge = words.iter().any(|word| word == "--purge");
             let purge = if purge { Purge::State } else { Purge::Keep };
-            session.uninstall(UninstallRequest { purge, stop_guests })?
+            session.uninstall(UninstallRequest::new(purge).stop_guests(stop_guests))?
         }
         other => return Err(format!("no such command: {other:?}").into()),
     };
