@@ -31,7 +31,7 @@ use banger_installer::model::{
 };
 use banger_installer::plan::Purge;
 use banger_installer::toolkit::{
-    Event, HostSide, InstallRequest, Outcome, ReleaseFolder, Report, RollbackRequest, Toolkit,
+    Event, HostSide, InstallRequest, Outcome, ReleaseFolder, Report, RollbackRequest, Session,
     ToolkitError, UninstallRequest, UpdateRequest,
 };
 use banger_installer::unit::Values;
@@ -218,7 +218,7 @@ fn run(words: &[&str]) -> Result<(), Box<dyn Error>> {
     let interrupt = AtomicBool::new(false);
     let effects = side.effects(&Pages, &Pages, &interrupt);
     let mut report = Print;
-    let mut toolkit = Toolkit::begin(&product, effects, &mut report)?;
+    let mut session = Session::begin(&product, effects, &mut report)?;
     let outcome = match words {
         ["install", folder, version] => {
             let owner = Owner {
@@ -228,14 +228,15 @@ fn run(words: &[&str]) -> Result<(), Box<dyn Error>> {
                 home: "/var/www".into(),
             };
             let release = ReleaseFolder::new(*folder, version.parse()?);
-            toolkit.install(&InstallRequest::new(owner, release, values()))?
+            session.install(&InstallRequest::new(owner, release, values()))?
         }
         ["update", folder, version] => {
             let release = ReleaseFolder::new(*folder, version.parse()?);
-            toolkit.update(&UpdateRequest::new(release, values()))?
+            // its releases are folders of root's own that nobody signed; the example `toy` takes signed ones
+            session.update(&UpdateRequest::unverified(release, values(), false))?
         }
-        ["rollback"] => toolkit.rollback(&RollbackRequest::new(values()))?,
-        ["uninstall"] => toolkit.uninstall(UninstallRequest::new(Purge::State))?,
+        ["rollback"] => session.rollback(&RollbackRequest::new(values()))?,
+        ["uninstall"] => session.uninstall(UninstallRequest::new(Purge::State))?,
         other => return Err(format!("no such command: {other:?}").into()),
     };
     let unchanged = matches!(outcome, Outcome::Unchanged);
