@@ -232,7 +232,6 @@ fn run(words: &[&str]) -> Result<(), Box<dyn Error>> {
         }
         ["update", folder, version] => {
             let release = ReleaseFolder::new(*folder, version.parse()?);
-            // its releases are folders of root's own that nobody signed; the example `toy` takes signed ones
             session.update(&UpdateRequest::unverified(release, values(), false))?
         }
         ["rollback"] => session.rollback(&RollbackRequest::new(values()))?,
