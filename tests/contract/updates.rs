@@ -252,7 +252,7 @@ fn check_has_an_exit_code_of_its_own_and_changes_nothing() {
     assert_same(&before, &tree(&stage.host));
 }
 
-/// Starts an update to a release whose `bangerd --version`, which runs as nobody, waits until
+/// Starts an update to a release whose `bangerd --version`, once the journal is there, waits until
 /// `/srv/slow/go` is there, and returns when it waits: in the middle of the run.
 fn update_that_waits(stage: &Stage) -> (Child, String) {
     let shared = ["install", "--directory", "--mode=1777", "/srv/slow"];
@@ -264,7 +264,8 @@ fn update_that_waits(stage: &Stage) -> (Child, String) {
         folder.join("banger"),
     )
     .unwrap();
-    let script = "#!/bin/sh\n[ \"$1\" = --version ] || exit 2\nif [ -d /usr/local/lib/banger ]; then\n  touch /srv/slow/waiting\n  \
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] || exit 2\n\
+                  if [ -e /var/lib/banger-install/journal.json ]; then\n  touch /srv/slow/waiting\n  \
                   for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do\n    \
                   [ -e /srv/slow/go ] && break\n    sleep 0.1\n  done\nfi\necho bangerd 0.1.1\n";
     let slow = folder.join("bangerd");
