@@ -2,15 +2,17 @@
 # Kills the toolkit at every system call of one operation by which it changes anything, each time
 # runs another command, and looks whether the host is wholly old or wholly new.
 #
-#   kill.sh install|update|rollback|uninstall [EVERY]
+#   kill.sh install|update|rollback|uninstall [EVERY [NAMES]]
 #
 # With EVERY, of the calls that write a file which has no name yet, or none that counts, at each of so many
-# alone; at every one by which a name comes, goes or leads elsewhere, and by which systemd is asked.
+# alone; at every one by which a name comes, goes or leads elsewhere, and by which systemd is asked, or with
+# NAMES at each of so many of those.
 #
 # Says what it counted; ends with 1 and the difference at the first host that is neither.
 set -u
 operation=$1
 every=${2:-1}
+names=${3:-1}
 toy=/usr/local/sbin/toy
 calls=openat,write,pwrite64,writev,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir
 calls=$calls,symlink,symlinkat,link,linkat,chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat
@@ -132,6 +134,9 @@ while read -r name ordinal; do
     open* | write* | pwrite* | chmod | fchmod* | chown | fchown* | lchown | ftruncate)
         passing=$((passing + 1))
         [ $((passing % every)) -eq 0 ] || continue
+        ;;
+    *)
+        [ $(((number - passing) % names)) -eq 0 ] || continue
         ;;
     esac
     place="$operation killed at $name $ordinal"

@@ -41,16 +41,22 @@ impl Probe for Client {
     }
 }
 
-/// Holds up the restart until the client has asked.
-struct AfterTheFirst(Receiver<()>);
+/// Holds up the restart until the client has asked so many times. When it asks again, its request before
+/// was answered and counted.
+struct AfterAsked {
+    told: Receiver<()>,
+    times: usize,
+}
 
-impl Report for AfterTheFirst {
+impl Report for AfterAsked {
     fn event(&mut self, event: &Event<'_>) {
         if let Event::StepStarted { step, .. } = event
             && matches!(step, Step::RestartUnits(_))
         {
-            let asked = self.0.recv_timeout(Duration::from_secs(30));
-            asked.expect("it asks before anything is restarted");
+            for _ in 0..self.times {
+                let asked = self.told.recv_timeout(Duration::from_secs(30));
+                asked.expect("it asks before anything is restarted");
+            }
         }
     }
 }
@@ -78,7 +84,12 @@ fn waits(outcome: Outcome) -> Option<Waits> {
 fn measured(answer: Answer) -> Waits {
     let machine = Machine::installed("0.1.0");
     let (client, told, _release) = client(answer);
-    let outcome = machine.restart_measured(client, &mut AfterTheFirst(told));
+    let times = if matches!(answer, Answer::Never) {
+        1
+    } else {
+        2
+    };
+    let outcome = machine.restart_measured(client, &mut AfterAsked { told, times });
     assert!(machine.child_lives());
     waits(outcome.expect("the restart")).expect("it was measured")
 }
