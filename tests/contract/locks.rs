@@ -22,7 +22,7 @@ fn stage() -> Stage {
     let first = releases.sound("0.1.0").unwrap();
     let script = format!(
         "#!/bin/sh\n\
-         if [ \"$1\" = --version ]; then echo bangerd 0.1.1; exit; fi\n\
+         case $1 in --version) echo bangerd 0.1.1; exit ;; --check-state) exit 2 ;; esac\n\
          while [ ! -e {GO} ]; do sleep 0.02; done\n\
          exec {DAEMON} \"$@\"\n"
     );

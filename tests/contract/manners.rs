@@ -97,10 +97,12 @@ fn systemd_is_spoken_to_over_d_bus_and_no_program_is_run_but_the_releases_own() 
                 continue;
             }
             programs += 1;
-            // a release's programs are asked for their version, and one of them to carry it out
+            // a release's programs are asked for their version and what they make of the state, and one of
+            // them to carry it out
             let own = run.starts_with("execve(\"/usr/local/lib/banger/");
-            let asked = run.contains("\"--version\"") || run.contains("\"system\", \"carry-out\"");
-            assert!(own && asked, "{command} ran {run}");
+            let questions = ["--version", "--check-state", "system\", \"carry-out"];
+            let asked = questions.map(|words| run.contains(&format!("\"{words}\"")));
+            assert!(own && asked.contains(&true), "{command} ran {run}");
         }
         let bus = "/run/dbus/system_bus_socket";
         assert!(
